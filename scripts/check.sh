@@ -1,0 +1,25 @@
+#!/bin/sh
+# Everything that can be said of the code without running it. All checks run; it fails when one has.
+set -eu
+cd "$(dirname "$0")/.."
+bin=.venv/bin
+failed=
+
+check() { # check NAME COMMAND ARGUMENT...
+    name=$1
+    shift
+    echo "check: $name"
+    "$@" || failed="$failed $name"
+}
+
+check lint $bin/ruff check --quiet .
+check format $bin/ruff format --quiet --check .
+check types $bin/mypy --no-error-summary .
+check generated-code $bin/python scripts/proto.py --check
+check import-directions $bin/python -m pytest --quiet --no-header tests/unit/test_imports.py
+
+[ -z "$failed" ] || {
+    echo "check: failed:$failed" >&2
+    exit 1
+}
+echo "check: all well"

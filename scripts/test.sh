@@ -1,0 +1,47 @@
+#!/bin/sh
+# Runs every test with coverage, and says by name what could not run for want of a system package.
+#
+# Two passes. The end-to-end tests run one at a time with the machine to themselves: they start whole clusters and judge
+# them by the clock. All others share the processors.
+#   SYSTEM=no  install no Debian package      CI=true  a test that could not run is a failure
+set -eu
+cd "$(dirname "$0")/.."
+bin=.venv/bin
+unmet=$(mktemp)
+trap 'rm -f "$unmet"' EXIT
+
+missing_packages() {
+    grep -v '^#' scripts/system-packages.txt | while read -r command package; do
+        [ -z "$command" ] || command -v "$command" >/dev/null || echo "$package"
+    done
+}
+
+failed=
+run() { # run NAME PYTEST-ARGUMENT...
+    name=$1
+    shift
+    echo "test: $name"
+    $bin/python -m pytest --quiet --no-header --cov --cov-append --cov-report= --cov-fail-under=0 --unmet-needs-to "$unmet" "$@" ||
+        failed="$failed $name"
+}
+
+packages=$(missing_packages)
+# shellcheck disable=SC2086 # one word a package
+[ -z "$packages" ] || scripts/debian-packages.sh $packages || true
+
+$bin/coverage erase
+run parallel --numprocesses auto --ignore tests/e2e
+run end-to-end tests/e2e
+$bin/coverage report || failed="$failed coverage"
+
+if [ -s "$unmet" ]; then
+    echo "test: could not run:"
+    sort -u "$unmet"
+else
+    echo "test: everything could run"
+fi
+[ -z "$failed" ] || {
+    echo "test: failed:$failed" >&2
+    exit 1
+}
+echo "test: all well"
