@@ -1,0 +1,61 @@
+"""The numbers everything is bounded by, each with its unit and its reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+KIB = 1024
+
+MAX_ALIAS = 2**42 - 1
+"""Aliases are random in 1..MAX_ALIAS: six bytes as a varint, and exact in JavaScript (below 2^53)."""
+
+MAX_SIGNAL_BYTES = 64 * KIB
+"""One signalling frame. A Chromium answer with many interfaces is about 4 KiB; the rest is room."""
+
+OLD_PEER_SIGNAL_BYTES = 5_000
+"""webrtc-broker programs drop their socket on a longer signalling frame: what we send them stays under it."""
+
+OLD_CLIENT_MESSAGE_BYTES = 1_024
+"""webrtc-broker's client reads data channels into a buffer of this size and stops reading at a longer message."""
+
+MAX_MESSAGE_BYTES = 64 * KIB
+"""One data channel message we accept, and announce as a=max-message-size (RFC 8841 section 6)."""
+
+MAX_TOPIC_BYTES = 256
+"""One topic, as UTF-8. Long enough for a path of names, short enough to stand in every packet."""
+
+MAX_TOPICS = 10_000
+"""Topics in one peer's subscription set."""
+
+MAX_SUBSCRIPTION_BYTES = 1024 * KIB
+"""A subscription set once unzipped. gunzip stops here, so that a small bomb stays small."""
+
+MAX_SERVER_TOPICS = 1_000_000
+"""Topics a linked server may be interested in: the union of all its clients'."""
+
+MAX_CANDIDATES = 64
+"""ICE candidates of one peer in one negotiation; a laptop with VPNs sends about 20."""
+
+MAX_TOKEN_BYTES = 8 * KIB
+"""A JWT. Fits a request line of aiohttp (8,190 bytes) together with its path."""
+
+MAX_ERRORS = 100
+"""Refused messages before a peer is closed with TOO_MANY_ERRORS; forgiven at `ERRORS_FORGIVEN_PER_S`."""
+
+ERRORS_FORGIVEN_PER_S = 5.0
+
+UNRELIABLE_BATCH_BYTES = 1_100
+"""A batch on the unreliable channel stays one SCTP chunk (aiortc: 1,160 bytes of user data), so that one lost datagram costs one batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class PeerLimits:
+    """What one peer may do on one link; 0 means no limit. Told to the peer in READY."""
+
+    max_message_bytes: int = MAX_MESSAGE_BYTES
+    max_topic_bytes: int = MAX_TOPIC_BYTES
+    max_topics: int = MAX_TOPICS
+    packets_per_second: float = 0.0
+    """Topic packets a client may publish, per second and over both channels."""
+    packets_burst: int = 0
+    """How many packets above that rate may come at once."""

@@ -1,0 +1,385 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class MessageType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    UNKNOWN_MESSAGE_TYPE: _ClassVar[MessageType]
+    WELCOME: _ClassVar[MessageType]
+    CONNECT: _ClassVar[MessageType]
+    WEBRTC_OFFER: _ClassVar[MessageType]
+    WEBRTC_ANSWER: _ClassVar[MessageType]
+    WEBRTC_ICE_CANDIDATE: _ClassVar[MessageType]
+    PING: _ClassVar[MessageType]
+    SUBSCRIPTION: _ClassVar[MessageType]
+    AUTH: _ClassVar[MessageType]
+    TOPIC: _ClassVar[MessageType]
+    TOPIC_FW: _ClassVar[MessageType]
+    TOPIC_IDENTITY: _ClassVar[MessageType]
+    TOPIC_IDENTITY_FW: _ClassVar[MessageType]
+    CONNECTION_REFUSED: _ClassVar[MessageType]
+    ERROR: _ClassVar[MessageType]
+    READY: _ClassVar[MessageType]
+    TOPIC_BATCH: _ClassVar[MessageType]
+    SUBSCRIBED: _ClassVar[MessageType]
+    SUBSCRIPTION_UPDATE: _ClassVar[MessageType]
+    CLOSE: _ClassVar[MessageType]
+    SERVER_STATUS: _ClassVar[MessageType]
+    PEER_GONE: _ClassVar[MessageType]
+
+class Role(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    UNKNOWN_ROLE: _ClassVar[Role]
+    CLIENT: _ClassVar[Role]
+    COMMUNICATION_SERVER: _ClassVar[Role]
+    COMMUNICATION_SERVER_HUB: _ClassVar[Role]
+
+class Format(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    UNKNOWN_FORMAT: _ClassVar[Format]
+    PLAIN: _ClassVar[Format]
+    GZIP: _ClassVar[Format]
+
+class ConnectionRefusedReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    UNKNOWN_REASON: _ClassVar[ConnectionRefusedReason]
+    SERVER_FULL: _ClassVar[ConnectionRefusedReason]
+    AUTH_FAILED: _ClassVar[ConnectionRefusedReason]
+
+class Capability(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    UNKNOWN_CAPABILITY: _ClassVar[Capability]
+    BATCH: _ClassVar[Capability]
+    SUBSCRIBE_ACK: _ClassVar[Capability]
+    ERRORS: _ClassVar[Capability]
+    SUBSCRIPTION_UPDATES: _ClassVar[Capability]
+UNKNOWN_MESSAGE_TYPE: MessageType
+WELCOME: MessageType
+CONNECT: MessageType
+WEBRTC_OFFER: MessageType
+WEBRTC_ANSWER: MessageType
+WEBRTC_ICE_CANDIDATE: MessageType
+PING: MessageType
+SUBSCRIPTION: MessageType
+AUTH: MessageType
+TOPIC: MessageType
+TOPIC_FW: MessageType
+TOPIC_IDENTITY: MessageType
+TOPIC_IDENTITY_FW: MessageType
+CONNECTION_REFUSED: MessageType
+ERROR: MessageType
+READY: MessageType
+TOPIC_BATCH: MessageType
+SUBSCRIBED: MessageType
+SUBSCRIPTION_UPDATE: MessageType
+CLOSE: MessageType
+SERVER_STATUS: MessageType
+PEER_GONE: MessageType
+UNKNOWN_ROLE: Role
+CLIENT: Role
+COMMUNICATION_SERVER: Role
+COMMUNICATION_SERVER_HUB: Role
+UNKNOWN_FORMAT: Format
+PLAIN: Format
+GZIP: Format
+UNKNOWN_REASON: ConnectionRefusedReason
+SERVER_FULL: ConnectionRefusedReason
+AUTH_FAILED: ConnectionRefusedReason
+UNKNOWN_CAPABILITY: Capability
+BATCH: Capability
+SUBSCRIBE_ACK: Capability
+ERRORS: Capability
+SUBSCRIPTION_UPDATES: Capability
+
+class CoordinatorMessage(_message.Message):
+    __slots__ = ("type",)
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    type: MessageType
+    def __init__(self, type: _Optional[_Union[MessageType, str]] = ...) -> None: ...
+
+class WelcomeMessage(_message.Message):
+    __slots__ = ("type", "alias", "available_servers", "resume", "auth_required")
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    ALIAS_FIELD_NUMBER: _ClassVar[int]
+    AVAILABLE_SERVERS_FIELD_NUMBER: _ClassVar[int]
+    RESUME_FIELD_NUMBER: _ClassVar[int]
+    AUTH_REQUIRED_FIELD_NUMBER: _ClassVar[int]
+    type: MessageType
+    alias: int
+    available_servers: _containers.RepeatedScalarFieldContainer[int]
+    resume: str
+    auth_required: bool
+    def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., alias: _Optional[int] = ..., available_servers: _Optional[_Iterable[int]] = ..., resume: _Optional[str] = ..., auth_required: _Optional[bool] = ...) -> None: ...
+
+class ConnectMessage(_message.Message):
+    __slots__ = ("type", "from_alias", "to_alias")
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    FROM_ALIAS_FIELD_NUMBER: _ClassVar[int]
+    TO_ALIAS_FIELD_NUMBER: _ClassVar[int]
+    type: MessageType
+    from_alias: int
+    to_alias: int
+    def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., from_alias: _Optional[int] = ..., to_alias: _Optional[int] = ...) -> None: ...
+
+class WebRtcMessage(_message.Message):
+    __slots__ = ("type", "from_alias", "to_alias", "data")
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    FROM_ALIAS_FIELD_NUMBER: _ClassVar[int]
+    TO_ALIAS_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    type: MessageType
+    from_alias: int
+    to_alias: int
+    data: bytes
+    def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., from_alias: _Optional[int] = ..., to_alias: _Optional[int] = ..., data: _Optional[bytes] = ...) -> None: ...
+
+class ConnectionRefusedMessage(_message.Message):
+    __slots__ = ("type", "from_alias", "to_alias", "reason", "data", "code")
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    FROM_ALIAS_FIELD_NUMBER: _ClassVar[int]
+    TO_ALIAS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    type: MessageType
+    from_alias: int
+    to_alias: int
+    reason: ConnectionRefusedReason
+    data: bytes
+    code: int
+    def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., from_alias: _Optional[int] = ..., to_alias: _Optional[int] = ..., reason: _Optional[_Union[ConnectionRefusedReason, str]] = ..., data: _Optional[bytes] = ..., code: _Optional[int] = ...) -> None: ...
+
+class ServerStatusMessage(_message.Message):
+    __slots__ = ("type", "clients", "max_clients", "draining", "cpu")
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    CLIENTS_FIELD_NUMBER: _ClassVar[int]
+    MAX_CLIENTS_FIELD_NUMBER: _ClassVar[int]
+    DRAINING_FIELD_NUMBER: _ClassVar[int]
+    CPU_FIELD_NUMBER: _ClassVar[int]
+    type: MessageType
+    clients: int
+    max_clients: int
+    draining: bool
+    cpu: float
+    def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., clients: _Optional[int] = ..., max_clients: _Optional[int] = ..., draining: _Optional[bool] = ..., cpu: _Optional[float] = ...) -> None: ...
+
+class PeerGoneMessage(_message.Message):
+    __slots__ = ("type", "alias")
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    ALIAS_FIELD_NUMBER: _ClassVar[int]
+    type: MessageType
+    alias: int
+    def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., alias: _Optional[int] = ...) -> None: ...
+
+class MessageHeader(_message.Message):
+    __slots__ = ("type",)
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    type: MessageType
+    def __init__(self, type: _Optional[_Union[MessageType, str]] = ...) -> None: ...
+
+class PingMessage(_message.Message):
+    __slots__ = ("type", "time")
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    type: MessageType
+    time: float
+    def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., time: _Optional[float] = ...) -> None: ...
+
+class SubscriptionMessage(_message.Message):
+    __slots__ = ("type", "format", "topics", "version")
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    TOPICS_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    type: MessageType
+    format: Format
+    topics: bytes
+    version: int
+    def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., format: _Optional[_Union[Format, str]] = ..., topics: _Optional[bytes] = ..., version: _Optional[int] = ...) -> None: ...
+
+class AuthMessage(_message.Message):
+    __slots__ = ("type", "role", "body", "capabilities")
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    BODY_FIELD_NUMBER: _ClassVar[int]
+    CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
+    type: MessageType
+    role: Role
+    body: bytes
+    capabilities: _containers.RepeatedScalarFieldContainer[Capability]
+    def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., role: _Optional[_Union[Role, str]] = ..., body: _Optional[bytes] = ..., capabilities: _Optional[_Iterable[_Union[Capability, str]]] = ...) -> None: ...
+
+class TopicMessage(_message.Message):
+    __slots__ = ("type", "from_alias", "topic", "body")
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    FROM_ALIAS_FIELD_NUMBER: _ClassVar[int]
+    TOPIC_FIELD_NUMBER: _ClassVar[int]
+    BODY_FIELD_NUMBER: _ClassVar[int]
+    type: MessageType
+    from_alias: int
+    topic: str
+    body: bytes
+    def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., from_alias: _Optional[int] = ..., topic: _Optional[str] = ..., body: _Optional[bytes] = ...) -> None: ...
+
+class TopicFWMessage(_message.Message):
+    __slots__ = ("type", "from_alias", "body")
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    FROM_ALIAS_FIELD_NUMBER: _ClassVar[int]
+    BODY_FIELD_NUMBER: _ClassVar[int]
+    type: MessageType
+    from_alias: int
+    body: bytes
+    def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., from_alias: _Optional[int] = ..., body: _Optional[bytes] = ...) -> None: ...
+
+class TopicIdentityMessage(_message.Message):
+    __slots__ = ("type", "from_alias", "topic", "identity", "role", "body")
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    FROM_ALIAS_FIELD_NUMBER: _ClassVar[int]
+    TOPIC_FIELD_NUMBER: _ClassVar[int]
+    IDENTITY_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    BODY_FIELD_NUMBER: _ClassVar[int]
+    type: MessageType
+    from_alias: int
+    topic: str
+    identity: bytes
+    role: Role
+    body: bytes
+    def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., from_alias: _Optional[int] = ..., topic: _Optional[str] = ..., identity: _Optional[bytes] = ..., role: _Optional[_Union[Role, str]] = ..., body: _Optional[bytes] = ...) -> None: ...
+
+class TopicIdentityFWMessage(_message.Message):
+    __slots__ = ("type", "from_alias", "identity", "role", "body")
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    FROM_ALIAS_FIELD_NUMBER: _ClassVar[int]
+    IDENTITY_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    BODY_FIELD_NUMBER: _ClassVar[int]
+    type: MessageType
+    from_alias: int
+    identity: bytes
+    role: Role
+    body: bytes
+    def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., from_alias: _Optional[int] = ..., identity: _Optional[bytes] = ..., role: _Optional[_Union[Role, str]] = ..., body: _Optional[bytes] = ...) -> None: ...
+
+class ErrorMessage(_message.Message):
+    __slots__ = ("type", "code", "reason", "topic")
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    TOPIC_FIELD_NUMBER: _ClassVar[int]
+    type: MessageType
+    code: int
+    reason: str
+    topic: str
+    def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., code: _Optional[int] = ..., reason: _Optional[str] = ..., topic: _Optional[str] = ...) -> None: ...
+
+class CloseMessage(_message.Message):
+    __slots__ = ("type", "code", "reason")
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    type: MessageType
+    code: int
+    reason: str
+    def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., code: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class ReadyMessage(_message.Message):
+    __slots__ = ("type", "alias", "capabilities", "limits")
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    ALIAS_FIELD_NUMBER: _ClassVar[int]
+    CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
+    LIMITS_FIELD_NUMBER: _ClassVar[int]
+    type: MessageType
+    alias: int
+    capabilities: _containers.RepeatedScalarFieldContainer[Capability]
+    limits: Limits
+    def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., alias: _Optional[int] = ..., capabilities: _Optional[_Iterable[_Union[Capability, str]]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ...) -> None: ...
+
+class Limits(_message.Message):
+    __slots__ = ("max_message_bytes", "max_topic_bytes", "max_topics", "packets_per_second", "packets_burst")
+    MAX_MESSAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MAX_TOPIC_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MAX_TOPICS_FIELD_NUMBER: _ClassVar[int]
+    PACKETS_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    PACKETS_BURST_FIELD_NUMBER: _ClassVar[int]
+    max_message_bytes: int
+    max_topic_bytes: int
+    max_topics: int
+    packets_per_second: float
+    packets_burst: int
+    def __init__(self, max_message_bytes: _Optional[int] = ..., max_topic_bytes: _Optional[int] = ..., max_topics: _Optional[int] = ..., packets_per_second: _Optional[float] = ..., packets_burst: _Optional[int] = ...) -> None: ...
+
+class TopicBatchMessage(_message.Message):
+    __slots__ = ("type", "groups")
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    GROUPS_FIELD_NUMBER: _ClassVar[int]
+    type: MessageType
+    groups: _containers.RepeatedCompositeFieldContainer[TopicGroup]
+    def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., groups: _Optional[_Iterable[_Union[TopicGroup, _Mapping]]] = ...) -> None: ...
+
+class TopicBatchFrames(_message.Message):
+    __slots__ = ("type", "groups")
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    GROUPS_FIELD_NUMBER: _ClassVar[int]
+    type: MessageType
+    groups: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., groups: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
+class TopicGroup(_message.Message):
+    __slots__ = ("topic", "from_alias", "body", "identity", "senders")
+    TOPIC_FIELD_NUMBER: _ClassVar[int]
+    FROM_ALIAS_FIELD_NUMBER: _ClassVar[int]
+    BODY_FIELD_NUMBER: _ClassVar[int]
+    IDENTITY_FIELD_NUMBER: _ClassVar[int]
+    SENDERS_FIELD_NUMBER: _ClassVar[int]
+    topic: str
+    from_alias: _containers.RepeatedScalarFieldContainer[int]
+    body: _containers.RepeatedScalarFieldContainer[bytes]
+    identity: bool
+    senders: _containers.RepeatedCompositeFieldContainer[Sender]
+    def __init__(self, topic: _Optional[str] = ..., from_alias: _Optional[_Iterable[int]] = ..., body: _Optional[_Iterable[bytes]] = ..., identity: _Optional[bool] = ..., senders: _Optional[_Iterable[_Union[Sender, _Mapping]]] = ...) -> None: ...
+
+class Sender(_message.Message):
+    __slots__ = ("alias", "identity", "role")
+    ALIAS_FIELD_NUMBER: _ClassVar[int]
+    IDENTITY_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    alias: int
+    identity: bytes
+    role: Role
+    def __init__(self, alias: _Optional[int] = ..., identity: _Optional[bytes] = ..., role: _Optional[_Union[Role, str]] = ...) -> None: ...
+
+class SubscribedMessage(_message.Message):
+    __slots__ = ("type", "version", "refused")
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_FIELD_NUMBER: _ClassVar[int]
+    type: MessageType
+    version: int
+    refused: _containers.RepeatedCompositeFieldContainer[RefusedTopic]
+    def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., version: _Optional[int] = ..., refused: _Optional[_Iterable[_Union[RefusedTopic, _Mapping]]] = ...) -> None: ...
+
+class RefusedTopic(_message.Message):
+    __slots__ = ("topic", "code")
+    TOPIC_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    topic: str
+    code: int
+    def __init__(self, topic: _Optional[str] = ..., code: _Optional[int] = ...) -> None: ...
+
+class SubscriptionUpdateMessage(_message.Message):
+    __slots__ = ("type", "version", "added", "removed")
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    ADDED_FIELD_NUMBER: _ClassVar[int]
+    REMOVED_FIELD_NUMBER: _ClassVar[int]
+    type: MessageType
+    version: int
+    added: _containers.RepeatedScalarFieldContainer[str]
+    removed: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., version: _Optional[int] = ..., added: _Optional[_Iterable[str]] = ..., removed: _Optional[_Iterable[str]] = ...) -> None: ...

@@ -1,0 +1,197 @@
+"""Signalling frames: encode, decode, and the JSON inside offers, answers and candidates. Pure and symmetrical."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from google.protobuf.message import DecodeError as ProtobufDecodeError
+from google.protobuf.message import Message
+
+from protocol.codes import Code
+from protocol.errors import CandidateError, DecodeError, MessageTooLarge, SdpError
+from protocol.limits import MAX_SIGNAL_BYTES
+from protocol.pb import broker_pb2 as pb
+
+MAX_CANDIDATE_CHARS = 2_048
+
+Signal = (
+    pb.WelcomeMessage
+    | pb.ConnectMessage
+    | pb.WebRtcMessage
+    | pb.ConnectionRefusedMessage
+    | pb.ServerStatusMessage
+    | pb.PeerGoneMessage
+)
+
+_CLASSES: dict[int, type[Message]] = {
+    pb.WELCOME: pb.WelcomeMessage,
+    pb.CONNECT: pb.ConnectMessage,
+    pb.WEBRTC_OFFER: pb.WebRtcMessage,
+    pb.WEBRTC_ANSWER: pb.WebRtcMessage,
+    pb.WEBRTC_ICE_CANDIDATE: pb.WebRtcMessage,
+    pb.CONNECTION_REFUSED: pb.ConnectionRefusedMessage,
+    pb.SERVER_STATUS: pb.ServerStatusMessage,
+    pb.PEER_GONE: pb.PeerGoneMessage,
+}
+
+M = TypeVar("M", bound=Message)
+
+
+def parse(message_class: type[M], data: bytes) -> M:
+    """Parse protobuf bytes, with our own error. Raises :class:`DecodeError`."""
+    try:
+        return message_class.FromString(data)
+    except (ProtobufDecodeError, RecursionError) as error:
+        raise DecodeError(f"not a {message_class.DESCRIPTOR.name}") from error
+
+
+def decode_signal(frame: bytes) -> Signal | None:
+    """Decode one frame of the signalling layer; None for a type this version does not know (a newer peer's, to be skipped).
+
+    Raises :class:`DecodeError` for what is no message, :class:`MessageTooLarge` over ``MAX_SIGNAL_BYTES``.
+    """
+    if len(frame) > MAX_SIGNAL_BYTES:
+        raise MessageTooLarge(len(frame), MAX_SIGNAL_BYTES, "signalling frame")
+    header = parse(pb.CoordinatorMessage, frame)
+    message_class = _CLASSES.get(header.type)
+    if message_class is not None:
+        return parse(message_class, frame)  # type: ignore[return-value]  # every class of the table is in the union
+    if header.type == pb.UNKNOWN_MESSAGE_TYPE or header.type in pb.MessageType.values():
+        raise DecodeError(f"message type {header.type} does not belong to signalling")
+    return None
+
+
+def welcome(alias: int, servers: Iterable[int], *, resume: str = "", auth_required: bool = False) -> bytes:
+    """WELCOME: the peer's own alias and the servers it may connect to, the chosen one first."""
+    message = pb.WelcomeMessage(
+        type=pb.WELCOME, alias=alias, available_servers=servers, resume=resume, auth_required=auth_required
+    )
+    return message.SerializeToString()
+
+
+def connect(to_alias: int, from_alias: int = 0) -> bytes:
+    """CONNECT; the coordinator fills `from_alias` in."""
+    return pb.ConnectMessage(type=pb.CONNECT, from_alias=from_alias, to_alias=to_alias).SerializeToString()
+
+
+def offer(to_alias: int, sdp: str, from_alias: int = 0) -> bytes:
+    """WEBRTC_OFFER with its JSON."""
+    return _description(pb.WEBRTC_OFFER, "offer", to_alias, sdp, from_alias)
+
+
+def answer(to_alias: int, sdp: str, from_alias: int = 0) -> bytes:
+    """WEBRTC_ANSWER with its JSON."""
+    return _description(pb.WEBRTC_ANSWER, "answer", to_alias, sdp, from_alias)
+
+
+def _description(kind: pb.MessageType, name: str, to_alias: int, sdp: str, from_alias: int) -> bytes:
+    data = json.dumps({"type": name, "sdp": sdp}).encode()
+    return pb.WebRtcMessage(type=kind, from_alias=from_alias, to_alias=to_alias, data=data).SerializeToString()
+
+
+def candidate(to_alias: int, init: CandidateInit, from_alias: int = 0) -> bytes:
+    """WEBRTC_ICE_CANDIDATE with its JSON."""
+    data = json.dumps(init.to_json()).encode()
+    return pb.WebRtcMessage(type=pb.WEBRTC_ICE_CANDIDATE, from_alias=from_alias, to_alias=to_alias, data=data).SerializeToString()
+
+
+def refused(to_alias: int, from_alias: int, code: Code) -> bytes:
+    """CONNECTION_REFUSED: to the peer that sent CONNECT (`to_alias`), from the server it wanted (`from_alias`)."""
+    reason = _REASONS.get(code, pb.UNKNOWN_REASON)
+    return pb.ConnectionRefusedMessage(
+        type=pb.CONNECTION_REFUSED, from_alias=from_alias, to_alias=to_alias, reason=reason, code=int(code)
+    ).SerializeToString()
+
+
+# An old client knows two reasons, and tries its next server on either.
+_REASONS = {
+    Code.SERVER_FULL: pb.SERVER_FULL,
+    Code.SERVER_DRAINING: pb.SERVER_FULL,
+    Code.SERVER_STOPPING: pb.SERVER_FULL,
+    Code.AUTH_FAILED: pb.AUTH_FAILED,
+    Code.WRONG_ROLE: pb.AUTH_FAILED,
+    Code.UNEXPECTED_MESSAGE: pb.AUTH_FAILED,
+}
+
+
+def refusal_code(message: pb.ConnectionRefusedMessage) -> int:
+    """The code of a refusal, also of an old server's, which gives only a reason."""
+    if message.code:
+        return message.code
+    return int(Code.AUTH_FAILED if message.reason == pb.AUTH_FAILED else Code.SERVER_FULL)
+
+
+def server_status(*, clients: int, max_clients: int, draining: bool, cpu: float) -> bytes:
+    """SERVER_STATUS, Part 2."""
+    return pb.ServerStatusMessage(
+        type=pb.SERVER_STATUS, clients=clients, max_clients=max_clients, draining=draining, cpu=cpu
+    ).SerializeToString()
+
+
+def peer_gone(alias: int) -> bytes:
+    """PEER_GONE, Part 2."""
+    return pb.PeerGoneMessage(type=pb.PEER_GONE, alias=alias).SerializeToString()
+
+
+def read_description(data: bytes, expected: str) -> str:
+    """The SDP in the JSON of an offer or answer (`expected`). Raises :class:`SdpError`."""
+    description = _json_object(data)
+    if description is None:
+        raise SdpError(f"the {expected} is not a JSON object")
+    if description.get("type") != expected:
+        raise SdpError(f"a description of type {str(description.get('type'))[:20]!r} came where an {expected} belongs")
+    sdp = description.get("sdp")
+    if not isinstance(sdp, str) or not sdp:
+        raise SdpError(f"the {expected} has no 'sdp'")
+    return sdp
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateInit:
+    """RTCIceCandidateInit (W3C WebRTC section 4.8.1.1); an empty `candidate` ends the candidates."""
+
+    candidate: str
+    sdp_mid: str | None = None
+    sdp_m_line_index: int | None = None
+    username_fragment: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As browsers and pion read it."""
+        return {
+            "candidate": self.candidate,
+            "sdpMid": self.sdp_mid,
+            "sdpMLineIndex": self.sdp_m_line_index,
+            "usernameFragment": self.username_fragment,
+        }
+
+
+END_OF_CANDIDATES = CandidateInit("", "0", 0)
+
+
+def read_candidate(data: bytes) -> CandidateInit:
+    """The candidate in its JSON; missing and null members are the same, and pion sends an empty `sdpMid`.
+
+    Raises :class:`CandidateError`.
+    """
+    init = _json_object(data)
+    if init is None:
+        raise CandidateError("the candidate is not a JSON object")
+    line, mid, index, fragment = (init.get(k) for k in ("candidate", "sdpMid", "sdpMLineIndex", "usernameFragment"))
+    if not isinstance(line, str | None) or not isinstance(mid, str | None) or not isinstance(fragment, str | None):
+        raise CandidateError("a member of the candidate is not a text")
+    if isinstance(index, bool) or not isinstance(index, int | None):
+        raise CandidateError("the candidate's sdpMLineIndex is not a whole number")
+    if line is not None and len(line) > MAX_CANDIDATE_CHARS:
+        raise CandidateError(f"the candidate has more than {MAX_CANDIDATE_CHARS} characters")
+    return CandidateInit(line or "", mid, index, fragment or None)
+
+
+def _json_object(data: bytes) -> dict[str, Any] | None:
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
