@@ -62,6 +62,7 @@ class Code(enum.IntEnum):
     WRONG_ROLE = 4214
     ALIAS_TAKEN = 4215
     TOO_MANY_ERRORS = 4216
+    NOT_NEEDED = 4217
 
     # one request refused, the connection lives on
     NOT_ALLOWED = 4300
@@ -118,6 +119,7 @@ _REASONS: dict[Code, str] = {
     Code.WRONG_ROLE: "the token's role does not allow this",
     Code.ALIAS_TAKEN: "the alias belongs to someone else",
     Code.TOO_MANY_ERRORS: "too many refused messages",
+    Code.NOT_NEEDED: "this link has no place in the cluster's topology",
     Code.NOT_ALLOWED: "the token does not grant this topic",
     Code.BAD_TOPIC: "not a valid topic",
     Code.TOO_MANY_TOPICS: "more topics than allowed",

@@ -72,9 +72,11 @@ def welcome(alias: int, servers: Iterable[int], *, resume: str = "", auth_requir
     return message.SerializeToString()
 
 
-def connect(to_alias: int, from_alias: int = 0) -> bytes:
-    """CONNECT; the coordinator fills `from_alias` in."""
-    return pb.ConnectMessage(type=pb.CONNECT, from_alias=from_alias, to_alias=to_alias).SerializeToString()
+def connect(to_alias: int, from_alias: int = 0, from_role: pb.Role = pb.UNKNOWN_ROLE) -> bytes:
+    """CONNECT; the coordinator fills `from_alias` and `from_role` in."""
+    return pb.ConnectMessage(
+        type=pb.CONNECT, from_alias=from_alias, to_alias=to_alias, from_role=from_role
+    ).SerializeToString()
 
 
 def offer(to_alias: int, sdp: str, from_alias: int = 0) -> bytes:

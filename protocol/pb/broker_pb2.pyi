@@ -117,14 +117,16 @@ class WelcomeMessage(_message.Message):
     def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., alias: _Optional[int] = ..., available_servers: _Optional[_Iterable[int]] = ..., resume: _Optional[str] = ..., auth_required: _Optional[bool] = ...) -> None: ...
 
 class ConnectMessage(_message.Message):
-    __slots__ = ("type", "from_alias", "to_alias")
+    __slots__ = ("type", "from_alias", "to_alias", "from_role")
     TYPE_FIELD_NUMBER: _ClassVar[int]
     FROM_ALIAS_FIELD_NUMBER: _ClassVar[int]
     TO_ALIAS_FIELD_NUMBER: _ClassVar[int]
+    FROM_ROLE_FIELD_NUMBER: _ClassVar[int]
     type: MessageType
     from_alias: int
     to_alias: int
-    def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., from_alias: _Optional[int] = ..., to_alias: _Optional[int] = ...) -> None: ...
+    from_role: Role
+    def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., from_alias: _Optional[int] = ..., to_alias: _Optional[int] = ..., from_role: _Optional[_Union[Role, str]] = ...) -> None: ...
 
 class WebRtcMessage(_message.Message):
     __slots__ = ("type", "from_alias", "to_alias", "data")
