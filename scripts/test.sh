@@ -21,7 +21,7 @@ run() { # run NAME PYTEST-ARGUMENT...
     name=$1
     shift
     echo "test: $name"
-    $bin/python -m pytest --quiet --no-header --cov --cov-append --cov-report= --cov-fail-under=0 --unmet-needs-to "$unmet" "$@" ||
+    $bin/python -m pytest --quiet --no-header --cov --cov-append --cov-report= --cov-fail-under=0 --unmet-needs-to="$unmet" "$@" ||
         failed="$failed $name"
 }
 
