@@ -1,0 +1,93 @@
+"""From a coroutine to a process: event loop, signals, exit code, and the file that says it is ready."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from protocol.errors import ConfigError
+
+log = logging.getLogger(__name__)
+
+EXIT_CONFIG = 2
+"""Exit code for a wrong setting, as command lines have it for wrong usage."""
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+def run(main: Callable[[], Awaitable[int]]) -> int:
+    """Run `main` to its end on a new event loop (uvloop where it is installed) and return its exit code.
+
+    A :class:`ConfigError` becomes a line on standard error and EXIT_CONFIG; a Ctrl-C that nobody caught becomes 130.
+    """
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            return runner.run(_awaited(main))
+    except ConfigError as error:
+        sys.stderr.write(f"{error}\n")
+        return EXIT_CONFIG
+    except KeyboardInterrupt:
+        return 130
+
+
+def stop_on_signals(callback: Callable[[], None]) -> Callable[[], None]:
+    """Call `callback` in the event loop at the first SIGTERM or SIGINT; a second one ends the process at once with 128 + its number.
+
+    Returns a function that takes the handlers off again. Must be called from the running loop of the main thread.
+    """
+    loop = asyncio.get_running_loop()
+    came = False
+
+    def on_signal(number: signal.Signals) -> None:
+        nonlocal came
+        if came:
+            log.warning("%s again: leaving without clearing up", number.name)
+            logging.shutdown()
+            os._exit(128 + number)
+        came = True
+        log.info("%s: stopping", number.name)
+        callback()
+
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, on_signal, number)
+
+    def undo() -> None:
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
+
+    return undo
+
+
+def write_ready_file(path: Path | None, **ports: int) -> None:
+    """Write ``{"pid": .., "port": .., ..}`` to `path`, whole or not at all; None does nothing.
+
+    Raises :class:`ConfigError` when it cannot be written.
+    """
+    if path is None:
+        return
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_text(json.dumps({"pid": os.getpid(), **ports}) + "\n")
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise ConfigError(f"--ready-file {path}: cannot be written ({error.strerror})") from error
+
+
+async def _awaited(main: Callable[[], Awaitable[int]]) -> int:
+    return await main()
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop  # an extra: late, because it need not be there
+    except ImportError:
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
