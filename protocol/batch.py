@@ -57,12 +57,14 @@ def decode_group(group: bytes, *, from_server: bool) -> pb.TopicGroup:
     """Decode one group of a received batch.
 
     Raises :class:`DecodeError` when it is none, or when the lists do not belong together: from a server every body has its alias,
-    from a client none has.
+    from a client none has, nor may it say who the senders are.
     """
     message = parse(pb.TopicGroup, group)
     aliases = len(message.from_alias)
     if aliases != (len(message.body) if from_server else 0):
         raise DecodeError(f"a group of {len(message.body)} bodies has {aliases} aliases")
+    if message.senders and not from_server:
+        raise DecodeError("a client's group names senders")
     return message
 
 

@@ -70,12 +70,22 @@ class KeySet:
 
 
 def secret_key(secret: str | bytes) -> Key:
-    """An HS256 key from a shared secret. Raises :class:`ConfigError` when it is too short to be safe."""
-    material = secret.encode() if isinstance(secret, str) else secret
+    """An HS256 key from a shared secret. Raises :class:`ConfigError` when it is too short to be safe, or a public key or certificate."""
+    try:
+        # An environment variable that is not UTF-8 comes with its bytes escaped (PEP 383).
+        material = secret.encode(errors="surrogateescape") if isinstance(secret, str) else secret
+    except UnicodeEncodeError:
+        raise ConfigError("auth secret is not a valid text") from None
     if len(material) < MIN_SECRET_BYTES:
         raise ConfigError(
             f"auth secret has {len(material)} bytes, at least {MIN_SECRET_BYTES} are needed (try: openssl rand -hex 32)"
         )
+    try:
+        jwt.get_algorithm_by_name("HS256").prepare_key(material)
+    except jwt.InvalidKeyError as error:
+        raise ConfigError(
+            "auth secret is a key of another kind (PEM, DER, SSH or JWK); a public key has its own option"
+        ) from error
     return Key("HS256", material)
 
 
@@ -100,8 +110,8 @@ def private_key(pem: bytes, *, name: str = "private key") -> Key:
 def jwks_keys(document: Mapping[str, Any], *, name: str = "JWKS") -> list[Key]:
     """The signature keys of a JSON Web Key Set (RFC 7517); keys of other kinds or uses are passed over.
 
-    Raises :class:`ConfigError` when it is no key set or holds no key that can be used. Symmetric keys are passed over: who publishes
-    one has given it away.
+    Raises :class:`ConfigError` when it is no key set or holds no key that can be used. Symmetric and private keys are passed over: who
+    publishes one has given it away.
     """
     entries = document.get("keys") if isinstance(document, Mapping) else None
     if not isinstance(entries, list):
@@ -113,11 +123,12 @@ def jwks_keys(document: Mapping[str, Any], *, name: str = "JWKS") -> list[Key]:
 
 
 def _jwk(entry: dict[str, Any], name: str) -> Key | None:
-    if entry.get("use", "sig") != "sig" or entry.get("kty") not in ("RSA", "EC", "OKP"):
+    if entry.get("use", "sig") != "sig" or entry.get("kty") not in ("RSA", "EC", "OKP") or "d" in entry:
         return None
+    key_id = entry.get("kid")
     try:
-        key = _asymmetric(jwt.PyJWK(entry).key, entry.get("kid"), name)
-    except (jwt.PyJWTError, ConfigError, ValueError, TypeError):
+        key = _asymmetric(jwt.PyJWK(entry).key, key_id if isinstance(key_id, str) else None, name)
+    except (jwt.PyJWTError, ConfigError, UnsupportedAlgorithm, ValueError, TypeError):
         return None  # one key we cannot use must not lock out those signed with the others
     return key if entry.get("alg", key.algorithm) == key.algorithm else None
 

@@ -30,14 +30,23 @@ MAX_TOPICS = 10_000
 MAX_SUBSCRIPTION_BYTES = 1024 * KIB
 """A subscription set once unzipped. gunzip stops here, so that a small bomb stays small."""
 
+MAX_GZIP_MEMBERS = 64
+"""gzip members (RFC 1952 section 2.2) of one set. A set is written as one; thousands of empty ones would only cost time."""
+
 MAX_SERVER_TOPICS = 1_000_000
 """Topics a linked server may be interested in: the union of all its clients'."""
 
 MAX_CANDIDATES = 64
 """ICE candidates of one peer in one negotiation; a laptop with VPNs sends about 20."""
 
-MAX_TOKEN_BYTES = 8 * KIB
-"""A JWT. Fits a request line of aiohttp (8,190 bytes) together with its path."""
+MAX_TOKEN_BYTES = 7 * KIB
+"""A JWT. Fits a request line of aiohttp (8,190 bytes) together with its path and the other parameters."""
+
+MAX_REASON_BYTES = 512
+"""The sentence in ERROR and CLOSE. It may quote what the peer sent, so it is cut."""
+
+MAX_REFUSED_BYTES = 16 * KIB
+"""The refused topics listed in one SUBSCRIBED: room for a page of them, and the answer still fits a message whatever was asked."""
 
 MAX_ERRORS = 100
 """Refused messages before a peer is closed with TOO_MANY_ERRORS; forgiven at `ERRORS_FORGIVEN_PER_S`."""

@@ -12,9 +12,17 @@ from google.protobuf.message import Message
 
 from protocol.codes import Code
 from protocol.errors import DecodeError, MessageTooLarge
-from protocol.limits import MAX_SUBSCRIPTION_BYTES, PeerLimits
+from protocol.limits import (
+    MAX_GZIP_MEMBERS,
+    MAX_REASON_BYTES,
+    MAX_REFUSED_BYTES,
+    MAX_SUBSCRIPTION_BYTES,
+    MAX_TOPIC_BYTES,
+    PeerLimits,
+)
 from protocol.pb import broker_pb2 as pb
 from protocol.signalling import parse
+from protocol.text import cut
 
 Packet = (
     pb.PingMessage
@@ -121,13 +129,18 @@ def topic_identity_fw(from_alias: int, identity: bytes, role: pb.Role, body: byt
 
 
 def error(code: Code, reason: str = "", name: str = "") -> bytes:
-    """ERROR: one thing was refused, `name` is the topic it was about, if any."""
-    return pb.ErrorMessage(type=pb.ERROR, code=int(code), reason=reason or code.reason, topic=name).SerializeToString()
+    """ERROR: one thing was refused, `name` is the topic it was about, if any.
+
+    Both texts may hold what the peer sent, so they are cut: an answer must never be too large to be sent.
+    """
+    text, about = cut(reason or code.reason, MAX_REASON_BYTES), cut(name, MAX_TOPIC_BYTES)
+    return pb.ErrorMessage(type=pb.ERROR, code=int(code), reason=text, topic=about).SerializeToString()
 
 
 def close(code: Code, reason: str = "") -> bytes:
     """CLOSE, Part 2: the link ends now, and why."""
-    return pb.CloseMessage(type=pb.CLOSE, code=int(code), reason=reason or code.reason).SerializeToString()
+    text = cut(reason or code.reason, MAX_REASON_BYTES)
+    return pb.CloseMessage(type=pb.CLOSE, code=int(code), reason=text).SerializeToString()
 
 
 def subscription(topics: Iterable[str], *, version: int = 0, gzip_over: int | None = None) -> bytes:
@@ -145,6 +158,8 @@ def subscription_topics(message: pb.SubscriptionMessage, max_bytes: int = MAX_SU
     Raises :class:`DecodeError` (format, gzip, UTF-8) and :class:`MessageTooLarge` for a set over `max_bytes` once unzipped.
     """
     text = message.topics
+    if not text:
+        return []  # clears the set, whatever the format says
     if message.format == pb.GZIP:
         text = gunzip(text, max_bytes)
     elif message.format not in (pb.PLAIN, pb.UNKNOWN_FORMAT):
@@ -158,9 +173,21 @@ def subscription_topics(message: pb.SubscriptionMessage, max_bytes: int = MAX_SU
 
 
 def subscribed(version: int, refused: Sequence[tuple[str, Code]] = ()) -> bytes:
-    """SUBSCRIBED, Part 2: that version of the set is in force, without the refused topics."""
-    entries = [pb.RefusedTopic(topic=name, code=int(code)) for name, code in refused]
-    return pb.SubscribedMessage(type=pb.SUBSCRIBED, version=version, refused=entries).SerializeToString()
+    """SUBSCRIBED, Part 2: that version of the set is in force, without the refused topics.
+
+    The first ``MAX_REFUSED_BYTES`` of those are listed, the rest counted in `refused_more`.
+    """
+    entries: list[pb.RefusedTopic] = []
+    left = MAX_REFUSED_BYTES
+    for name, code in refused:
+        entry = pb.RefusedTopic(topic=cut(name, MAX_TOPIC_BYTES), code=int(code))
+        left -= entry.ByteSize()
+        if left < 0:
+            break
+        entries.append(entry)
+    return pb.SubscribedMessage(
+        type=pb.SUBSCRIBED, version=version, refused=entries, refused_more=len(refused) - len(entries)
+    ).SerializeToString()
 
 
 def subscription_update(version: int, added: Iterable[str], removed: Iterable[str]) -> bytes:
@@ -180,14 +207,29 @@ def gzip(data: bytes) -> bytes:
 
 
 def gunzip(data: bytes, max_bytes: int) -> bytes:
-    """Undo gzip, never making more than `max_bytes`. Raises :class:`DecodeError`, :class:`MessageTooLarge`."""
+    """Undo gzip, never making more than `max_bytes`.
+
+    Several members follow each other as if they were one (RFC 1952 section 2.2), as other readers of the wire take them; nothing else may
+    follow. Raises :class:`DecodeError`, :class:`MessageTooLarge`.
+    """
+    text = b""
+    for _ in range(MAX_GZIP_MEMBERS):
+        member, data = _gunzip_member(data, max_bytes + 1 - len(text))
+        text += member
+        if len(text) > max_bytes:
+            raise MessageTooLarge(len(text), max_bytes, "unzipped set")
+        if not data:
+            return text
+    raise DecodeError(f"the gzip data has more than {MAX_GZIP_MEMBERS} members")
+
+
+def _gunzip_member(data: bytes, stop: int) -> tuple[bytes, bytes]:
+    """The first member unzipped, `stop` bytes of it at most, and what follows it (nothing, where it was stopped)."""
     decompressor = zlib.decompressobj(wbits=_GZIP_WBITS)
     try:
-        text = decompressor.decompress(data, max_bytes + 1)
+        text = decompressor.decompress(data, stop)
     except zlib.error as error:
         raise DecodeError("not gzip data") from error
-    if len(text) > max_bytes:
-        raise MessageTooLarge(len(text), max_bytes, "unzipped set")
-    if not decompressor.eof:
+    if not decompressor.eof and len(text) < stop:
         raise DecodeError("the gzip data is cut off")
-    return text
+    return text, decompressor.unused_data

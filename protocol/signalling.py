@@ -10,12 +10,16 @@ from typing import Any, TypeVar
 from google.protobuf.message import DecodeError as ProtobufDecodeError
 from google.protobuf.message import Message
 
-from protocol.codes import Code
+from protocol.codes import Code, Retry
 from protocol.errors import CandidateError, DecodeError, MessageTooLarge, SdpError
 from protocol.limits import MAX_SIGNAL_BYTES
 from protocol.pb import broker_pb2 as pb
+from protocol.text import is_unicode
 
 MAX_CANDIDATE_CHARS = 2_048
+"""Each text of a candidate. Real ones have about 150 characters; RFC 8839 section 5.4 allows a user name fragment 256."""
+
+_MAX_M_LINE_INDEX = 0xFFFF  # an unsigned short in RTCIceCandidateInit
 
 Signal = (
     pb.WelcomeMessage
@@ -74,9 +78,7 @@ def welcome(alias: int, servers: Iterable[int], *, resume: str = "", auth_requir
 
 def connect(to_alias: int, from_alias: int = 0, from_role: pb.Role = pb.UNKNOWN_ROLE) -> bytes:
     """CONNECT; the coordinator fills `from_alias` and `from_role` in."""
-    return pb.ConnectMessage(
-        type=pb.CONNECT, from_alias=from_alias, to_alias=to_alias, from_role=from_role
-    ).SerializeToString()
+    return pb.ConnectMessage(type=pb.CONNECT, from_alias=from_alias, to_alias=to_alias, from_role=from_role).SerializeToString()
 
 
 def offer(to_alias: int, sdp: str, from_alias: int = 0) -> bytes:
@@ -102,21 +104,11 @@ def candidate(to_alias: int, init: CandidateInit, from_alias: int = 0) -> bytes:
 
 def refused(to_alias: int, from_alias: int, code: Code) -> bytes:
     """CONNECTION_REFUSED: to the peer that sent CONNECT (`to_alias`), from the server it wanted (`from_alias`)."""
-    reason = _REASONS.get(code, pb.UNKNOWN_REASON)
+    # An old client knows two reasons, and goes on to its next server when told that this one is full.
+    reason = pb.AUTH_FAILED if code.retry is Retry.NEVER else pb.SERVER_FULL
     return pb.ConnectionRefusedMessage(
         type=pb.CONNECTION_REFUSED, from_alias=from_alias, to_alias=to_alias, reason=reason, code=int(code)
     ).SerializeToString()
-
-
-# An old client knows two reasons, and tries its next server on either.
-_REASONS = {
-    Code.SERVER_FULL: pb.SERVER_FULL,
-    Code.SERVER_DRAINING: pb.SERVER_FULL,
-    Code.SERVER_STOPPING: pb.SERVER_FULL,
-    Code.AUTH_FAILED: pb.AUTH_FAILED,
-    Code.WRONG_ROLE: pb.AUTH_FAILED,
-    Code.UNEXPECTED_MESSAGE: pb.AUTH_FAILED,
-}
 
 
 def refusal_code(message: pb.ConnectionRefusedMessage) -> int:
@@ -148,6 +140,8 @@ def read_description(data: bytes, expected: str) -> str:
     sdp = description.get("sdp")
     if not isinstance(sdp, str) or not sdp:
         raise SdpError(f"the {expected} has no 'sdp'")
+    if not is_unicode(sdp):
+        raise SdpError(f"the {expected}'s 'sdp' is not valid Unicode")
     return sdp
 
 
@@ -184,10 +178,11 @@ def read_candidate(data: bytes) -> CandidateInit:
     line, mid, index, fragment = (init.get(k) for k in ("candidate", "sdpMid", "sdpMLineIndex", "usernameFragment"))
     if not isinstance(line, str | None) or not isinstance(mid, str | None) or not isinstance(fragment, str | None):
         raise CandidateError("a member of the candidate is not a text")
-    if isinstance(index, bool) or not isinstance(index, int | None):
-        raise CandidateError("the candidate's sdpMLineIndex is not a whole number")
-    if line is not None and len(line) > MAX_CANDIDATE_CHARS:
-        raise CandidateError(f"the candidate has more than {MAX_CANDIDATE_CHARS} characters")
+    for text in (line, mid, fragment):
+        if text and (len(text) > MAX_CANDIDATE_CHARS or not is_unicode(text)):
+            raise CandidateError(f"a member of the candidate is over {MAX_CANDIDATE_CHARS} characters or not valid Unicode")
+    if index is not None and (type(index) is not int or not 0 <= index <= _MAX_M_LINE_INDEX):
+        raise CandidateError(f"the candidate's sdpMLineIndex is not a whole number up to {_MAX_M_LINE_INDEX}")
     return CandidateInit(line or "", mid, index, fragment or None)
 
 

@@ -24,6 +24,7 @@ from protocol.codes import Code
 from protocol.errors import TokenError, TopicError
 from protocol.keys import Key, KeySet
 from protocol.limits import MAX_TOKEN_BYTES
+from protocol.text import is_unicode
 from protocol.topics import EVERYTHING, NOTHING, PatternSet
 
 DEFAULT_AUDIENCE = "rtcbroker"
@@ -100,8 +101,8 @@ def verify(token: str, policy: TokenPolicy, now: float) -> Claims:
         expires_at=float(payload["exp"]) + policy.leeway_s,
         publish=_patterns(grants, "pub"),
         subscribe=_patterns(grants, "sub"),
-        token_id=str(payload.get("jti", "")),
-        issuer=str(payload.get("iss", "")),
+        token_id=_text(payload, "jti"),
+        issuer=_text(payload, "iss"),
     )
 
 
@@ -120,11 +121,17 @@ def sign(
 ) -> str:
     """Sign a token with a private key or shared secret; `now` and `lifetime_s` in seconds.
 
-    Raises :class:`TopicError` for a pattern outside the grammar, ValueError for an empty subject or a lifetime that is not positive.
+    Raises :class:`TopicError` for a pattern outside the grammar and ValueError for what :func:`verify` would refuse: no subject or one
+    too long, a lifetime that is not positive, too many patterns, a token too long.
     """
-    if not subject or lifetime_s <= 0:
-        raise ValueError("a token needs a subject and a positive lifetime")
-    PatternSet(publish), PatternSet(subscribe)
+    if not 0 < len(subject.encode()) <= MAX_SUBJECT_BYTES:
+        raise ValueError(f"a token needs a subject of at most {MAX_SUBJECT_BYTES} bytes")
+    if not 0 < lifetime_s < math.inf:
+        raise ValueError("a token needs a positive lifetime")
+    for patterns in (publish, subscribe):
+        PatternSet(patterns)
+        if len(patterns) > MAX_GRANTS:
+            raise ValueError(f"a token has room for {MAX_GRANTS} patterns of each kind")
     payload: dict[str, Any] = {
         "sub": subject,
         "role": role.value,
@@ -137,14 +144,19 @@ def sign(
     if issuer is not None:
         payload["iss"] = issuer
     headers = {"kid": key.key_id} if key.key_id else None
-    return jwt.encode(payload, key.material, algorithm=key.algorithm, headers=headers)
+    token = jwt.encode(payload, key.material, algorithm=key.algorithm, headers=headers)
+    if len(token) > MAX_TOKEN_BYTES:
+        raise ValueError(
+            f"the token would have {len(token)} bytes, at most {MAX_TOKEN_BYTES} are accepted: grant fewer or wider patterns"
+        )
+    return token
 
 
 def peek_expiry(token: str) -> float | None:
     """When `token` says it expires, without verifying anything: for its bearer, who wants to renew it in time."""
     try:
         expiry = jwt.decode(token, options={"verify_signature": False}).get("exp")
-    except jwt.PyJWTError:
+    except (jwt.PyJWTError, ValueError):
         return None
     return _number(expiry)
 
@@ -154,10 +166,10 @@ def _checked_payload(token: str, policy: TokenPolicy) -> Mapping[str, Any]:
         raise TokenError(Code.AUTH_FAILED, f"the token is longer than {MAX_TOKEN_BYTES} bytes")
     try:
         header = jwt.get_unverified_header(token)
-    except jwt.PyJWTError as error:
+    except (jwt.PyJWTError, ValueError) as error:
         raise TokenError(Code.AUTH_FAILED, "not a token (JWT)") from error
     algorithm, key_id = header.get("alg"), header.get("kid")
-    if algorithm not in policy.keys.algorithms:
+    if not isinstance(algorithm, str) or algorithm not in policy.keys.algorithms:
         raise TokenError(Code.AUTH_FAILED, f"the token's algorithm {str(algorithm)[:20]!r} is not accepted here")
     for key in policy.keys.candidates(algorithm, key_id if isinstance(key_id, str) else None):
         try:
@@ -195,12 +207,20 @@ def _check_audience(payload: Mapping[str, Any], policy: TokenPolicy) -> None:
 
 
 def _subject(payload: Mapping[str, Any]) -> str:
-    subject = payload.get("sub")
-    if not isinstance(subject, str) or not subject:
+    subject = _text(payload, "sub")
+    if not subject:
         raise TokenError(Code.AUTH_FAILED, "the token names no subject ('sub')")
-    if len(subject.encode("utf-8", "surrogatepass")) > MAX_SUBJECT_BYTES:
+    if len(subject.encode()) > MAX_SUBJECT_BYTES:
         raise TokenError(Code.AUTH_FAILED, f"the token's subject is longer than {MAX_SUBJECT_BYTES} bytes")
     return subject
+
+
+def _text(payload: Mapping[str, Any], claim: str) -> str:
+    """A text claim, empty where there is none."""
+    value = payload.get(claim, "")
+    if not isinstance(value, str) or not is_unicode(value):
+        raise TokenError(Code.AUTH_FAILED, f"the token's '{claim}' is not a text")
+    return value
 
 
 def _role(payload: Mapping[str, Any]) -> TokenRole:
@@ -221,7 +241,11 @@ def _patterns(grants: Mapping[str, Any], name: str) -> PatternSet:
 
 
 def _number(value: object) -> float | None:
-    """`value` as a finite number: JSON also brings booleans, texts and, in Python, NaN."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    """`value` as a finite number: JSON also brings booleans, texts, whole numbers beyond any float and, in Python, NaN."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None

@@ -4,8 +4,12 @@ A **topic** is a non-empty UTF-8 text of at most ``MAX_TOPIC_BYTES`` without whi
 wire separates topics by a single space). ``/`` divides it into segments by convention; only patterns look at segments. A segment
 that is ``*`` or ``**`` is reserved for patterns and refused in a topic.
 
+Topics are compared character by character: no case folding, no Unicode normalization, and ``a``, ``/a``, ``a/`` and ``a//b`` are
+topics of their own.
+
 A **pattern** is a topic (matches itself), ``prefix/*`` (exactly one more segment), ``prefix/**`` (one or more), or the bare
-``*`` (any topic of one segment) and ``**`` (any topic).
+``*`` (any topic of one segment) and ``**`` (any topic). What a wildcard stands for is never empty: ``a/*`` and ``a/**`` match
+neither ``a`` nor ``a/``. The prefix may be empty: ``/*`` and ``/**`` are for topics that begin with a slash.
 """
 
 from __future__ import annotations
@@ -30,12 +34,12 @@ def check_topic(topic: str) -> str:
     if size > MAX_TOPIC_BYTES:
         raise TopicError(topic, f"has {size} bytes, at most {MAX_TOPIC_BYTES} are allowed")
     if "*" in topic and not _WILDCARDS.isdisjoint(topic.split("/")):
-        raise TopicError(topic, "a segment of '*' or '**' stands only in patterns")
+        raise TopicError(topic, "a segment of '*' or '**' stands only at the end of a pattern")
     return topic
 
 
 class PatternSet:
-    """A set of patterns; ``topic in patterns`` says whether any of them matches.
+    """A set of patterns; ``topic in patterns`` says whether any of them matches a topic that obeys the grammar.
 
     Immutable. A look-up costs one hash look-up per segment of the topic, however many patterns there are.
     """
@@ -43,7 +47,9 @@ class PatternSet:
     __slots__ = ("_any_depth", "_exact", "_one_level", "_patterns")
 
     def __init__(self, patterns: Iterable[str]) -> None:
-        """Raises :class:`TopicError` for a pattern outside the grammar."""
+        """Raises :class:`TopicError` for a pattern outside the grammar, TypeError for a single text."""
+        if isinstance(patterns, str):
+            raise TypeError("patterns are a list: one text would be taken apart, and '**' grant every topic of one segment")
         self._patterns = tuple(patterns)
         self._exact: set[str] = set()
         self._one_level: set[str] = set()
@@ -56,7 +62,7 @@ class PatternSet:
         if last not in _WILDCARDS:
             self._exact.add(check_topic(pattern))
             return
-        if slash:
+        if prefix:
             check_topic(prefix)
         (self._one_level if last == "*" else self._any_depth).add(prefix + slash)
 

@@ -357,14 +357,16 @@ class Sender(_message.Message):
     def __init__(self, alias: _Optional[int] = ..., identity: _Optional[bytes] = ..., role: _Optional[_Union[Role, str]] = ...) -> None: ...
 
 class SubscribedMessage(_message.Message):
-    __slots__ = ("type", "version", "refused")
+    __slots__ = ("type", "version", "refused", "refused_more")
     TYPE_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     REFUSED_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_MORE_FIELD_NUMBER: _ClassVar[int]
     type: MessageType
     version: int
     refused: _containers.RepeatedCompositeFieldContainer[RefusedTopic]
-    def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., version: _Optional[int] = ..., refused: _Optional[_Iterable[_Union[RefusedTopic, _Mapping]]] = ...) -> None: ...
+    refused_more: int
+    def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., version: _Optional[int] = ..., refused: _Optional[_Iterable[_Union[RefusedTopic, _Mapping]]] = ..., refused_more: _Optional[int] = ...) -> None: ...
 
 class RefusedTopic(_message.Message):
     __slots__ = ("topic", "code")
