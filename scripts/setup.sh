@@ -21,11 +21,13 @@ require_python() {
         fail "$python is Python $version, and 3.11 or newer is needed; name another: PYTHON=python3.12 make setup"
 }
 
+has_ensurepip() { "$python" -c 'import venv, ensurepip; ensurepip.version()' 2>/dev/null; }
+
 # Debian splits ensurepip, without which there is no pip in a virtual environment, off into a package.
 require_ensurepip() {
-    "$python" -c 'import venv, ensurepip' 2>/dev/null && return
+    has_ensurepip && return
     scripts/debian-packages.sh "python$version-venv" || true
-    "$python" -c 'import venv, ensurepip' 2>/dev/null ||
+    has_ensurepip ||
         fail "$python cannot make virtual environments (no module ensurepip): as root, run apt-get install python$version-venv" \
             "(or what brings ensurepip on this system), or name another Python: PYTHON=python3.12 make setup"
 }

@@ -30,7 +30,7 @@ packages=$(missing_packages)
 [ -z "$packages" ] || scripts/debian-packages.sh $packages || true
 
 $bin/coverage erase
-run parallel --numprocesses auto --ignore tests/e2e
+run parallel --numprocesses logical --maxprocesses 8 --ignore tests/e2e
 run end-to-end tests/e2e
 $bin/coverage report || failed="$failed coverage"
 
