@@ -25,6 +25,8 @@ MIN_RSA_BITS = 2048
 
 ALGORITHMS = ("HS256", "RS256", "ES256", "EdDSA")
 
+_PRIVATE = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
+
 
 @dataclass(frozen=True, slots=True)
 class Key:
@@ -34,17 +36,28 @@ class Key:
     material: Any
     key_id: str | None = None
 
+    @property
+    def can_sign(self) -> bool:
+        """Whether tokens can be signed with it: a shared secret or a private key."""
+        return isinstance(self.material, bytes | _PRIVATE)
+
+    def for_verifying(self) -> Key:
+        """The key tokens signed with this one are verified with: the public half of a private key."""
+        if isinstance(self.material, _PRIVATE):
+            return Key(self.algorithm, self.material.public_key(), self.key_id)
+        return self
+
     def __repr__(self) -> str:
         return f"Key({self.algorithm}, kid={self.key_id!r})"
 
 
 class KeySet:
-    """The keys a token may be signed with."""
+    """The keys a token may be signed with; of private keys, only the public half is kept."""
 
     __slots__ = ("_keys",)
 
     def __init__(self, keys: Iterable[Key]) -> None:
-        self._keys = tuple(keys)
+        self._keys = tuple(key.for_verifying() for key in keys)
 
     @property
     def algorithms(self) -> frozenset[str]:

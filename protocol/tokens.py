@@ -122,8 +122,10 @@ def sign(
     """Sign a token with a private key or shared secret; `now` and `lifetime_s` in seconds.
 
     Raises :class:`TopicError` for a pattern outside the grammar and ValueError for what :func:`verify` would refuse: no subject or one
-    too long, a lifetime that is not positive, too many patterns, a token too long.
+    too long, a lifetime that is not positive, too many patterns, a token too long; and for a key that cannot sign.
     """
+    if not key.can_sign:
+        raise ValueError("a token is signed with a private key or a shared secret, not with a public key")
     if not 0 < len(subject.encode()) <= MAX_SUBJECT_BYTES:
         raise ValueError(f"a token needs a subject of at most {MAX_SUBJECT_BYTES} bytes")
     if not 0 < lifetime_s < math.inf:
