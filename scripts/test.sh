@@ -38,7 +38,7 @@ if [ -s "$unmet" ]; then
     echo "test: could not run:"
     sort -u "$unmet"
 else
-    echo "test: everything could run"
+    echo "test: nothing was skipped"
 fi
 [ -z "$failed" ] || {
     echo "test: failed:$failed" >&2
