@@ -1,0 +1,175 @@
+"""One comm server, put together from its parts, from start to orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from commserver.core import events as ev
+from commserver.core.broker import Broker
+from commserver.core.flow import RELIABLE_FLOW
+from commserver.core.registration import Registration
+from commserver.io.coordinator_link import CoordinatorLink
+from commserver.io.driver import Driver
+from commserver.io.metrics import BrokerCollector, readiness, registry_of
+from commserver.settings import CommServerSettings
+from service.auth import Authenticator
+from service.clock import Clock
+from service.credentials import TokenSource, token_source
+from service.http import health_routes, start_site
+from service.process import CpuShare, cpu_seconds
+from service.run import stop_on_signals, write_ready_file
+from transport import Dialer, Listener
+from transport.options import LinkOptions
+
+log = logging.getLogger(__name__)
+
+SUBJECT = "commserver"
+"""Of the tokens a server signs for itself: every server of a cluster is the same to the others."""
+LOAD_INTERVAL_S = 5.0
+
+
+def _link_options(settings: CommServerSettings) -> LinkOptions:
+    return LinkOptions(
+        silence=settings.peer_timeout,
+        setup_timeout=settings.setup_timeout,
+        low_mark=RELIABLE_FLOW.low_bytes,
+        max_message=settings.max_message,
+    )
+
+
+class CommServer:
+    """A running comm server. Made by :meth:`start`; :meth:`stop` ends it."""
+
+    def __init__(
+        self,
+        settings: CommServerSettings,
+        *,
+        authenticator: Authenticator,
+        tokens: TokenSource,
+        clock: Clock,
+        listener: Listener,
+    ) -> None:
+        self._settings = settings
+        self._authenticator = authenticator
+        self._tokens = tokens
+        self._clock = clock
+        self.listener = listener
+        rng = random.Random()
+        self.broker = Broker(settings.broker_config(), verify=authenticator.verify, own_token=self._token, rng=rng)
+        self.coordinator = CoordinatorLink(
+            settings.coordinator,
+            Registration(settings.role, rng),
+            self._token,
+            lambda frame: self.driver.feed(ev.SignalReceived(frame)),
+            lambda: self.driver.feed(ev.CoordinatorLost()),
+        )
+        self.driver = Driver(self.broker, listener, Dialer(options=_link_options(settings)), self.coordinator.send, clock)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._runner: web.AppRunner | None = None
+        self.failed = asyncio.Event()
+        """Set when a part that must run for ever does not."""
+        self.port = 0
+        """Of the health and metrics pages."""
+
+    @classmethod
+    async def start(cls, settings: CommServerSettings) -> CommServer:
+        """Open the sockets, serve the pages, and begin to dial the coordinator. Raises :class:`protocol.errors.ConfigError`."""
+        clock = Clock()
+        authenticator = Authenticator.from_settings(settings, clock)
+        tokens = token_source(settings, settings.role, SUBJECT, token=settings.token, token_file=settings.token_file)
+        listener = await Listener.open(
+            bind=settings.bind,
+            port=settings.udp_port,
+            announce=settings.announce_ip,
+            options=_link_options(settings),
+        )
+        server = cls(settings, authenticator=authenticator, tokens=tokens, clock=clock, listener=listener)
+        try:
+            await authenticator.start()
+            await server._serve_pages()
+        except BaseException:
+            await server.stop()
+            raise
+        server._spawn("coordinator link", server.coordinator.run)
+        server._spawn("load sampler", server._sample_load)
+        server._spawn("token renewal", server._renew_token)
+        return server
+
+    async def drain(self) -> None:
+        """Take no more peers, tell those that are here to move, and wait for them, at most `drain_timeout` (and a second)."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.driver.drained(), self._settings.drain_timeout + 1.0)
+
+    async def stop(self) -> None:
+        """End everything now."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.driver.close()
+        await self.listener.close()
+        if self._runner is not None:
+            await self._runner.cleanup()
+        await self._authenticator.close()
+
+    def _token(self) -> str:
+        return self._tokens.token(self._clock.now())
+
+    async def _serve_pages(self) -> None:
+        app = web.Application()
+        collector = BrokerCollector(self.broker, self.coordinator, self.listener)
+        app.add_routes(health_routes(readiness(self.broker, self.coordinator), registry_of(collector)))
+        self._runner, self.port = await start_site(app, self._settings.host, self._settings.port)
+
+    async def _sample_load(self) -> None:
+        share = CpuShare(self._clock.now(), cpu_seconds())
+        while True:
+            await asyncio.sleep(LOAD_INTERVAL_S)
+            self.driver.feed(ev.LoadSampled(share.sample(self._clock.now(), cpu_seconds())))
+
+    async def _renew_token(self) -> None:
+        shown = self._token()
+        while True:
+            now = self._clock.now()
+            # A day is longer than any token we would sign, and keeps an infinite wait out of the event loop.
+            await asyncio.sleep(min(max(self._tokens.renew_at(now) - now, 1.0), 86_400.0))
+            if (token := self._token()) != shown:
+                shown = token
+                self.driver.feed(ev.TokenRenewed())
+
+    def _spawn(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        async def guarded() -> None:
+            try:
+                await run()
+            except Exception:
+                # A defect of ours. Limping on without this part would hide it: stop, and let the supervisor start us afresh.
+                log.exception("%s failed", name)
+                self.failed.set()
+
+        self._tasks.append(asyncio.create_task(guarded(), name=name))
+
+
+async def serve(settings: CommServerSettings) -> int:
+    """Run a comm server until SIGTERM or SIGINT; returns the exit code."""
+    server = await CommServer.start(settings)
+    stop = asyncio.Event()
+    undo = stop_on_signals(stop.set)
+    log.info(
+        "comm server: UDP port %d, pages on port %d, coordinator %s", server.listener.port, server.port, settings.coordinator
+    )
+    write_ready_file(settings.ready_file, port=server.port, udp_port=server.listener.port)
+    try:
+        waits = [asyncio.create_task(event.wait()) for event in (stop, server.failed)]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+        await server.drain()
+    finally:
+        await server.stop()
+        undo()
+    return 1 if server.failed.is_set() else 0

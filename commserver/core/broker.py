@@ -1,0 +1,379 @@
+"""A comm server's whole behaviour: `handle(event, now) -> outputs` and `next_deadline()`.
+
+One rule keeps it sound: change state, drain all outputs, then change state again. The shell therefore carries out every output of one
+event before it handles the next. This module only tells which part handles what; the parts decide:
+
+=================  =========================================================
+`negotiation`      signalling with peers, until both descriptions are exchanged
+`admission`        AUTH
+`relay`            topic packets
+`subscribing`      who wants what, from clients and from servers
+`mesh`             which servers to be linked with
+`delivery`         the way out, with flow control
+=================  =========================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from commserver.core import events as ev
+from commserver.core.admission import Admission
+from commserver.core.config import BrokerConfig
+from commserver.core.counters import Counters
+from commserver.core.delivery import Delivery
+from commserver.core.mesh import Mesh
+from commserver.core.negotiation import Negotiation
+from commserver.core.peers import Peers
+from commserver.core.relay import Relay
+from commserver.core.session import Session, SessionState
+from commserver.core.state import DEBUG, INFO, WARNING, State
+from commserver.core.subscribing import Subscribing
+from protocol import packets, signalling
+from protocol.codes import Code, describe
+from protocol.errors import ProtocolError
+from protocol.pb import broker_pb2 as pb
+from protocol.tokens import Claims
+
+if TYPE_CHECKING:
+    import random
+
+
+class Broker:
+    """The aggregate. See the module's docstring."""
+
+    def __init__(
+        self, config: BrokerConfig, *, verify: Callable[[str], Claims], own_token: Callable[[], str], rng: random.Random
+    ) -> None:
+        self._state = state = State(config, verify, own_token, rng)
+        self._delivery = Delivery(state)
+        self._admission = Admission(state, self._delivery)
+        self._relay = Relay(state, self._delivery)
+        self._subscribing = Subscribing(state, self._delivery)
+        self._mesh = Mesh(state)
+        self._negotiation = Negotiation(state, self._mesh, self._close)
+        self._probes: dict[ev.LinkId, tuple[bytes, int]] = {}
+        """Links being probed: the PING sent, and how many messages had come by then."""
+        self._told_to_close: dict[ev.LinkId, int] = {}
+        """The codes of CLOSE messages, until the links end."""
+        self._handlers: dict[type, Callable[[Any, float], None]] = {
+            ev.PacketReceived: self._on_packet,
+            ev.Buffered: self._on_buffered,
+            ev.SignalReceived: self._on_signal,
+            ev.CoordinatorLost: lambda _event, _now: None,  # links live on; dials in progress have their deadline
+            ev.DescriptionMade: self._on_described,
+            ev.CandidateFound: self._on_candidate,
+            ev.LinkFailed: self._on_failed,
+            ev.LinkOpened: self._on_opened,
+            ev.LinkClosed: self._on_closed,
+            ev.DeadlineReached: self._on_deadline,
+            ev.TokenRenewed: lambda _event, _now: self._admission.prove_to_all(),
+            ev.LoadSampled: self._on_load,
+            ev.DrainRequested: self._on_drain,
+        }
+        self._packet_handlers: dict[int, Callable[[Session, Any, bool, float], None]] = {
+            pb.TOPIC: self._relay.topic,
+            pb.TOPIC_IDENTITY: self._relay.topic_identity,
+            pb.TOPIC_BATCH: self._relay.batch,
+            pb.SUBSCRIPTION: self._subscribing.subscription,
+            pb.SUBSCRIPTION_UPDATE: self._subscribing.update,
+        }
+        self._cpu = 0.0
+
+    # ----------------------------------------------------------------------------------------------------------- what is public
+
+    def handle(self, event: ev.Event, now: float) -> list[ev.Output]:
+        """Handle one event at `now` (seconds since the epoch, never stepping back); carry out what is returned, in order."""
+        state = self._state
+        self._handlers[type(event)](event, now)
+        while state.doomed:
+            session, code = state.doomed.pop()
+            self._close(session, code, now)
+        outputs, state.out = state.out, []
+        return outputs
+
+    def next_deadline(self) -> float | None:
+        """When to send DeadlineReached, if nothing else happens before."""
+        return self._state.deadlines.next()
+
+    @property
+    def counters(self) -> Counters:
+        """What happened so far."""
+        return self._state.counters
+
+    @property
+    def peers(self) -> Peers:
+        """Who is here now."""
+        return self._state.peers
+
+    @property
+    def topic_count(self) -> int:
+        """Topics that somebody wants, client or server."""
+        return self._state.index.topic_count
+
+    @property
+    def subscription_count(self) -> int:
+        """Pairs of peer and topic."""
+        return self._state.index.subscription_count
+
+    @property
+    def draining(self) -> bool:
+        """No new peers are taken."""
+        return self._state.draining
+
+    @property
+    def alias(self) -> int:
+        """Our alias; 0 until the coordinator gave one."""
+        return self._state.alias
+
+    # -------------------------------------------------------------------------------------------------------------- signalling
+
+    def _on_signal(self, event: ev.SignalReceived, now: float) -> None:
+        try:
+            message = signalling.decode_signal(event.frame)
+        except ProtocolError as error:
+            self._state.counters.signals_ignored["not decodable"] += 1
+            self._state.log(WARNING, "from the coordinator: %s", error)
+            return
+        match message:
+            case pb.WelcomeMessage():
+                self._state.alias = message.alias
+                self._mesh.welcome(message.available_servers, now)
+                self._state.status_changed(now)
+            case pb.ConnectMessage():
+                self._negotiation.connect(message, now)
+            case pb.WebRtcMessage(type=pb.WEBRTC_OFFER):
+                self._negotiation.offer(message, now)
+            case pb.WebRtcMessage(type=pb.WEBRTC_ANSWER):
+                self._negotiation.answer(message, now)
+            case pb.WebRtcMessage():
+                self._negotiation.candidate(message, now)
+            case pb.ConnectionRefusedMessage():
+                self._negotiation.refused(message, now)
+            case pb.PeerGoneMessage():
+                self._probe(message.alias, now)
+            case _:
+                self._state.counters.signals_ignored["not for a server"] += 1
+
+    def _on_described(self, event: ev.DescriptionMade, _now: float) -> None:
+        if (session := self._state.peers.get(event.link)) is not None:
+            self._negotiation.described(session, event.sdp)
+
+    def _on_candidate(self, event: ev.CandidateFound, _now: float) -> None:
+        if (session := self._state.peers.get(event.link)) is not None:
+            self._negotiation.candidate_found(session, event.candidate)
+
+    def _on_failed(self, event: ev.LinkFailed, now: float) -> None:
+        if (session := self._state.peers.get(event.link)) is not None:
+            self._negotiation.failed(session, event.code, now)
+
+    def _on_load(self, event: ev.LoadSampled, now: float) -> None:
+        self._cpu = event.cpu
+        self._state.status_changed(now)
+
+    def _send_status(self) -> None:
+        state = self._state
+        status = signalling.server_status(
+            clients=state.peers.client_count, max_clients=state.config.max_peers, draining=state.draining, cpu=self._cpu
+        )
+        state.emit(ev.SendSignal(status))
+
+    # ------------------------------------------------------------------------------------------------------------ life of a link
+
+    def _on_opened(self, event: ev.LinkOpened, now: float) -> None:
+        session = self._state.peers.get(event.link)
+        if session is None:
+            self._state.close_link(event.link, Code.TIMEOUT)
+            return
+        self._state.deadlines.cancel(("setup", session.link))
+        self._admission.opened(session, now)
+
+    def _on_closed(self, event: ev.LinkClosed, now: float) -> None:
+        if (session := self._state.peers.get(event.link)) is None:
+            return
+        told = self._told_to_close.get(session.link)
+        reason = event.reason if told is None else describe(told)
+        self._state.log(INFO, "link %d: %s %x left: %s", session.link, session.kind.value, session.alias, reason)
+        self._state.counters.closes[event.reason] += 1
+        self._gone(session, now, code=told)
+
+    def _became_active(self, session: Session, now: float) -> None:
+        others = [s for s in self._state.peers.of_alias(session.alias) if s.is_active and s is not session]
+        for rival in self._admission.rivals(session, others, self._state.alias):
+            self._state.doom(rival, Code.REPLACED)
+        if session.is_server:
+            self._mesh.active(session, now)
+        self._state.status_changed(now)
+
+    def _close(self, session: Session, code: Code, now: float) -> None:
+        """End a session ourselves: tell the peer why, where it can be told, then close the link."""
+        if session.state is SessionState.CLOSED:
+            return
+        if session.can(pb.ERRORS) and session.state is not SessionState.NEGOTIATING:
+            # Past the flow control: whoever is closed for a full queue should hear it too.
+            self._state.emit(ev.Send((session.link,), packets.close(code), True))
+        self._state.close_link(session.link, code)
+        self._state.log(INFO, "link %d: %s %x closed: %s", session.link, session.kind.value, session.alias, describe(code))
+        self._state.counters.closes[code.name] += 1
+        self._gone(session, now, code=code)
+
+    def _gone(self, session: Session, now: float, *, code: int | None) -> None:
+        """A session is over, whoever ended it."""
+        session.state = SessionState.CLOSED
+        self._state.peers.remove(session)
+        for kind in ("setup", "auth", "expiry", "probe", "linger"):
+            self._state.deadlines.cancel((kind, session.link))
+        self._probes.pop(session.link, None)
+        self._told_to_close.pop(session.link, None)
+        self._negotiation.ended(session)
+        self._subscribing.gone(session, now)
+        self._mesh.lost(session, now, code=code)
+        self._state.status_changed(now)
+
+    def _on_drain(self, _event: ev.DrainRequested, now: float) -> None:
+        self._state.draining = True
+        self._send_status()
+        for session in list(self._state.peers):
+            if session.is_active and session.can(pb.ERRORS):
+                # It may stay until it has found another server: nothing is lost on the way.
+                self._delivery.control(session, packets.close(Code.SERVER_STOPPING))
+                self._state.deadlines.set(("linger", session.link), now + self._state.config.drain_timeout)
+            else:
+                self._close(session, Code.SERVER_STOPPING, now)
+
+    # ------------------------------------------------------------------------------------------------------------------ packets
+
+    def _on_packet(self, event: ev.PacketReceived, now: float) -> None:
+        session = self._state.peers.get(event.link)
+        if session is None:
+            return
+        counters = self._state.counters.channels[event.reliable]
+        counters.packets_in += 1
+        counters.bytes_in += len(event.data)
+        session.packets += 1
+        limit = self._state.config.limits.max_message_bytes
+        try:
+            if len(event.data) > limit and not session.is_server:
+                self._too_large(session, len(event.data), now)
+                return
+            packet = packets.decode_packet(event.data)
+        except ProtocolError as error:
+            self._misbehaved(session, error, now)
+            return
+        if packet is None:
+            return  # a newer peer's
+        if session.is_active:
+            self._dispatch(session, packet, event, now)
+        else:
+            self._before_auth(session, packet, event, now)
+
+    def _dispatch(self, session: Session, packet: Any, event: ev.PacketReceived, now: float) -> None:
+        handler = self._packet_handlers.get(packet.type)
+        try:
+            if handler is not None:
+                handler(session, packet, event.reliable, now)
+            elif packet.type == pb.PING:
+                self._on_ping(session, event)
+            elif packet.type == pb.AUTH:
+                self._on_auth(session, packet, now)
+            elif session.is_server and packet.type in _SERVER_TALK:
+                self._on_server_talk(session, packet, now)
+            else:
+                name = pb.MessageType.Name(packet.type)
+                self._delivery.error(session, Code.UNEXPECTED_MESSAGE, now, reason=f"{name} is not for a server to receive")
+        except ProtocolError as error:
+            self._misbehaved(session, error, now)
+
+    def _before_auth(self, session: Session, packet: Any, event: ev.PacketReceived, now: float) -> None:
+        if packet.type == pb.AUTH and event.reliable:
+            self._on_auth(session, packet, now)
+        elif session.dialed and packet.type in (pb.READY, pb.CLOSE, pb.ERROR):
+            self._on_server_talk(session, packet, now)
+        elif self._admission.assume_old_server(session, now):
+            self._became_active(session, now)
+            self._dispatch(session, packet, event, now)
+        elif event.reliable:
+            self._state.doom(session, Code.UNEXPECTED_MESSAGE)
+        else:
+            # The unreliable channel may overtake AUTH on the reliable one: that is nobody's fault.
+            self._state.counters.drop("before AUTH", "")
+
+    def _on_auth(self, session: Session, packet: pb.AuthMessage, now: float) -> None:
+        if self._admission.auth(session, packet, now):
+            self._became_active(session, now)
+        elif session.is_active:
+            self._subscribing.grants_changed(session, now)
+
+    def _on_ping(self, session: Session, event: ev.PacketReceived) -> None:
+        probe = self._probes.get(session.link)
+        if probe is None or probe[0] != event.data:
+            self._delivery.control(session, event.data, reliable=event.reliable)
+
+    def _on_server_talk(self, session: Session, packet: Any, now: float) -> None:
+        """What servers say to each other beside topics and interest."""
+        if packet.type == pb.CLOSE:
+            self._told_to_close[session.link] = packet.code
+        elif packet.type == pb.ERROR and packet.code == Code.RESYNC:
+            self._state.interest.resync(session)
+            self._state.deadlines.set_once(("interest", 0), now)
+        elif packet.type == pb.ERROR:
+            self._state.log(
+                WARNING, "link %d: server %x refused something: %s", session.link, session.alias, describe(packet.code)
+            )
+
+    def _too_large(self, session: Session, size: int, now: float) -> None:
+        limit = self._state.config.limits.max_message_bytes
+        self._delivery.error(
+            session, Code.MESSAGE_TOO_LARGE, now, reason=f"a message of {size} bytes, at most {limit} are allowed"
+        )
+
+    def _misbehaved(self, session: Session, error: ProtocolError, now: float) -> None:
+        self._state.log(DEBUG, "link %d of %x: %s", session.link, session.alias, error)
+        self._delivery.error(session, error.code, now, reason=error.detail)
+
+    def _on_buffered(self, event: ev.Buffered, _now: float) -> None:
+        if (session := self._state.peers.get(event.link)) is not None:
+            self._delivery.buffered(session, event.reliable, event.amount)
+
+    # ---------------------------------------------------------------------------------------------------------------- deadlines
+
+    def _on_deadline(self, _event: ev.DeadlineReached, now: float) -> None:
+        for kind, number in self._state.deadlines.pop_due(now):
+            match kind:
+                case "interest":
+                    for server, message in self._state.interest.tell():
+                        self._delivery.control(server, message)
+                case "status":
+                    self._send_status()
+                case "dial":
+                    if self._mesh.wants_to_dial(number):
+                        self._negotiation.dial(number, now)
+                case _:
+                    self._link_due(kind, number, now)
+
+    def _link_due(self, kind: str, link: ev.LinkId, now: float) -> None:
+        if (session := self._state.peers.get(link)) is None:
+            return
+        if kind == "probe":
+            _, seen = self._probes.pop(link)
+            if session.packets == seen:
+                self._close(session, Code.LINK_LOST, now)
+        elif kind == "auth" and self._admission.assume_old_server(session, now):
+            self._became_active(session, now)
+        else:
+            self._close(session, _TOO_LATE[kind], now)
+
+    def _probe(self, alias: int, now: float) -> None:
+        """The peer's coordinator socket is gone: see whether its link still lives."""
+        session = self._state.peers.active(alias)
+        if session is None or session.link in self._probes or not session.capabilities:
+            return
+        ping = packets.ping(now)
+        self._probes[session.link] = (ping, session.packets)
+        self._delivery.control(session, ping)
+        self._state.deadlines.set(("probe", session.link), now + self._state.config.probe_timeout)
+
+
+_SERVER_TALK = frozenset({pb.READY, pb.ERROR, pb.CLOSE, pb.SUBSCRIBED})
+_TOO_LATE = {"setup": Code.TIMEOUT, "auth": Code.AUTH_TIMEOUT, "expiry": Code.TOKEN_EXPIRED, "linger": Code.SERVER_STOPPING}

@@ -1,0 +1,74 @@
+"""What the core counts. Plain numbers, written on the packet path, read when somebody looks (`io/metrics.py`)."""
+
+from __future__ import annotations
+
+import bisect
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+MAX_COUNTED_TOPICS = 100
+"""Topics whose drops are counted by name; the rest goes to OTHER_TOPICS, so that clients cannot grow our memory or a metrics page."""
+OTHER_TOPICS = "(other)"
+
+
+class Histogram:
+    """Counts in buckets, in the way of Prometheus: upper bounds, a total and a sum."""
+
+    __slots__ = ("bounds", "counts", "sum")
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self.bounds = tuple(bounds)
+        self.counts = [0] * (len(self.bounds) + 1)
+        self.sum = 0.0
+
+    def observe(self, value: float, times: int = 1) -> None:
+        """Count `value`, `times` times."""
+        self.counts[bisect.bisect_left(self.bounds, value)] += times
+        self.sum += value * times
+
+
+LATENCY_BOUNDS_S = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
+
+
+@dataclass(slots=True)
+class ChannelCounters:
+    """One kind of channel, all peers."""
+
+    packets_in: int = 0
+    bytes_in: int = 0
+    packets_out: int = 0
+    """Messages sent, each once per receiver."""
+    bytes_out: int = 0
+
+
+@dataclass(slots=True)
+class Counters:
+    """All of them. Index `channels` with the reliable flag: False is the unreliable channel."""
+
+    channels: tuple[ChannelCounters, ChannelCounters] = field(default_factory=lambda: (ChannelCounters(), ChannelCounters()))
+    records_relayed: int = 0
+    """Topic packets accepted and given to at least one receiver."""
+    deliveries: int = 0
+    """Records times receivers."""
+    dropped: Counter[str] = field(default_factory=Counter)
+    """Topic packets not delivered, by reason."""
+    dropped_by_topic: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """The same by (topic, reason)."""
+    errors: Counter[str] = field(default_factory=Counter)
+    """What peers were refused or closed for, by the name of the code."""
+    closes: Counter[str] = field(default_factory=Counter)
+    """Links that ended, by reason."""
+    signals_ignored: Counter[str] = field(default_factory=Counter)
+    joins: int = 0
+    relay_latency: Histogram = field(default_factory=lambda: Histogram(LATENCY_BOUNDS_S))
+    _topics: set[str] = field(default_factory=set)
+
+    def drop(self, reason: str, topic: str, records: int = 1) -> None:
+        """Count `records` packets of `topic` that somebody will not get."""
+        self.dropped[reason] += records
+        if topic not in self._topics:
+            if len(self._topics) >= MAX_COUNTED_TOPICS:
+                topic = OTHER_TOPICS
+            self._topics.add(topic)
+        self.dropped_by_topic[topic, reason] += records

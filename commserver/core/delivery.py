@@ -1,0 +1,86 @@
+"""The last step of the packet path: one message to one or many peers, through the flow control of each."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+
+from commserver.core.events import LinkId, Send
+from commserver.core.flow import Overflow, Queued
+from commserver.core.session import Session
+from commserver.core.state import State
+from protocol import packets
+from protocol.codes import Code
+from protocol.pb import broker_pb2 as pb
+
+
+class Delivery:
+    """Sends, queues, drops and counts; never waits."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def control(self, session: Session, data: bytes, *, reliable: bool = True) -> None:
+        """A message that is not about a topic: kept in order with the rest, never dropped for newer ones."""
+        self._one(session, data, reliable, Queued(data, "", 0), None)
+
+    def error(self, session: Session, code: Code, now: float, *, reason: str = "", topic: str = "", charge: bool = True) -> None:
+        """One thing was refused. A peer that keeps on sending what is refused is told less often, and closed in the end.
+
+        `charge` is False for what is no fault each time: the further topics of one set, or packets over the rate.
+        """
+        self._state.counters.errors[code.name] += 1
+        if session.can(pb.ERRORS) and session.errors_told.take(now):
+            self.control(session, packets.error(code, reason, topic))
+        if charge and not session.errors_left.take(now):
+            self._state.doom(session, Code.TOO_MANY_ERRORS)
+
+    def topic(self, session: Session, data: bytes, reliable: bool, topic: str, records: int, key: Hashable | None) -> None:
+        """A message with `records` packets of `topic` to one peer."""
+        self._one(session, data, reliable, Queued(data, topic, records), key)
+
+    def fan_out(
+        self, sessions: Iterable[Session], data: bytes, reliable: bool, topic: str, records: int, key: Hashable | None
+    ) -> int:
+        """The same message to many peers: one output for all that read fast enough. Returns to how many it went or waits."""
+        ready: list[LinkId] = []
+        waiting = 0
+        for session in sessions:
+            if session.channels[reliable].paused:
+                waiting += 1
+                self._one(session, data, reliable, Queued(data, topic, records), key)
+            else:
+                ready.append(session.link)
+        if ready:
+            self._state.emit(Send(ready, data, reliable))
+            self._count(reliable, len(ready), len(data) * len(ready))
+        return len(ready) + waiting
+
+    def buffered(self, session: Session, reliable: bool, amount: int) -> None:
+        """The transport of that channel holds `amount` bytes: pause it, or let the queue go out."""
+        channel = session.channels[reliable]
+        if channel.buffered(amount):
+            for item in channel.drain():
+                self._send(session, item.data, reliable)
+
+    def _one(self, session: Session, data: bytes, reliable: bool, item: Queued, key: Hashable | None) -> None:
+        channel = session.channels[reliable]
+        if not channel.paused:
+            self._send(session, data, reliable)
+            return
+        try:
+            dropped = channel.push(item, key)
+        except Overflow:
+            self._state.counters.drop("slow consumer", item.topic, item.records)
+            self._state.doom(session, Code.SLOW_CONSUMER)
+            return
+        for old in dropped:
+            self._state.counters.drop("queue full", old.topic, old.records)
+
+    def _send(self, session: Session, data: bytes, reliable: bool) -> None:
+        self._state.emit(Send((session.link,), data, reliable))
+        self._count(reliable, 1, len(data))
+
+    def _count(self, reliable: bool, packets_out: int, bytes_out: int) -> None:
+        counters = self._state.counters.channels[reliable]
+        counters.packets_out += packets_out
+        counters.bytes_out += bytes_out

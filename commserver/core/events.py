@@ -1,0 +1,193 @@
+"""What the core is told and what it asks for: the whole surface between decisions and I/O.
+
+A link is named by the number the core gave it. Time is not part of an event: it is passed beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from protocol.codes import Code
+from protocol.signalling import CandidateInit
+
+LinkId = int
+
+# ------------------------------------------------------------------------------------------------------------------ inputs
+
+
+@dataclass(slots=True)
+class SignalReceived:
+    """A frame came from the coordinator."""
+
+    frame: bytes
+
+
+@dataclass(slots=True)
+class CoordinatorLost:
+    """The coordinator's socket is gone; it is being dialed again."""
+
+
+@dataclass(slots=True)
+class DescriptionMade:
+    """The transport made the description it was asked for: an offer (for MakeOffer) or an answer (for MakeAnswer)."""
+
+    link: LinkId
+    sdp: str
+
+
+@dataclass(slots=True)
+class CandidateFound:
+    """The transport found a local candidate (dialed links only: a listener's are in its offer)."""
+
+    link: LinkId
+    candidate: CandidateInit
+
+
+@dataclass(slots=True)
+class LinkFailed:
+    """The transport could not do what was asked (a description that does not parse): tell the peer with `code`, then forget it."""
+
+    link: LinkId
+    code: Code
+
+
+@dataclass(slots=True)
+class LinkOpened:
+    """Both channels are open."""
+
+    link: LinkId
+
+
+@dataclass(slots=True)
+class LinkClosed:
+    """The link has ended; nothing more comes from it."""
+
+    link: LinkId
+    reason: str
+
+
+@dataclass(slots=True)
+class PacketReceived:
+    """A data channel message came."""
+
+    link: LinkId
+    data: bytes
+    reliable: bool
+
+
+@dataclass(slots=True)
+class Buffered:
+    """After a send, or when it fell low: so many bytes wait in the transport for that channel."""
+
+    link: LinkId
+    reliable: bool
+    amount: int
+
+
+@dataclass(slots=True)
+class DeadlineReached:
+    """`next_deadline()` has come."""
+
+
+@dataclass(slots=True)
+class TokenRenewed:
+    """Our own token is a new one: linked servers are to see it before the old one expires."""
+
+
+@dataclass(slots=True)
+class LoadSampled:
+    """How busy this process is: share of one core used lately. Sent every few seconds; the coordinator is told."""
+
+    cpu: float
+
+
+@dataclass(slots=True)
+class DrainRequested:
+    """Take no new clients, tell those that are here to move, stop when they are gone."""
+
+
+Event = (
+    SignalReceived
+    | CoordinatorLost
+    | DescriptionMade
+    | CandidateFound
+    | LinkFailed
+    | LinkOpened
+    | LinkClosed
+    | PacketReceived
+    | Buffered
+    | DeadlineReached
+    | TokenRenewed
+    | LoadSampled
+    | DrainRequested
+)
+
+# ----------------------------------------------------------------------------------------------------------------- outputs
+
+
+@dataclass(slots=True)
+class SendSignal:
+    """Send a frame to the coordinator; dropped while it is away (whoever waits for an answer has a deadline)."""
+
+    frame: bytes
+
+
+@dataclass(slots=True)
+class Send:
+    """Send one message to each of `links`, on that channel."""
+
+    links: Sequence[LinkId]
+    data: bytes
+    reliable: bool
+
+
+@dataclass(slots=True)
+class MakeOffer:
+    """Open a listener link and make its offer."""
+
+    link: LinkId
+
+
+@dataclass(slots=True)
+class ApplyAnswer:
+    """The peer's answer to our offer."""
+
+    link: LinkId
+    sdp: str
+
+
+@dataclass(slots=True)
+class MakeAnswer:
+    """Dial: answer this offer."""
+
+    link: LinkId
+    sdp: str
+
+
+@dataclass(slots=True)
+class AddCandidate:
+    """A candidate of the peer's."""
+
+    link: LinkId
+    candidate: CandidateInit
+
+
+@dataclass(slots=True)
+class CloseLink:
+    """End a link; what was sent before goes out first."""
+
+    link: LinkId
+    code: Code
+
+
+@dataclass(slots=True)
+class Log:
+    """A line in the life of a connection. `level` is a number of the logging module; never per packet, never a secret."""
+
+    level: int
+    message: str
+    arguments: tuple[object, ...]
+
+
+Output = SendSignal | Send | MakeOffer | ApplyAnswer | MakeAnswer | AddCandidate | CloseLink | Log

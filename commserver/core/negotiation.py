@@ -1,0 +1,183 @@
+"""Signalling with peers through the coordinator: from CONNECT to exchanged descriptions.
+
+Who sends CONNECT answers; who receives it offers (WIRE.md, "Signalling flow" 3). Candidates come in any order, also before the offer.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+
+from commserver.core.events import AddCandidate, ApplyAnswer, LinkId, MakeAnswer, MakeOffer, SendSignal
+from commserver.core.mesh import Mesh
+from commserver.core.peers import Peers
+from commserver.core.session import Session, SessionLimits, SessionState, new_session
+from commserver.core.state import DEBUG, WARNING, State
+from protocol import signalling
+from protocol.codes import Code
+from protocol.errors import ProtocolError
+from protocol.limits import MAX_CANDIDATES
+from protocol.pb import broker_pb2 as pb
+from protocol.signalling import CandidateInit
+
+_SERVER_ROLES = (pb.COMMUNICATION_SERVER, pb.COMMUNICATION_SERVER_HUB)
+
+
+class Negotiation:
+    """Handles every signalling frame but WELCOME and PEER_GONE."""
+
+    def __init__(self, state: State, mesh: Mesh, forget: Callable[[Session, Code, float], None]) -> None:
+        self._state = state
+        self._mesh = mesh
+        self._forget = forget
+        self._early: defaultdict[LinkId, list[CandidateInit]] = defaultdict(list)
+
+    # ------------------------------------------------------------------------------------------------------- sessions begin
+
+    def connect(self, message: pb.ConnectMessage, now: float) -> None:
+        """A peer wants a link: offer one, or refuse with the reason."""
+        alias, state = message.from_alias, self._state
+        if alias in (0, state.alias):
+            state.counters.signals_ignored["CONNECT without a sender"] += 1
+            return
+        if (code := self._refusal(message.from_role in _SERVER_ROLES)) is not None:
+            state.counters.errors[code.name] += 1
+            state.emit(SendSignal(signalling.refused(alias, state.alias, code)))
+            return
+        for pending in state.peers.of_alias(alias):
+            if pending.state is SessionState.NEGOTIATING and not pending.dialed:
+                self._forget(pending, Code.REPLACED, now)
+        session = self._begin(alias, dialed=False, now=now)
+        state.emit(MakeOffer(session.link))
+        state.status_changed(now)
+
+    def _refusal(self, from_server: bool) -> Code | None:
+        state, config = self._state, self._state.config
+        if state.draining:
+            return Code.SERVER_DRAINING
+        if from_server:
+            return Code.SERVER_FULL if config.max_servers and _count_servers(state.peers) >= config.max_servers else None
+        if config.max_peers and state.peers.client_count >= config.max_peers:
+            return Code.SERVER_FULL
+        return None
+
+    def dial(self, alias: int, now: float) -> None:
+        """Open a link to another server."""
+        self._mesh.dial(self._begin(alias, dialed=True, now=now))
+
+    def _begin(self, alias: int, *, dialed: bool, now: float) -> Session:
+        config = self._state.config
+        limits = SessionLimits(config.reliable, config.unreliable, config.limits.packets_per_second, config.limits.packets_burst)
+        session = new_session(self._state.peers.new_link(), alias, dialed=dialed, limits=limits, now=now)
+        self._state.peers.add(session)
+        self._state.deadlines.set(("setup", session.link), now + config.setup_timeout)
+        return session
+
+    def ended(self, session: Session) -> None:
+        """A session is over: forget what was kept for it."""
+        self._early.pop(session.link, None)
+
+    # ------------------------------------------------------------------------------------------------ descriptions, candidates
+
+    def described(self, session: Session, sdp: str) -> None:
+        """The transport made our description: tell the peer."""
+        session.described = True
+        make = signalling.answer if session.dialed else signalling.offer
+        self._state.emit(SendSignal(make(session.alias, sdp)))
+
+    def candidate_found(self, session: Session, candidate: CandidateInit) -> None:
+        """The transport found a local candidate."""
+        self._state.emit(SendSignal(signalling.candidate(session.alias, candidate)))
+
+    def offer(self, message: pb.WebRtcMessage, now: float) -> None:
+        """An offer: expected only from a server we dialed."""
+        session = self._expecting(message.from_alias, dialed=True)
+        if session is None or session.answered:
+            self._ignore("offer that was not asked for", message.from_alias)
+            return
+        try:
+            sdp = signalling.read_description(message.data, "offer")
+        except ProtocolError as error:
+            self._broken(session, error, now)
+            return
+        session.answered = True
+        self._state.emit(MakeAnswer(session.link, sdp))
+        for candidate in self._early.pop(session.link, ()):
+            self._state.emit(AddCandidate(session.link, candidate))
+
+    def answer(self, message: pb.WebRtcMessage, now: float) -> None:
+        """The answer to our offer."""
+        session = self._expecting(message.from_alias, dialed=False)
+        if session is None or session.answered or not session.described:
+            self._ignore("answer that was not asked for", message.from_alias)
+            return
+        try:
+            sdp = signalling.read_description(message.data, "answer")
+        except ProtocolError as error:
+            self._broken(session, error, now)
+            return
+        session.answered = True
+        self._state.emit(ApplyAnswer(session.link, sdp))
+
+    def candidate(self, message: pb.WebRtcMessage, now: float) -> None:
+        """A candidate of the peer's; also on a link that is already open, where it is a spare."""
+        sessions = self._state.peers.of_alias(message.from_alias)
+        if not sessions:
+            self._ignore("candidate of a stranger", message.from_alias)
+            return
+        session = sessions[-1]
+        session.candidates += 1
+        if session.candidates > MAX_CANDIDATES:
+            self._state.counters.errors[Code.TOO_MANY_CANDIDATES.name] += 1
+            if session.state is SessionState.NEGOTIATING:
+                self._refuse(session, Code.TOO_MANY_CANDIDATES, now)
+            return
+        try:
+            candidate = signalling.read_candidate(message.data)
+        except ProtocolError as error:
+            self._broken(session, error, now)
+            return
+        if session.dialed and not session.answered:
+            self._early[session.link].append(candidate)
+        else:
+            self._state.emit(AddCandidate(session.link, candidate))
+
+    def refused(self, message: pb.ConnectionRefusedMessage, now: float) -> None:
+        """A server we dialed does not take us."""
+        session = self._expecting(message.from_alias, dialed=True)
+        if session is None:
+            self._ignore("refusal of nothing", message.from_alias)
+            return
+        code = signalling.refusal_code(message)
+        self._state.log(DEBUG, "link %d: server %x refused us: %d", session.link, session.alias, code)
+        self._state.peers.remove(session)
+        self._state.deadlines.cancel(("setup", session.link))
+        self.ended(session)
+        self._mesh.refused(session.alias, code, now)
+
+    def failed(self, session: Session, code: Code, now: float) -> None:
+        """The transport cannot use what the peer sent."""
+        self._state.counters.errors[code.name] += 1
+        if session.state is SessionState.NEGOTIATING:
+            self._refuse(session, code, now)
+
+    def _expecting(self, alias: int, *, dialed: bool) -> Session | None:
+        session = self._state.peers.negotiating(alias)
+        return session if session is not None and session.dialed is dialed else None
+
+    def _broken(self, session: Session, error: ProtocolError, now: float) -> None:
+        self._state.log(WARNING, "link %d of %x: %s", session.link, session.alias, error)
+        self.failed(session, error.code, now)
+
+    def _refuse(self, session: Session, code: Code, now: float) -> None:
+        if not session.dialed:
+            self._state.emit(SendSignal(signalling.refused(session.alias, self._state.alias, code)))
+        self._forget(session, code, now)
+
+    def _ignore(self, what: str, alias: int) -> None:
+        self._state.counters.signals_ignored[what] += 1
+        self._state.log(DEBUG, "ignored: %s (%x)", what, alias)
+
+
+def _count_servers(peers: Peers) -> int:
+    return sum(1 for session in peers if session.dialed or session.is_server)

@@ -1,0 +1,26 @@
+"""A token bucket: so many a second, so many at once."""
+
+from __future__ import annotations
+
+
+class TokenBucket:
+    """Starts full. `rate` tokens a second flow in, up to `burst`; a rate of 0 means no limit at all."""
+
+    __slots__ = ("_at", "_burst", "_rate", "_tokens")
+
+    def __init__(self, rate: float, burst: float, now: float) -> None:
+        self._rate = rate
+        self._burst = max(burst, 1.0)
+        self._tokens = self._burst
+        self._at = now
+
+    def take(self, now: float, amount: float = 1.0) -> bool:
+        """Take `amount` tokens at `now` if they are there."""
+        if self._rate <= 0:
+            return True
+        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
+        self._at = now
+        if self._tokens < amount:
+            return False
+        self._tokens -= amount
+        return True

@@ -1,0 +1,138 @@
+"""One peer on one link: what it is, what it may do, and how far it has come."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from commserver.core.events import LinkId
+from commserver.core.flow import Channel, FlowLimits
+from commserver.core.ratelimit import TokenBucket
+from protocol.batch import SenderIdentity
+from protocol.limits import ERRORS_FORGIVEN_PER_S, MAX_ERRORS
+from protocol.pb import broker_pb2 as pb
+from protocol.tokens import Claims, TokenRole, anonymous
+
+OUR_CAPABILITIES = (pb.BATCH, pb.SUBSCRIBE_ACK, pb.ERRORS, pb.SUBSCRIPTION_UPDATES)
+
+ERRORS_TOLD_PER_S = 10.0
+"""ERROR messages a peer is sent; what it is refused beyond that is only counted."""
+
+
+class SessionState(enum.Enum):
+    """How far a peer has come.
+
+    ::
+
+        NEGOTIATING ──channels open──▶ AUTHENTICATING ──AUTH accepted──▶ ACTIVE ──▶ CLOSED
+             └───────────────────────────────┴───────── refused, lost, too late ──────▲
+    """
+
+    NEGOTIATING = "negotiating"
+    AUTHENTICATING = "authenticating"
+    ACTIVE = "active"
+    CLOSED = "closed"
+
+
+class Kind(enum.Enum):
+    """What a peer is to the router."""
+
+    UNKNOWN = "unknown"
+    CLIENT = "client"
+    SERVER = "server"
+    HUB = "hub"
+
+
+_KINDS = {
+    TokenRole.CLIENT: Kind.CLIENT,
+    TokenRole.COMMUNICATION_SERVER: Kind.SERVER,
+    TokenRole.COMMUNICATION_SERVER_HUB: Kind.HUB,
+}
+_WIRE_ROLES = {Kind.CLIENT: pb.CLIENT, Kind.SERVER: pb.COMMUNICATION_SERVER, Kind.HUB: pb.COMMUNICATION_SERVER_HUB}
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """A peer. Compared and hashed by identity: two links of one alias are two sessions."""
+
+    link: LinkId
+    alias: int
+    dialed: bool
+    """We sent the CONNECT (a server link), so it is we who answer offers and send AUTH first."""
+    channels: tuple[Channel, Channel]
+    """Flow control; index it with the reliable flag."""
+    rate: TokenBucket
+    errors_left: TokenBucket
+    errors_told: TokenBucket
+    state: SessionState = SessionState.NEGOTIATING
+    kind: Kind = Kind.UNKNOWN
+    claims: Claims = field(default_factory=lambda: anonymous(TokenRole.CLIENT))
+    capabilities: frozenset[int] = frozenset()
+    described: bool = False
+    """The transport has made our description, so the peer's candidates and answer may come."""
+    answered: bool = False
+    """Both descriptions were exchanged."""
+    candidates: int = 0
+    packets: int = 0
+    """Messages received; a probe compares it."""
+    speaks_batch: bool = False
+
+    def activate(self, claims: Claims, capabilities: Collection[int]) -> None:
+        """AUTH was accepted, or accepted again with a fresh token."""
+        self.state = SessionState.ACTIVE
+        self.kind = _KINDS[claims.role]
+        self.claims = claims
+        self.capabilities = frozenset(capabilities)
+        self.speaks_batch = pb.BATCH in self.capabilities
+
+    @property
+    def is_active(self) -> bool:
+        """It may do what its kind and grants allow."""
+        return self.state is SessionState.ACTIVE
+
+    @property
+    def is_client(self) -> bool:
+        """An active client."""
+        return self.kind is Kind.CLIENT
+
+    @property
+    def is_server(self) -> bool:
+        """An active server, hub or not."""
+        return self.kind is Kind.SERVER or self.kind is Kind.HUB
+
+    @property
+    def wire_role(self) -> pb.Role:
+        """Its verified role as the wire names it."""
+        return _WIRE_ROLES.get(self.kind, pb.UNKNOWN_ROLE)
+
+    def sender_identity(self) -> SenderIdentity:
+        """Who it is, for receivers of TOPIC_IDENTITY: the verified subject, empty where nobody is verified."""
+        return SenderIdentity(self.alias, self.claims.subject.encode(), self.wire_role)
+
+    def can(self, capability: int) -> bool:
+        """Whether it offered `capability`."""
+        return capability in self.capabilities
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLimits:
+    """What :func:`new_session` needs of the configuration."""
+
+    reliable: FlowLimits
+    unreliable: FlowLimits
+    packets_per_second: float = 0.0
+    packets_burst: int = 0
+
+
+def new_session(link: LinkId, alias: int, *, dialed: bool, limits: SessionLimits, now: float) -> Session:
+    """A peer that has just been heard of."""
+    return Session(
+        link=link,
+        alias=alias,
+        dialed=dialed,
+        channels=(Channel(limits.unreliable), Channel(limits.reliable)),
+        rate=TokenBucket(limits.packets_per_second, limits.packets_burst, now),
+        errors_left=TokenBucket(ERRORS_FORGIVEN_PER_S, MAX_ERRORS, now),
+        errors_told=TokenBucket(ERRORS_TOLD_PER_S, 2 * ERRORS_TOLD_PER_S, now),
+    )

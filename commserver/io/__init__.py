@@ -1,0 +1,1 @@
+"""What a comm server does: sockets, timers, pages."""

@@ -1,0 +1,150 @@
+"""The options of a comm server: each with its meaning, unit and the reason of its default."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from pydantic import Field, SecretStr
+
+from commserver.core.config import BrokerConfig
+from commserver.core.flow import RELIABLE_FLOW, UNRELIABLE_FLOW, FlowLimits, Policy
+from protocol.limits import KIB, MAX_MESSAGE_BYTES, MAX_TOPICS, PeerLimits
+from protocol.tokens import TokenRole
+from service.settings import ServiceSettings, group
+
+_CLUSTER = group("Cluster")
+_NETWORK = group("Network")
+_LIMITS = group("Limits")
+_FLOW = group("Flow control")
+
+PolicyName = Literal["buffered", "discard", "drop-oldest", "latest", "unbounded"]
+
+
+class CommServerSettings(ServiceSettings):
+    """Moves packets between the clients and servers that are linked with it."""
+
+    command: ClassVar[str] = "commserver"
+
+    coordinator: str = Field(
+        "ws://127.0.0.1:9090",
+        pattern=r"^(ws|wss|http|https)://",
+        description="URL of the coordinator.",
+        json_schema_extra=_CLUSTER,
+    )
+    hub: bool = Field(
+        False,
+        description="Be the centre of a star: other servers link to hubs only, and a hub passes packets on between them.",
+        json_schema_extra=_CLUSTER,
+    )
+    token: SecretStr | None = Field(
+        None,
+        description="Our own token, with role COMMUNICATION_SERVER (or .._HUB). Not needed with a shared secret: then we sign one.",
+        json_schema_extra=_CLUSTER,
+    )
+    token_file: Path | None = Field(
+        None, description="File with our own token; read again when it changes.", json_schema_extra=_CLUSTER
+    )
+    host: str = Field(
+        "127.0.0.1",
+        description="Address of the health and metrics pages. Local by default: they are for the operator.",
+        json_schema_extra=_NETWORK,
+    )
+    port: int = Field(
+        9091, ge=0, le=65535, description="TCP port of those pages; 0 takes a free one.", json_schema_extra=_NETWORK
+    )
+    bind: list[str] = Field(
+        default_factory=lambda: ["0.0.0.0"],
+        min_length=1,
+        description="Address the one UDP socket for all peers is bound to; may be given several times, IPv6 too.",
+        json_schema_extra=_NETWORK,
+    )
+    udp_port: int = Field(
+        0,
+        ge=0,
+        le=65535,
+        description="UDP port for all peers; 0 takes a free one. Fix it where a firewall must let it through.",
+        json_schema_extra=_NETWORK,
+    )
+    announce_ip: list[str] = Field(
+        default_factory=list,
+        description="Address peers are told to reach us at (behind NAT: the public one); may be given several times. "
+        "Default: the addresses bound, or this machine's own where that is any.",
+        json_schema_extra=_NETWORK,
+    )
+    peer_timeout: float = Field(
+        30.0,
+        gt=0,
+        description="Seconds without any valid packet after which a peer is closed. ICE consent comes every 5 s; "
+        "RFC 7675 gives it 30 s.",
+        json_schema_extra=_LIMITS,
+    )
+    setup_timeout: float = Field(15.0, gt=0, description="Seconds from CONNECT to open channels.", json_schema_extra=_LIMITS)
+    auth_timeout: float = Field(
+        10.0, gt=0, description="Seconds from open channels to an accepted AUTH.", json_schema_extra=_LIMITS
+    )
+    max_peers: int = Field(
+        2_000,
+        ge=0,
+        description="Clients at once; beyond it a client is refused and tries the next server. 0: no limit.",
+        json_schema_extra=_LIMITS,
+    )
+    max_topics: int = Field(MAX_TOPICS, ge=1, description="Topics one client may subscribe to.", json_schema_extra=_LIMITS)
+    max_message: int = Field(
+        MAX_MESSAGE_BYTES, ge=1_200, le=256 * KIB, description="Bytes of one message of a client.", json_schema_extra=_LIMITS
+    )
+    packets_per_second: float = Field(
+        0.0, ge=0, description="Topic packets one client may publish each second; 0: no limit.", json_schema_extra=_LIMITS
+    )
+    packets_burst: int = Field(100, ge=1, description="Packets above that rate that may come at once.", json_schema_extra=_LIMITS)
+    reliable_policy: PolicyName = Field(
+        "buffered",
+        description="What to do when a peer reads the reliable channel too slowly: buffered closes it past the mark; "
+        "discard, drop-oldest and latest drop packets; unbounded is for tests.",
+        json_schema_extra=_FLOW,
+    )
+    reliable_queue: int = Field(
+        RELIABLE_FLOW.queue_bytes,
+        ge=1,
+        description="Bytes that may wait for one peer's reliable channel.",
+        json_schema_extra=_FLOW,
+    )
+    unreliable_policy: PolicyName = Field(
+        "drop-oldest", description="The same for the unreliable channel.", json_schema_extra=_FLOW
+    )
+    unreliable_queue: int = Field(
+        UNRELIABLE_FLOW.queue_bytes,
+        ge=1,
+        description="Bytes that may wait for one peer's unreliable channel.",
+        json_schema_extra=_FLOW,
+    )
+    drain_timeout: float = Field(
+        5.0,
+        ge=0,
+        description="Seconds the peers of a stopping server have to move to another one; then it exits.",
+        json_schema_extra=group("Process"),
+    )
+
+    @property
+    def role(self) -> TokenRole:
+        """What we are to the coordinator and to other servers."""
+        return TokenRole.COMMUNICATION_SERVER_HUB if self.hub else TokenRole.COMMUNICATION_SERVER
+
+    def broker_config(self) -> BrokerConfig:
+        """What the core wants to know of all this."""
+        return BrokerConfig(
+            role=self.role,
+            auth_required=self.auth != "none",
+            max_peers=self.max_peers,
+            setup_timeout=self.setup_timeout,
+            auth_timeout=self.auth_timeout,
+            reliable=FlowLimits(Policy(self.reliable_policy), self.reliable_queue, RELIABLE_FLOW.high_bytes),
+            unreliable=FlowLimits(Policy(self.unreliable_policy), self.unreliable_queue, UNRELIABLE_FLOW.high_bytes),
+            drain_timeout=self.drain_timeout,
+            limits=PeerLimits(
+                max_message_bytes=self.max_message,
+                max_topics=self.max_topics,
+                packets_per_second=self.packets_per_second,
+                packets_burst=self.packets_burst,
+            ),
+        )
