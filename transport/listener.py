@@ -1,0 +1,268 @@
+"""The listening side: one UDP socket for each bound address, shared by all peers, and a link for each offer.
+
+Decisions are :mod:`transport.ice_lite`'s; this module moves datagrams and keeps one timer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import socket
+import string
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from protocol.errors import CandidateError, SdpError
+from protocol.limits import MAX_CANDIDATES
+from protocol.signalling import CandidateInit
+from transport.candidates import from_init, host_candidate
+from transport.fastpath.dtls import SharedCertificate
+from transport.ice_lite import IceLite, IcePeer, Path, Reply
+from transport.link import LinkEnd, LinkHandler
+from transport.options import LinkOptions
+from transport.sdp import Description, Fingerprint, build, parse_answer
+from transport.session import Session
+from transport.sockets import announced, bind_all
+
+logger = logging.getLogger(__name__)
+
+MAX_DATAGRAMS_A_TURN = 64
+"""Read from one socket before the loop gets its turn: a flood on one socket delays timers by a few milliseconds at most."""
+
+CLOSE_TIMEOUT_S = 5.0
+
+_RECEIVE_BYTES = 4096  # DTLS packets stay under 1,500; what is cut off fails its integrity check
+_ICE_CHARS = string.ascii_letters + string.digits + "+/"
+
+
+@dataclass(slots=True)
+class ListenerStats:
+    """Counters since the listener opened."""
+
+    datagrams_in: int = 0
+    bytes_in: int = 0
+    datagrams_out: int = 0
+    bytes_out: int = 0
+    send_failed: int = 0
+    """Datagrams the kernel did not take (buffer full, no route): lost, like any other in the network."""
+    binding_requests: int = 0
+    address_changes: int = 0
+    links: int = 0
+    """Links that have not ended, now."""
+    dropped: dict[str, int] = field(default_factory=dict)
+    """By reason: :class:`transport.ice_lite.Drop`."""
+
+
+class ListenerLink(Session):
+    """A link that this side offered."""
+
+    def __init__(self, listener: Listener, peer: IcePeer, handler: LinkHandler, options: LinkOptions, pwd: str) -> None:
+        super().__init__(handler, options, f"link {peer.ufrag}")
+        self._listener = listener
+        self._peer = peer
+        self._remote: Description | None = None
+        self._candidates = 0
+        offer = Description(
+            ufrag=peer.ufrag,
+            pwd=pwd,
+            fingerprints=(Fingerprint("sha-256", self._certificate.sha256),),
+            setup="actpass",
+            ice_lite=True,
+            max_message_size=options.max_message,
+            candidates=listener.candidates,
+            end_of_candidates=True,
+        )
+        self.local_sdp = build(offer, secrets.randbits(62))
+        """The offer for the peer."""
+
+    @property
+    def remote_address(self) -> tuple[str, int] | None:
+        """Where the peer is reached just now; None before its first valid binding request."""
+        path = self._peer.selected
+        return None if path is None else (path[1][0], path[1][1])
+
+    def accept(self, answer_sdp: str) -> None:
+        """Take the peer's answer; set-up goes on by itself. Does nothing on a link that has ended.
+
+        Raises :class:`~protocol.errors.SdpError` for an answer that cannot be used, and for a second one; the link is unchanged.
+        """
+        if self._end is not None:
+            return
+        if self._remote is not None:
+            raise SdpError("a second answer")
+        remote = parse_answer(answer_sdp)
+        if remote.ice_lite:
+            raise SdpError("a=ice-lite in the answer: both sides would wait for the other's checks")
+        self._remote = remote
+        self._peer.remote_ufrag = remote.ufrag
+        self.start_if_ready()
+
+    def add_candidate(self, init: CandidateInit | None) -> None:
+        """Check a remote candidate; an ICE-lite agent has no use for it (RFC 8445 section 2.5).
+
+        Raises :class:`~protocol.errors.CandidateError` for what does not parse, and for too many.
+        """
+        self._candidates += 1
+        if self._candidates > MAX_CANDIDATES + 1:  # and the end of candidates
+            raise CandidateError(f"more than {MAX_CANDIDATES} candidates")
+        from_init(init)
+
+    def start_if_ready(self) -> None:
+        """Begin DTLS once the answer is here and a binding request has shown where the peer is."""
+        if self._setup is None and self._end is None and self._remote is not None and self._peer.selected is not None:
+            # An active peer is the DTLS client (RFC 8842 section 5).
+            establish = self._establish(self._remote, dtls_server=self._remote.setup == "active", create=True)
+            self._setup = self._start_task(establish)
+
+    def expire(self) -> None:
+        """The peer fell silent."""
+        self._finish(LinkEnd.SILENT, f"nothing heard for {self._options.silence} s")
+
+    def _send_datagram(self, data: bytes) -> None:
+        path = self._peer.selected
+        if path is not None:
+            self._listener.transmit(data, path)
+
+    def _release(self) -> None:
+        self._listener.forget(self._peer)
+
+
+class Listener:
+    """Makes offers, and serves all the peers that answer on one UDP port."""
+
+    def __init__(self, sockets: list[socket.socket], announce: Sequence[str], options: LinkOptions) -> None:
+        """Use :meth:`open`."""
+        self._sockets = sockets
+        self._options = options
+        self._loop = asyncio.get_running_loop()
+        self._ice = IceLite(options.silence)
+        self._links: dict[IcePeer, ListenerLink] = {}
+        self._counters = ListenerStats()
+        self._timer: asyncio.TimerHandle | None = None
+        self._closing = False
+        self.port: int = sockets[0].getsockname()[1]
+        """The UDP port, the same on all addresses."""
+        self.candidates = tuple(host_candidate(address, self.port, rank) for rank, address in enumerate(announce))
+        """What every offer announces."""
+
+    @classmethod
+    async def open(
+        cls,
+        *,
+        bind: Sequence[str] = ("0.0.0.0", "::"),
+        port: int = 0,
+        announce: Sequence[str] = (),
+        fast: bool = True,
+        silence: float = 30.0,
+        setup_timeout: float = 15.0,
+        certificate: SharedCertificate | None = None,
+        options: LinkOptions | None = None,
+    ) -> Listener:
+        """Bind `port` (0: any) on every address of `bind` and serve it.
+
+        `announce`: the addresses peers are told (behind a NAT: the public ones); default: those of the machine. `options` has
+        the rarer settings, and then stands for all that follow `announce`. Raises :class:`~protocol.errors.ConfigError` for an
+        address that is none, OSError for one that cannot be bound.
+        """
+        if options is None:
+            options = LinkOptions(fast=fast, silence=silence, setup_timeout=setup_timeout, certificate=certificate)
+        sockets = bind_all(bind, port)
+        try:
+            listener = cls(sockets, announced(announce, [sock.getsockname()[0] for sock in sockets]), options)
+        except Exception:
+            for sock in sockets:
+                sock.close()
+            raise
+        for index, sock in enumerate(sockets):
+            listener._loop.add_reader(sock, listener._readable, index, sock)
+        logger.info("listening on UDP port %d, announced as %s", listener.port, ", ".join(c.host for c in listener.candidates))
+        return listener
+
+    @property
+    def stats(self) -> ListenerStats:
+        """The counters as they are now."""
+        now = self._counters
+        now.binding_requests, now.address_changes = self._ice.requests, self._ice.moved
+        now.links, now.dropped = len(self._links), dict(self._ice.dropped)
+        return now
+
+    def offer(self, handler: LinkHandler) -> ListenerLink:
+        """A new link with its offer in ``local_sdp``; gathers nothing, so it never waits. Raises RuntimeError once closed."""
+        if self._closing:
+            raise RuntimeError("the listener is closed")
+        ufrag, pwd = _random_text(8), _random_text(24)
+        peer = self._ice.add(ufrag, pwd, self._loop.time())
+        link = self._links[peer] = ListenerLink(self, peer, handler, self._options, pwd)
+        self._keep_time()
+        return link
+
+    async def close(self) -> None:
+        """End every link, telling its peer, and close the sockets."""
+        self._closing = True
+        links = list(self._links.values())
+        for link in links:
+            link.close()
+        if links:
+            await asyncio.wait([asyncio.ensure_future(link.wait_closed()) for link in links], timeout=CLOSE_TIMEOUT_S)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for sock in self._sockets:
+            self._loop.remove_reader(sock)
+            sock.close()
+        self._sockets.clear()
+
+    def transmit(self, data: bytes, path: Path) -> None:
+        """Send one datagram, or lose it; never raises, never waits."""
+        counters = self._counters
+        try:
+            self._sockets[path[0]].sendto(data, path[1])
+        except (OSError, IndexError):  # IndexError: the listener has closed
+            counters.send_failed += 1
+        else:
+            counters.datagrams_out += 1
+            counters.bytes_out += len(data)
+
+    def forget(self, peer: IcePeer) -> None:
+        """A link has ended."""
+        self._ice.remove(peer)
+        self._links.pop(peer, None)
+
+    def _readable(self, index: int, sock: socket.socket) -> None:
+        now = self._loop.time()
+        counters = self._counters
+        for _ in range(MAX_DATAGRAMS_A_TURN):
+            try:
+                data, address = sock.recvfrom(_RECEIVE_BYTES)
+            except OSError:  # nothing more, or the ICMP error of an earlier send
+                return
+            counters.datagrams_in += 1
+            counters.bytes_in += len(data)
+            path = (index, address)
+            found = self._ice.datagram(data, path, now)
+            if isinstance(found, IcePeer):
+                self._links[found].datagram(data)
+            elif found is not None:
+                self._answered(found, path)
+
+    def _answered(self, reply: Reply, path: Path) -> None:
+        self.transmit(reply.data, path)
+        self._links[reply.peer].start_if_ready()
+
+    def _keep_time(self) -> None:
+        """One timer for the silence of all peers."""
+        deadline = self._ice.next_deadline()
+        if self._timer is None and deadline is not None and not self._closing:
+            self._timer = self._loop.call_at(deadline, self._timed_out)
+
+    def _timed_out(self) -> None:
+        self._timer = None
+        for peer in self._ice.expired(self._loop.time()):
+            self._links[peer].expire()
+        self._keep_time()
+
+
+def _random_text(length: int) -> str:
+    """ICE characters; 8 are 48 bits, 24 are 144 (RFC 8445 section 5.3 wants 24 and 128)."""
+    return "".join(secrets.choice(_ICE_CHARS) for _ in range(length))

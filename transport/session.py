@@ -1,0 +1,340 @@
+"""What both kinds of link share: DTLS, SCTP and the two channels on top of some way to exchange datagrams.
+
+Inside aiortc nothing of ours runs: what arrives while a datagram is processed is noted, and told to the handler once aiortc has
+come to rest. So a handler may send on, or close, any link at any time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any
+
+from aiortc import RTCDataChannel, RTCDataChannelParameters, RTCDtlsFingerprint, RTCDtlsParameters, RTCSctpCapabilities
+
+from protocol.errors import MessageTooLarge
+from transport.fastpath.dtls import DataDtls, DatagramPort, FastDtls, drive, process_certificate
+from transport.fastpath.sctp import FastSctp, GuardedSctp
+from transport.link import RELIABLE_LABEL, UNRELIABLE_LABEL, Link, LinkEnd, LinkHandler
+from transport.options import LinkOptions
+from transport.sdp import SCTP_PORT, Description
+
+logger = logging.getLogger(__name__)
+
+MAX_EARLY_MESSAGES = 64
+"""Messages held that overtook the opening of the other channel; a peer sends one (AUTH) before it hears an answer."""
+
+
+class _Nobody:
+    """The handler of a link that nobody has."""
+
+    def on_open(self, link: Link) -> None: ...
+    def on_message(self, link: Link, data: bytes, reliable: bool) -> None: ...
+    def on_buffered_low(self, link: Link, reliable: bool) -> None: ...
+    def on_closed(self, link: Link, end: LinkEnd) -> None: ...
+
+
+class Session:
+    """A :class:`~transport.link.Link` once it is given datagrams.
+
+    Subclasses bring the datagrams (:meth:`datagram`), send ours (`_send_datagram`), and let go of what they hold (`_release`).
+    """
+
+    def __init__(self, handler: LinkHandler, options: LinkOptions, name: str) -> None:
+        self._handler = handler
+        self._options = options
+        self._name = name
+        self._certificate = options.certificate or process_certificate()
+        self._loop = asyncio.get_running_loop()
+        self._port = DatagramPort(self._send_datagram)
+        self._dtls: DataDtls | None = None
+        self._sctp: GuardedSctp | None = None
+        self._channels: dict[bool, RTCDataChannel] = {}
+        self._streams: dict[int, bool] = {}
+        self._max_send = 0
+
+        # What aiortc brought and the handler was not told yet: (channel, message), or (channel, None) for a buffer that ran low.
+        self._inbox: list[tuple[bool, bytes | None]] = []
+        self._wake: asyncio.Handle | None = None
+        self._driven = False  # datagrams go straight through; before, they wait in the port
+        self._feeding = False  # a datagram is inside aiortc
+        self._opened = False
+        self._told_open = False
+        self._muted = False  # the handler wants nothing more but on_closed
+        self._torn_down = False
+        self._end: LinkEnd | None = None
+        self._closed = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._setup: asyncio.Task[None] | None = None
+        self._setup_timer = self._loop.call_later(options.setup_timeout, self._finish, LinkEnd.TIMEOUT, "set-up took too long")
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._name}>"
+
+    # Link
+
+    @property
+    def is_open(self) -> bool:
+        """Both channels are open and the link has not ended."""
+        return self._opened and self._end is None
+
+    def send(self, data: bytes, *, reliable: bool) -> None:
+        """Send one message; see :meth:`transport.link.Link.send`."""
+        if self._end is not None or not self._opened:
+            return
+        if self._max_send and len(data) > self._max_send:
+            raise MessageTooLarge(len(data), self._max_send)
+        channel = self._channels[reliable]
+        if channel.readyState != "open":
+            return  # the peer is closing it; its end follows
+        if channel.bufferedAmount + len(data) > self._options.max_buffered:
+            self._finish(LinkEnd.FAILED, f"over {self._options.max_buffered} bytes unsent")
+            return
+        if not isinstance(self._sctp, FastSctp):
+            channel.send(data)
+            return
+        try:
+            self._sctp.send_now(channel, data)
+        except Exception as error:  # one link's trouble never reaches the sender, who may be sending to many
+            self._fail(error)
+
+    def buffered_amount(self, *, reliable: bool) -> int:
+        """Bytes not yet handed to SCTP on that channel; SCTP itself holds at most one message more."""
+        channel = self._channels.get(reliable)
+        return 0 if channel is None else channel.bufferedAmount
+
+    def close(self) -> None:
+        """End the link now; see :meth:`transport.link.Link.close`."""
+        if self._end is None:
+            self._muted = True
+            self._finish(LinkEnd.LOCAL, "closed here")
+            self._tear_down()
+
+    def discard(self) -> None:
+        """End a link that was never handed out: without a word to its handler."""
+        self._handler = _Nobody()
+        self.close()
+
+    @property
+    def is_closed(self) -> bool:
+        """The link has ended, and everything it held is let go."""
+        return self._closed.is_set()
+
+    async def wait_closed(self) -> None:
+        """Until the link has ended, ``on_closed`` was called, and everything it held is let go."""
+        await self._closed.wait()
+
+    # for subclasses
+
+    def datagram(self, data: bytes) -> None:
+        """A DTLS datagram came for this link. Never raises."""
+        if not self._driven:
+            self._port.put(data)
+        elif self._end is None:
+            self._feed(data)
+
+    def _send_datagram(self, data: bytes) -> None:
+        """Send a datagram to the peer; a loss is no error."""
+        raise TypeError(f"{type(self).__name__} has no way to send")
+
+    def _release(self) -> None:
+        """The link has ended and said so to its peer."""
+
+    def _start_task(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run something of this link's; an exception ends the link with FAILED."""
+        task = self._loop.create_task(self._guard(coroutine))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _guard(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        try:
+            await coroutine
+        except Exception as error:  # of aiortc, aioice or OpenSSL: this link's alone
+            self._fail(error)
+
+    async def _establish(self, remote: Description, *, dtls_server: bool, create: bool) -> None:
+        """DTLS, then SCTP, then the channels: created here, or taken from the peer. Raises ConnectionError."""
+        dtls_class, sctp_class = (FastDtls, FastSctp) if self._options.fast else (DataDtls, GuardedSctp)
+        dtls = self._dtls = dtls_class(self._port.as_ice_transport(), [self._certificate])
+        dtls.take_role(server=dtls_server)
+        fingerprints = [RTCDtlsFingerprint(f.algorithm, f.value) for f in remote.fingerprints]
+        await dtls.start(RTCDtlsParameters(fingerprints))
+        if dtls.state != "connected":
+            raise ConnectionError("the DTLS handshake failed")
+        dtls.on("statechange", self._dtls_changed)
+        sctp = self._sctp = sctp_class(dtls, SCTP_PORT, self._options.max_message)
+        sctp.on_violation = self._fail
+        sctp.on_ended = self._remote_ended
+        sctp.on("datachannel", self._adopt)
+        self._max_send = remote.max_message_size
+        await sctp.start(RTCSctpCapabilities(maxMessageSize=remote.max_message_size), remote.sctp_port)
+        if create:
+            self._adopt(RTCDataChannel(sctp, RTCDataChannelParameters(label=RELIABLE_LABEL)))
+            self._adopt(RTCDataChannel(sctp, RTCDataChannelParameters(label=UNRELIABLE_LABEL, ordered=False, maxRetransmits=0)))
+        if isinstance(sctp, FastSctp):
+            sctp.on_user_data = self._received
+            self._driven = True
+            for data in (b"", *self._port.drain()):
+                self._feed(data)
+
+    def _finish(self, end: LinkEnd, why: str) -> None:
+        """The link has ended; the handler is told on the next turn of the loop. The first reason counts."""
+        if self._end is not None:
+            return
+        self._end = end
+        logger.debug("%s ended: %s, %s", self._name, end.value, why)
+        self._setup_timer.cancel()
+        self._loop.call_soon(self._conclude)
+
+    def _fail(self, error: Exception) -> None:
+        self._finish(LinkEnd.FAILED, f"{type(error).__name__}: {error}")
+
+    # events of aiortc
+
+    def _feed(self, data: bytes) -> None:
+        assert isinstance(self._dtls, FastDtls)  # only then it is driven
+        if self._end is not None:
+            return
+        self._feeding = True
+        try:
+            self._dtls.feed(data)
+        except ConnectionError as error:
+            self._finish(LinkEnd.REMOTE, str(error))
+        except Exception as error:  # of OpenSSL or aiortc: this link's alone, the socket serves others
+            self._fail(error)
+        finally:
+            self._feeding = False
+        if self._inbox or not self._told_open:
+            self._tell()
+
+    def _adopt(self, channel: RTCDataChannel) -> None:
+        """Take one of the two channels; others, and a second one of the same name, are left alone."""
+        reliable = channel.label == RELIABLE_LABEL
+        if channel.label not in (RELIABLE_LABEL, UNRELIABLE_LABEL) or reliable in self._channels:
+            return
+        self._channels[reliable] = channel
+        channel.bufferedAmountLowThreshold = self._options.low_mark
+        channel.on("open", self._channel_opened)
+        channel.on("close", self._remote_ended)
+        channel.on("bufferedamountlow", lambda: self._note(reliable, None))
+        if not isinstance(self._sctp, FastSctp):
+            channel.on("message", lambda data: self._note(reliable, data.encode() if isinstance(data, str) else data))
+        self._channel_opened()
+
+    def _channel_opened(self) -> None:
+        if not self._opened and [c.readyState for c in self._channels.values()] == ["open", "open"]:
+            self._opened = True
+            self._setup_timer.cancel()
+            self._wake_up()
+
+    def _received(self, stream_id: int, data: bytes) -> None:
+        """A message on the fast path."""
+        reliable = self._streams.get(stream_id)
+        if reliable is None:
+            assert isinstance(self._sctp, FastSctp)  # who else calls
+            channel = self._sctp.channel_of(stream_id)
+            reliable = next((r for r, own in self._channels.items() if own is channel), None)
+            if reliable is None:
+                return  # on a channel of the peer's own
+            self._streams[stream_id] = reliable
+        self._note(reliable, data)
+
+    def _note(self, reliable: bool, data: bytes | None) -> None:
+        self._inbox.append((reliable, data))
+        if not self._opened and len(self._inbox) > MAX_EARLY_MESSAGES:
+            self._finish(LinkEnd.FAILED, f"over {MAX_EARLY_MESSAGES} messages before both channels were open")
+            self._inbox.clear()
+        self._wake_up()
+
+    def _dtls_changed(self) -> None:
+        """After set-up: the pump of the plain path stopped, or the fast path could not send."""
+        dtls = self._dtls
+        if dtls is not None and dtls.state in ("closed", "failed"):
+            self._finish(LinkEnd.REMOTE if dtls.state == "closed" else LinkEnd.FAILED, f"DTLS is {dtls.state}")
+
+    def _remote_ended(self) -> None:
+        opened = self._opened
+        self._finish(
+            LinkEnd.REMOTE if opened else LinkEnd.FAILED, "SCTP or a channel was closed" + ("" if opened else " during set-up")
+        )
+
+    # telling the handler
+
+    def _wake_up(self) -> None:
+        if not self._feeding and self._wake is None:
+            self._wake = self._loop.call_soon(self._woken)
+
+    def _woken(self) -> None:
+        self._wake = None
+        self._tell()
+
+    def _tell(self) -> None:
+        """Tell the handler what came. A handler that raises loses its link."""
+        if not self._opened or self._muted:
+            return
+        # One batch: what sends of the handler bring about (a buffer that ran low) waits for the next turn of the loop.
+        inbox, self._inbox = self._inbox, []
+        try:
+            if not self._told_open:
+                self._told_open = True
+                self._handler.on_open(self)
+            for reliable, data in inbox:
+                if self._deaf():
+                    return
+                if data is None:
+                    self._handler.on_buffered_low(self, reliable)
+                else:
+                    self._handler.on_message(self, data, reliable)
+        except Exception:  # a fault of our own program: its traceback is needed, and the other links are not to suffer
+            logger.exception("the handler of %s failed", self._name)
+            self._muted = True
+            self._finish(LinkEnd.FAILED, "its handler failed")
+
+    def _deaf(self) -> bool:
+        """The handler has closed the link while it was told of something earlier."""
+        return self._muted
+
+    def _conclude(self) -> None:
+        """Last words to both sides."""
+        self._tell()
+        self._inbox.clear()
+        self._tear_down()
+        try:
+            self._handler.on_closed(self, self._end or LinkEnd.FAILED)
+        except Exception:  # as above
+            logger.exception("the handler of %s failed", self._name)
+        if self._tasks:
+            self._start_task(self._settle())
+        else:
+            self._closed.set()
+
+    def _tear_down(self) -> None:
+        """Tell the peer (SCTP ABORT, DTLS close_notify) and let go of everything; once."""
+        if self._torn_down:
+            return
+        self._torn_down = True
+        if self._setup is not None and not self._setup.done():
+            self._setup.cancel()
+        if self._options.fast:
+            try:
+                drive(self._stop())
+            except Exception as error:  # a broken connection cannot say goodbye
+                logger.debug("%s did not end cleanly: %r", self._name, error)
+            self._release()
+        else:
+            self._start_task(self._stop()).add_done_callback(lambda task: self._release())
+
+    async def _stop(self) -> None:
+        if self._sctp is not None:
+            await self._sctp.stop()
+        if self._dtls is not None:
+            await self._dtls.stop()
+
+    async def _settle(self) -> None:
+        """Wait for what is still running."""
+        me = asyncio.current_task()
+        while others := [task for task in self._tasks if task is not me]:
+            await asyncio.wait(others)
+        self._closed.set()
