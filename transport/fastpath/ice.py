@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import socket
 from collections.abc import Callable, Iterable
 from typing import Any, cast
 
@@ -24,6 +25,9 @@ CONSENT_RETRANSMISSIONS = 2
 
 GATHER_TIMEOUT_S = 5.0
 """For STUN and TURN servers to answer."""
+
+RECEIVE_BUFFER = 1024 * 1024
+"""Bytes; aioice's 256 KiB hold some 300 small packets, fewer than a burst that one congestion window of them makes."""
 
 MAX_WRITE_BUFFER = 1024 * 1024
 """Bytes waiting in asyncio for a UDP socket that takes no more; what comes on top is lost, as it would be in the network."""
@@ -57,6 +61,8 @@ class IceAgent(Connection):
         found = await self.get_component_candidates(1, [a for a in addresses if a not in used])
         for protocol in self._protocols[known:]:
             protocol.transport.set_protocol(_Demultiplexer(protocol, self._from_socket))
+            sock = protocol.transport.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
         return self._take(found)
 
     async def gather_servers(self, servers: dict[str, Any]) -> list[IceCandidate]:
