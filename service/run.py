@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import os
+import resource
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -18,14 +19,19 @@ log = logging.getLogger(__name__)
 EXIT_CONFIG = 2
 """Exit code for a wrong setting, as command lines have it for wrong usage."""
 
+MAX_FILES = 65_536
+"""Open files asked for, if the system allows as many: above the limits on peers, and not so many that a leak goes unnoticed."""
+
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 def run(main: Callable[[], Awaitable[int]]) -> int:
     """Run `main` to its end on a new event loop (uvloop where it is installed) and return its exit code.
 
-    A :class:`ConfigError` becomes a line on standard error and EXIT_CONFIG; a Ctrl-C that nobody caught becomes 130.
+    As many files may be open as the system allows this user, since a peer is one. A :class:`ConfigError` becomes a line on standard
+    error and EXIT_CONFIG; a Ctrl-C that nobody caught becomes 130.
     """
+    _raise_file_limit()
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return runner.run(_awaited(main))
@@ -78,6 +84,13 @@ def write_ready_file(path: Path | None, **ports: int) -> None:
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise ConfigError(f"--ready-file {path}: cannot be written ({error.strerror})") from error
+
+
+def _raise_file_limit() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def _awaited(main: Callable[[], Awaitable[int]]) -> int:

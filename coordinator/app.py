@@ -1,0 +1,83 @@
+"""Joins the coordinator's parts: settings in, a running web application out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from coordinator.core.coordinator import Coordinator
+from coordinator.core.selector import SELECTORS
+from coordinator.io.backplane import Backplane, MemoryBackplane
+from coordinator.io.driver import Driver
+from coordinator.io.http import routes
+from coordinator.io.websocket import PeerEndpoint
+from coordinator.settings import CoordinatorSettings
+from service import logs
+from service.auth import Authenticator
+from service.clock import Clock
+from service.http import start_site
+from service.run import stop_on_signals, write_ready_file
+from service.settings import unknown_variables
+
+log = logging.getLogger(__name__)
+
+DRIVER = web.AppKey("driver", Driver)
+
+
+def build_app(
+    settings: CoordinatorSettings,
+    *,
+    clock: Clock | None = None,
+    authenticator: Authenticator | None = None,
+    backplane: Backplane | None = None,
+    rng: random.Random | None = None,
+) -> web.Application:
+    """The coordinator as an aiohttp application, which starts and stops with it. Raises :class:`protocol.errors.ConfigError`."""
+    clock = clock or Clock()
+    authenticator = authenticator or Authenticator.from_settings(settings, clock)
+    # Aliases and server choices need to be spread, not secret; but what cannot be guessed cannot be played with either.
+    core = Coordinator(settings.core_config(), rng or random.SystemRandom(), SELECTORS[settings.selector]())
+    driver = Driver(core, backplane or MemoryBackplane(), clock)
+    endpoint = PeerEndpoint(driver, authenticator)
+
+    async def lifespan(app: web.Application) -> AsyncIterator[None]:
+        await authenticator.start()
+        await driver.start()
+        yield
+        await driver.close()
+        await authenticator.close()
+
+    async def say_goodbye(app: web.Application) -> None:
+        await driver.close()  # before the server waits for its handlers to end
+
+    app = web.Application()
+    app[DRIVER] = driver
+    app.cleanup_ctx.append(lifespan)
+    app.on_shutdown.append(say_goodbye)
+    app.add_routes(routes(driver, endpoint))
+    return app
+
+
+async def serve(settings: CoordinatorSettings) -> int:
+    """Run a coordinator until SIGTERM or SIGINT; returns the exit code. Raises :class:`protocol.errors.ConfigError`."""
+    logs.configure(settings.log_level, settings.log_format)
+    for warning in unknown_variables(CoordinatorSettings):
+        log.warning("%s", warning)
+    stopped = asyncio.Event()
+    restore_signals = stop_on_signals(stopped.set)
+    try:
+        runner, port = await start_site(build_app(settings), settings.host, settings.port, shutdown_timeout=settings.stop_timeout)
+        try:
+            write_ready_file(settings.ready_file, port=port)
+            log.info("listening on %s port %d", settings.host, port)
+            await stopped.wait()
+        finally:
+            await runner.cleanup()
+    finally:
+        restore_signals()
+    log.info("stopped")
+    return 0

@@ -1,0 +1,1 @@
+"""Everything the coordinator decides: no socket, no clock, no chance of its own."""

@@ -1,0 +1,109 @@
+"""What coordinators tell one another, and the one rule they share: who may have which alias.
+
+A coordinator knows its own sockets. Of the others' it knows only the servers; everything else goes through the backplane: an alias is
+claimed there before it is used, and a frame for an alias that is not here is forwarded. The core only states these as outputs and
+takes the answers as events (:class:`coordinator.core.coordinator.Coordinator`), so a backplane is one file of I/O.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from protocol.tokens import TokenRole
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who has an alias at present."""
+
+    node: str
+    """The coordinator whose socket it is."""
+    key: int
+    """The socket there."""
+    role: TokenRole
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A peer wants an alias. Answered by the event `claimed`."""
+
+    key: int
+    alias: int
+    role: TokenRole
+    subject: str
+    proven: bool = False
+    """It brought the resume proof of this alias."""
+    takes_free: bool = False
+    """It may have the alias when nobody holds it."""
+    takes_own: bool = False
+    """It may have the alias when someone of the same verified subject and role holds it."""
+
+
+def may_have(claim: Claim, holder: Holder | None) -> bool:
+    """The rule. A present holder that has to give way is closed with REPLACED."""
+    if claim.proven:
+        return True
+    if holder is None:
+        return claim.takes_free
+    return claim.takes_own and claim.subject != "" and (claim.subject, claim.role) == (holder.subject, holder.role)
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The socket that held an alias is gone. A holder that has taken over in the meantime keeps it."""
+
+    key: int
+    alias: int
+
+
+@dataclass(frozen=True, slots=True)
+class ServerState:
+    """What is known of a comm server wherever its socket is."""
+
+    alias: int
+    role: TokenRole
+    part2: bool
+    """It speaks Part 2, so SERVER_STATUS is to be expected from it."""
+    clients: int = 0
+    max_clients: int = 0
+    """0: no limit."""
+    draining: bool = False
+    cpu: float = 0.0
+    """Share of one core used lately."""
+
+    @property
+    def is_full(self) -> bool:
+        """Takes no more clients."""
+        return 0 < self.max_clients <= self.clients
+
+
+@dataclass(frozen=True, slots=True)
+class ServerUp:
+    """A server of this coordinator came, or its state changed. For all other coordinators."""
+
+    state: ServerState
+
+
+@dataclass(frozen=True, slots=True)
+class ServerDown:
+    """A server of this coordinator went. For all other coordinators."""
+
+    alias: int
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """A frame for an alias that is not here. Arrives as the event `forwarded` at the coordinator that has it, or comes back as
+    `undeliverable`."""
+
+    to_alias: int
+    from_alias: int
+    from_role: TokenRole
+    kind: int
+    """The frame's message type."""
+    frame: bytes
+
+
+ClusterOutput = Claim | Release | ServerUp | ServerDown | Forward
+"""What the core asks of the backplane."""

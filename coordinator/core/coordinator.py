@@ -1,0 +1,269 @@
+"""The coordinator as one thing: events in, outputs out.
+
+Call one of the event methods with `now` (seconds since the epoch), then take all outputs with :meth:`Coordinator.outputs` and carry
+them out, then the next event. Between two events everything is settled: a peer that was closed is in no table any more.
+
+The life of a peer: `joined` (a socket was let in; an alias is claimed) → `claimed` (it has its alias; WELCOME) → `frame`s → `left`.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from coordinator.core.admission import Admission
+from coordinator.core.cluster import Forward, Release, ServerDown, ServerState, ServerUp
+from coordinator.core.config import CoordinatorConfig
+from coordinator.core.heartbeat import Due, Heartbeats
+from coordinator.core.outputs import Output, Ping
+from coordinator.core.post import Post
+from coordinator.core.registry import Peer, Registry
+from coordinator.core.relay import Relay
+from coordinator.core.selector import RandomSelector, Selector
+from coordinator.core.servers import Servers
+from coordinator.core.stats import Stats
+from protocol.codes import Code
+from protocol.pb import broker_pb2 as pb
+from protocol.signalling import welcome
+from protocol.tokens import TokenRole
+
+if TYPE_CHECKING:
+    from random import Random
+
+log = logging.getLogger(__name__)
+
+OLD_PEER_SERVERS = 600
+"""Servers in an old peer's WELCOME, which must stay below 5,000 bytes at up to seven bytes each."""
+
+
+class Coordinator:
+    """Peers, servers and the frames between them."""
+
+    def __init__(self, config: CoordinatorConfig, rng: Random, selector: Selector | None = None) -> None:
+        self._config = config
+        self._rng = rng
+        self._selector = selector or RandomSelector()
+        self.stats = Stats()
+        self._post = Post(self.stats)
+        self._registry = Registry(config)
+        self._servers = Servers(config.status_timeout_s)
+        self._relay = Relay(self._registry, self._servers, self._post, self.stats)
+        self._heartbeats = Heartbeats(config.ping_interval_s, config.ping_timeout_s)
+        self._joining: dict[int, float] = {}  # sockets that wait for their alias, and until when, the oldest first
+        self._stopping = False
+
+    # Events of sockets here
+
+    def joined(self, key: int, admission: Admission, now: float) -> None:
+        """A socket was let in; `key` tells it from all others, for ever."""
+        peer = self._registry.add(key, admission, now)
+        self._heartbeats.add(key, now)
+        if self._stopping:
+            self._post.close(peer, Code.COORDINATOR_STOPPING)
+        else:
+            self._joining[key] = now + self._config.join_timeout_s
+            wish = peer.wish
+            self._post.emit(self._registry.claim_wish(peer, wish) if wish else self._registry.claim_new(peer, self._rng))
+        self._settle()
+
+    def frame(self, key: int, data: bytes, now: float) -> None:
+        """A binary frame came."""
+        peer = self._registry.by_key(key)
+        if peer is None:
+            return
+        self._heartbeats.heard(key, now)
+        if peer.alias:
+            self._relay.frame(peer, data, now)
+        else:
+            self._relay.offence(peer, "any", "before WELCOME", now)
+        self._settle()
+
+    def misframed(self, key: int, detail: str) -> None:
+        """Something came that is no binary frame."""
+        peer = self._registry.by_key(key)
+        if peer is not None:
+            self._post.close(peer, Code.BAD_MESSAGE, detail)
+        self._settle()
+
+    def heard(self, key: int, now: float) -> None:
+        """A ping or a pong came."""
+        self._heartbeats.heard(key, now)
+
+    def left(self, key: int) -> None:
+        """The socket is gone. Does nothing for one that the core has closed itself."""
+        peer = self._registry.by_key(key)
+        if peer is not None:
+            peer.doomed = True
+            log.info("%s left", peer)
+            self._end(peer)
+        self._settle()
+
+    def tick(self, now: float) -> None:
+        """Time has passed. Call it at `next_deadline`, or at any other time."""
+        for key, due in self._heartbeats.due(now):
+            peer = self._registry.by_key(key)
+            if peer is None:
+                continue
+            if due is Due.PING:
+                self._post.emit(Ping(key))
+            else:
+                self._post.close(peer, Code.TIMEOUT)
+        for key, deadline in list(self._joining.items()):
+            if deadline > now:
+                break
+            del self._joining[key]
+            peer = self._registry.by_key(key)
+            if peer is not None:
+                self._post.close(peer, Code.INTERNAL, "the other coordinators did not answer")
+        self._settle()
+
+    def stop(self) -> None:
+        """Close every peer; whoever still comes is closed too."""
+        self._stopping = True
+        for peer in self._registry:
+            self._post.close(peer, Code.COORDINATOR_STOPPING)
+        self._settle()
+
+    # Events of the backplane
+
+    def claimed(self, key: int, alias: int, granted: bool, now: float) -> None:
+        """The answer to a Claim."""
+        peer = self._registry.by_key(key)
+        if peer is None or peer.alias:
+            if granted and (peer is None or peer.alias != alias):
+                self._post.emit(Release(key, alias))
+        elif granted:
+            self._welcome(peer, alias, now)
+        else:
+            peer.wish = None
+            self._post.emit(self._registry.claim_new(peer, self._rng))
+        self._settle()
+
+    def evicted(self, key: int) -> None:
+        """The alias of that peer has gone to a newer socket, here or elsewhere."""
+        peer = self._registry.by_key(key)
+        if peer is not None:
+            peer.replaced = True
+            self._post.close(peer, Code.REPLACED)
+        self._settle()
+
+    def forwarded(self, forward: Forward) -> bool:
+        """A frame came from another coordinator; False when its recipient is not here."""
+        here = self._relay.forwarded(forward)
+        self._settle()
+        return here
+
+    def undeliverable(self, forward: Forward) -> None:
+        """A frame that was forwarded found nobody."""
+        self._relay.undeliverable(forward)
+        self._settle()
+
+    def server_up(self, state: ServerState, node: str, now: float) -> None:
+        """A server of another coordinator came or reported."""
+        if self._registry.by_alias(state.alias) is None:
+            self._servers.update(state, now, node)
+
+    def server_down(self, alias: int, node: str) -> None:
+        """A server of another coordinator went."""
+        if self._servers.remove(alias, node):
+            self._tell_server_gone(alias, came_back=False)
+        self._settle()
+
+    # Outputs and questions
+
+    def outputs(self) -> list[Output]:
+        """What is to be done, in order; asking again gives only what has come since."""
+        return self._post.drain()
+
+    def take(self, key: int) -> bytes | None:
+        """The next frame to be sent to that socket, or None when there is none for now."""
+        peer = self._registry.by_key(key)
+        return peer.outbox.pop() if peer else None
+
+    def next_deadline(self) -> float | None:
+        """When `tick` is due, or None when nothing is waited for."""
+        deadlines = [d for d in (self._heartbeats.next_deadline(), next(iter(self._joining.values()), None)) if d is not None]
+        return min(deadlines, default=None)
+
+    def has_room(self, role: TokenRole) -> bool:
+        """Whether another peer of that role may come."""
+        return not self._stopping and self._registry.has_room(role)
+
+    @property
+    def peer_counts(self) -> dict[TokenRole, int]:
+        """Peers here, by role."""
+        return self._registry.counts
+
+    def server_conditions(self, now: float) -> dict[str, int]:
+        """Servers of the whole cluster that are ready, full, draining, stale."""
+        return self._servers.conditions(now)
+
+    def outbox_bytes(self) -> int:
+        """What waits in all outboxes."""
+        return sum(peer.outbox.size for peer in self._registry)
+
+    # Inside
+
+    def _welcome(self, peer: Peer, alias: int, now: float) -> None:
+        del self._joining[peer.key]
+        peer.came_back = peer.wish is not None
+        self._registry.place(peer, alias)
+        self.stats.joined[peer.role] += 1
+        self.stats.came_back[peer.role] += peer.came_back
+        log.info("%s joined%s%s", peer, " again" if peer.came_back else "", "" if peer.part2 else ", an old peer")
+        servers = self._servers_for(peer, now)
+        proof = self._registry.proof(peer, alias)
+        self._post.send(peer, welcome(alias, servers, resume=proof, auth_required=self._config.auth_required))
+        if peer.is_server:
+            state = ServerState(alias, peer.role, peer.part2)
+            self._servers.update(state, now)
+            self._post.emit(ServerUp(state))
+
+    def _servers_for(self, peer: Peer, now: float) -> list[int]:
+        """For a client those that take clients, the chosen one first; for a server all others, since full servers link too."""
+        if peer.is_server:
+            servers = [alias for alias in self._servers.aliases() if alias != peer.alias]
+        else:
+            servers = self._selector.order(self._servers.candidates(now), self._rng)
+        return servers if peer.part2 else servers[:OLD_PEER_SERVERS]
+
+    def _settle(self) -> None:
+        while (peer := self._post.next_doomed()) is not None:
+            self._end(peer)
+
+    def _end(self, peer: Peer) -> None:
+        """Forget a peer, and tell whom it concerns - unless it was replaced: then its alias lives on."""
+        if self._registry.by_key(peer.key) is not peer:
+            return
+        self._registry.remove(peer)
+        self._heartbeats.remove(peer.key)
+        self._joining.pop(peer.key, None)
+        if peer.alias == 0:
+            return
+        self._post.emit(Release(peer.key, peer.alias))
+        if self._registry.by_alias(peer.alias) is not None:
+            return
+        if peer.is_server and self._servers.remove(peer.alias) and not peer.replaced:
+            self._post.emit(ServerDown(peer.alias))
+        if self._stopping or peer.replaced:
+            return
+        if peer.is_server:
+            self._tell_server_gone(peer.alias, came_back=peer.came_back)
+        else:
+            self._tell_client_gone(peer)
+
+    def _tell_server_gone(self, alias: int, *, came_back: bool) -> None:
+        """Links may exist that were never signalled here, where one of the two has outlived a coordinator: these are told too."""
+        for other in self._registry:
+            if came_back or other.came_back or alias in other.contacts:
+                self._relay.peer_gone(other, alias)
+
+    def _tell_client_gone(self, peer: Peer) -> None:
+        concerned = set(peer.contacts) | (set(self._servers.aliases()) if peer.came_back else set())
+        for alias in sorted(concerned):
+            other = self._registry.by_alias(alias)
+            if other is not None:
+                other.contacts.pop(peer.alias, None)
+                self._relay.peer_gone(other, peer.alias)
+            elif alias in self._servers:
+                self._post.emit(Forward(alias, peer.alias, peer.role, pb.PEER_GONE, b""))

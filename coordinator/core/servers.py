@@ -1,0 +1,79 @@
+"""All comm servers of the cluster, here and at other coordinators: who takes clients, and how busy each is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from coordinator.core.cluster import ServerState
+from coordinator.core.selector import Candidate, load_of
+
+
+@dataclass(slots=True)
+class _Entry:
+    state: ServerState
+    node: str | None  # None: its socket is here
+    reported_at: float
+    sent_since: int = 0  # clients sent to it since its last report, which does not count them yet
+
+
+class Servers:
+    """The directory of servers. A server that speaks Part 2 and has not reported for `status_timeout` seconds gets no new clients."""
+
+    def __init__(self, status_timeout: float) -> None:
+        self._status_timeout = status_timeout
+        self._entries: dict[int, _Entry] = {}
+
+    def update(self, state: ServerState, now: float, node: str | None = None) -> None:
+        """A server came, or reported."""
+        self._entries[state.alias] = _Entry(state, node, now)
+
+    def remove(self, alias: int, node: str | None = None) -> bool:
+        """A server went from that coordinator; False where it is not there (it may have come back elsewhere in the meantime)."""
+        entry = self._entries.get(alias)
+        if entry is None or entry.node != node:
+            return False
+        del self._entries[alias]
+        return True
+
+    def get(self, alias: int) -> ServerState | None:
+        """What is known of that server."""
+        entry = self._entries.get(alias)
+        return entry.state if entry else None
+
+    def client_sent(self, alias: int) -> None:
+        """A client is on its way to that server."""
+        if alias in self._entries:
+            self._entries[alias].sent_since += 1
+
+    def candidates(self, now: float) -> list[Candidate]:
+        """The servers that take clients."""
+        return [
+            Candidate(alias, load_of(entry.state.clients + entry.sent_since, entry.state.max_clients, entry.state.cpu))
+            for alias, entry in self._entries.items()
+            if self._condition(entry, now) == "ready"
+        ]
+
+    def aliases(self) -> Iterable[int]:
+        """All servers, also those that take no clients: servers link with all of them."""
+        return self._entries.keys()
+
+    def conditions(self, now: float) -> dict[str, int]:
+        """How many are ready, full, draining, stale."""
+        counts = dict.fromkeys(("ready", "full", "draining", "stale"), 0)
+        for entry in self._entries.values():
+            counts[self._condition(entry, now)] += 1
+        return counts
+
+    def _condition(self, entry: _Entry, now: float) -> str:
+        if entry.state.part2 and now - entry.reported_at > self._status_timeout:
+            return "stale"
+        if entry.state.draining:
+            return "draining"
+        return "full" if entry.state.is_full else "ready"
+
+    def __contains__(self, alias: object) -> bool:
+        return alias in self._entries
+
+    def __len__(self) -> int:
+        return len(self._entries)

@@ -1,0 +1,177 @@
+"""How coordinators of one cluster know of one another. With a single coordinator it is a table in memory.
+
+A backplane carries out the :data:`~coordinator.core.cluster.ClusterOutput` of one coordinator and calls its
+:class:`BackplaneEvents`. What another implementation has to keep:
+
+- **Claim** is decided atomically in the whole cluster, by :func:`~coordinator.core.cluster.may_have`. The claimer gets ``claimed``;
+  a holder that has to give way gets ``evicted``, at its own coordinator.
+- **Release** frees an alias only while that very socket holds it.
+- **ServerUp, ServerDown** reach all other coordinators, also those that start later (``server_up`` of all that are there, from
+  :meth:`Backplane.start`). When a coordinator dies without a word its aliases become free and its servers go down, within a lease.
+- **Forward** reaches the coordinator that holds the alias as ``forwarded``; when there is none, or it returns False, the sender gets
+  ``undeliverable``. Frames from one peer to another keep their order.
+- `perform` never waits. What cannot be passed on just now may be dropped: joins run into their deadline, negotiations too.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Protocol
+
+from coordinator.core.cluster import Claim, ClusterOutput, Forward, Holder, Release, ServerDown, ServerState, ServerUp, may_have
+
+
+class BackplaneEvents(Protocol):
+    """What a backplane tells its coordinator. Called from the event loop; each call may be made from inside `perform`."""
+
+    def claimed(self, key: int, alias: int, granted: bool) -> None:
+        """The answer to a Claim."""
+        ...
+
+    def evicted(self, key: int) -> None:
+        """The alias of that socket went to another one."""
+        ...
+
+    def forwarded(self, forward: Forward, on_missing: Callable[[Forward], None]) -> None:
+        """A frame for a peer that should be here; `on_missing` is called with it when the peer is not."""
+        ...
+
+    def undeliverable(self, forward: Forward) -> None:
+        """A frame that this coordinator forwarded found nobody."""
+        ...
+
+    def server_up(self, state: ServerState, node: str) -> None:
+        """A server of another coordinator."""
+        ...
+
+    def server_down(self, alias: int, node: str) -> None:
+        """It went."""
+        ...
+
+
+class Backplane(Protocol):
+    """One coordinator's access to the others."""
+
+    async def start(self, events: BackplaneEvents) -> None:
+        """Join the cluster. Raises :class:`protocol.errors.ConfigError` when that is not possible for good."""
+        ...
+
+    async def close(self) -> None:
+        """Leave the cluster: release all aliases, take all servers down. Idempotent."""
+        ...
+
+    def perform(self, output: ClusterOutput) -> None:
+        """Carry out one output; never waits."""
+        ...
+
+    def problem(self) -> str | None:
+        """Why no peer can join just now, or None."""
+        ...
+
+
+class MemoryCluster:
+    """The state that the coordinators of one process share."""
+
+    def __init__(self) -> None:
+        self._holders: dict[int, Holder] = {}
+        self._servers: dict[int, tuple[ServerState, str]] = {}
+        self._nodes: dict[str, BackplaneEvents] = {}
+        self._names = itertools.count(1)
+
+    def backplane(self) -> MemoryBackplane:
+        """Access for one more coordinator."""
+        return MemoryBackplane(self, f"node-{next(self._names)}")
+
+    def enter(self, node: str, events: BackplaneEvents) -> None:
+        """A coordinator joins, and learns of the servers that are there."""
+        self._nodes[node] = events
+        for state, home in self._servers.values():
+            events.server_up(state, home)
+
+    def leave(self, node: str) -> None:
+        """A coordinator goes, with everything it holds."""
+        if self._nodes.pop(node, None) is None:
+            return
+        self._holders = {alias: holder for alias, holder in self._holders.items() if holder.node != node}
+        for alias in [alias for alias, (_, home) in self._servers.items() if home == node]:
+            self.server_down(node, alias)
+
+    def claim(self, node: str, claim: Claim) -> None:
+        """Decide who has the alias from now on. The claimer hears of it before the former holder does, so that it can take over from it."""
+        holder = self._holders.get(claim.alias)
+        granted = may_have(claim, holder)
+        if granted:
+            self._holders[claim.alias] = Holder(node, claim.key, claim.role, claim.subject)
+        self._nodes[node].claimed(claim.key, claim.alias, granted)
+        if granted and holder is not None and holder.node in self._nodes:
+            self._nodes[holder.node].evicted(holder.key)
+
+    def release(self, node: str, release: Release) -> None:
+        """Free an alias, if it is still that socket's."""
+        holder = self._holders.get(release.alias)
+        if holder is not None and (holder.node, holder.key) == (node, release.key):
+            del self._holders[release.alias]
+
+    def server_up(self, node: str, state: ServerState) -> None:
+        """Tell all others of a server."""
+        self._servers[state.alias] = (state, node)
+        for other, events in list(self._nodes.items()):
+            if other != node:
+                events.server_up(state, node)
+
+    def server_down(self, node: str, alias: int) -> None:
+        """Tell all others that it went, unless it has come back elsewhere."""
+        if alias in self._servers and self._servers[alias][1] == node:
+            del self._servers[alias]
+            for other, events in list(self._nodes.items()):
+                if other != node:
+                    events.server_down(alias, node)
+
+    def forward(self, node: str, forward: Forward) -> None:
+        """Bring a frame to the coordinator that has its recipient."""
+        sender = self._nodes[node]
+        holder = self._holders.get(forward.to_alias)
+        if holder is None or holder.node == node or holder.node not in self._nodes:
+            sender.undeliverable(forward)
+        else:
+            self._nodes[holder.node].forwarded(forward, sender.undeliverable)
+
+
+class MemoryBackplane:
+    """A coordinator's access to a cluster in memory; alone in its own cluster when none is given."""
+
+    def __init__(self, cluster: MemoryCluster | None = None, node: str = "node-0") -> None:
+        self._cluster = cluster or MemoryCluster()
+        self._node = node
+        self._entered = False
+
+    async def start(self, events: BackplaneEvents) -> None:
+        """Join the cluster."""
+        self._cluster.enter(self._node, events)
+        self._entered = True
+
+    async def close(self) -> None:
+        """Leave it."""
+        self._cluster.leave(self._node)
+        self._entered = False
+
+    def perform(self, output: ClusterOutput) -> None:
+        """Carry out one output; its events come before this returns. Does nothing outside the cluster."""
+        if not self._entered:
+            return
+        match output:
+            case Claim():
+                self._cluster.claim(self._node, output)
+            case Release():
+                self._cluster.release(self._node, output)
+            case ServerUp():
+                self._cluster.server_up(self._node, output.state)
+            case ServerDown():
+                self._cluster.server_down(self._node, output.alias)
+            case Forward():
+                self._cluster.forward(self._node, output)
+
+    def problem(self) -> str | None:
+        """Memory is always there."""
+        return None

@@ -1,0 +1,79 @@
+"""The coordinator's numbers in Prometheus form, read from the core when somebody asks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from coordinator.io.driver import Driver
+from coordinator.io.websocket import PeerEndpoint
+from service.process import cpu_seconds, rss_bytes
+
+PREFIX = "rtcbroker_coordinator_"
+
+
+class CoordinatorCollector(Collector):
+    """Collects everything at once, so that no number is kept twice."""
+
+    def __init__(self, driver: Driver, endpoint: PeerEndpoint) -> None:
+        self._driver = driver
+        self._endpoint = endpoint
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing ahead: names are taken from the first collection otherwise, before there is anything to collect."""
+        return []
+
+    def collect(self) -> Iterable[Metric]:
+        """All metrics."""
+        core = self._driver.core
+        stats = core.stats
+        conditions = core.server_conditions(self._driver.now())
+        yield _gauge("peers", "Peers whose socket is here.", ["role"], _by_one(core.peer_counts))
+        yield _gauge(
+            "servers", "Comm servers of the whole cluster; only ready ones get new clients.", ["state"], _by_one(conditions)
+        )
+        yield _gauge("outbox_bytes", "Bytes waiting to be sent, all peers together.", [], [((), core.outbox_bytes())])
+        yield _counter("joins", "Peers that got their WELCOME.", ["role"], _by_one(stats.joined))
+        yield _counter("rejoins", "Of these, under their old alias.", ["role"], _by_one(stats.came_back))
+        refused = [((str(status), str(int(code))), n) for (status, code), n in self._endpoint.refused.items()]
+        yield _counter("refusals", "Peers refused before the upgrade, by HTTP status and code.", ["status", "code"], refused)
+        yield _counter("frames_relayed", "Signalling frames passed on.", ["type"], _by_one(stats.relayed))
+        yield _counter("frames_dropped", "Signalling frames not passed on.", ["type", "reason"], stats.dropped.items())
+        closed = [((str(int(code)),), n) for code, n in stats.closed.items()]
+        yield _counter("sockets_closed", "Sockets closed by the coordinator; 4002: the outbox passed its mark.", ["code"], closed)
+        yield _counter("peer_gone_sent", "PEER_GONE sent.", [], [((), stats.peer_gone)])
+        yield CounterMetricFamily("process_cpu_seconds", "User and system processor time.", value=cpu_seconds())
+        yield GaugeMetricFamily("process_resident_memory_bytes", "Resident memory.", value=rss_bytes())
+
+
+def registry_of(driver: Driver, endpoint: PeerEndpoint) -> CollectorRegistry:
+    """A registry of its own, so that several coordinators fit into one process."""
+    registry = CollectorRegistry()
+    registry.register(CoordinatorCollector(driver, endpoint))
+    return registry
+
+
+Samples = Iterable[tuple[tuple[str, ...], int]]
+
+
+def _gauge(name: str, text: str, labels: list[str], samples: Samples) -> Metric:
+    family = GaugeMetricFamily(PREFIX + name, text, labels=labels)
+    for values, number in samples:
+        family.add_metric(values, number)
+    return family
+
+
+def _counter(name: str, text: str, labels: list[str], samples: Samples) -> Metric:
+    family = CounterMetricFamily(PREFIX + name, text, labels=labels)
+    for values, number in samples:
+        family.add_metric(values, number)
+    return family
+
+
+def _by_one(counts: Mapping[Any, int]) -> Samples:
+    """Samples with a single label, whose values print as themselves."""
+    return [((str(value),), number) for value, number in counts.items()]

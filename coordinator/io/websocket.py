@@ -1,0 +1,202 @@
+"""The WebSocket of one peer: admitted before the upgrade, one writer, every end with a code.
+
+Reading is a loop in the handler; writing is one task that takes frames from the core's outbox, so a peer that does not read blocks
+only its own writer while its outbox fills up to its mark. Closing never waits for such a peer: after CLOSE_TIMEOUT_S the socket is cut.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+
+from aiohttp import WSMsgType, web
+
+from coordinator.core import admission as door
+from coordinator.core.admission import Admission, Refusal
+from coordinator.io.driver import Driver
+from protocol.codes import Code
+from protocol.errors import TokenError
+from protocol.limits import MAX_SIGNAL_BYTES
+from protocol.tokens import Claims, TokenRole, anonymous
+from service.auth import Authenticator
+
+log = logging.getLogger(__name__)
+
+CLOSE_TIMEOUT_S = 2.0
+"""For our close frame to leave and the peer's to come (RFC 6455 section 7.1.1)."""
+
+WRITE_AHEAD_BYTES = 16 * 1024
+"""Handed to the network ahead of the peer's reading; the rest waits in the outbox, where it is counted."""
+
+MAX_REASON_BYTES = 123
+"""Of a close frame (RFC 6455 section 5.5)."""
+
+MAX_FRAME_BYTES = 2 * MAX_SIGNAL_BYTES
+"""Up to here an oversized frame is read and answered with our own code; above, aiohttp closes with 1009 without reading it."""
+
+
+class PeerSocket:
+    """One upgraded WebSocket, from its first frame to its last."""
+
+    def __init__(self, ws: web.WebSocketResponse, driver: Driver, transport: asyncio.Transport | None) -> None:
+        self._ws = ws
+        self._driver = driver
+        self._transport = transport
+        self._key = 0
+        self._wanted = asyncio.Event()  # the writer has something to do
+        self._ping_wanted = False
+        self._writer: asyncio.Task[None] | None = None
+        self._closer: asyncio.Task[None] | None = None
+
+    async def run(self, admission: Admission) -> None:
+        """Serve the peer until its socket is gone."""
+        self._writer = asyncio.create_task(self._write(), name="peer-writer")
+        self._key = self._driver.joined(self, admission)
+        try:
+            await self._read()
+        finally:
+            self._driver.left(self._key)
+            self._writer.cancel()
+            await self._ended(self._writer)
+            if self._closer is not None:
+                await self._ended(self._closer)
+            self._cut_later()
+
+    def wake(self) -> None:
+        """Frames can be taken."""
+        self._wanted.set()
+
+    def ping(self) -> None:
+        """Send a ping, when what is before it has left."""
+        self._ping_wanted = True
+        self._wanted.set()
+
+    def close(self, code: int, reason: str) -> None:
+        """Close with a code. Idempotent."""
+        if self._closer is None:
+            self._closer = asyncio.create_task(self._shut(code, reason), name="peer-closer")
+
+    async def _read(self) -> None:
+        while True:
+            message = await self._ws.receive()
+            if message.type is WSMsgType.BINARY:
+                self._driver.frame(self._key, message.data)
+            elif message.type is WSMsgType.TEXT:
+                self._driver.misframed(self._key, "text frames are not part of this protocol")
+            elif message.type is WSMsgType.PING:
+                self._driver.heard(self._key)
+                with contextlib.suppress(ConnectionError):
+                    await self._ws.pong(message.data)
+            elif message.type is WSMsgType.PONG:
+                self._driver.heard(self._key)
+            else:  # CLOSE, CLOSING, CLOSED, ERROR
+                return
+
+    async def _write(self) -> None:
+        try:
+            while True:
+                await self._wanted.wait()
+                self._wanted.clear()
+                if self._ping_wanted:
+                    self._ping_wanted = False
+                    await self._ws.ping()
+                while (frame := self._driver.take(self._key)) is not None:
+                    await self._ws.send_bytes(frame)
+        except ConnectionError:
+            pass  # the reader finds the same, and ends the peer
+
+    async def _shut(self, code: int, reason: str) -> None:
+        if self._writer is not None:
+            self._writer.cancel()
+        text = reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore").encode()
+        try:
+            # The socket's own timeout begins when the close frame has left, which a peer that does not read can put off.
+            async with asyncio.timeout(CLOSE_TIMEOUT_S + 0.5):
+                await self._ws.close(code=code, message=text)
+        except TimeoutError:
+            if self._transport is not None:
+                self._transport.abort()
+
+    def _cut_later(self) -> None:
+        """aiohttp now closes the connection, which leaves only once its buffers are empty: for a peer that does not read, never."""
+        if self._transport is not None:
+            asyncio.get_running_loop().call_later(CLOSE_TIMEOUT_S, self._transport.abort)
+
+    @staticmethod
+    async def _ended(task: asyncio.Task[None]) -> None:
+        await asyncio.wait([task])
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("%s failed", task.get_name(), exc_info=error)
+
+
+class PeerEndpoint:
+    """The handler of ``/connect`` and ``/discover``."""
+
+    def __init__(self, driver: Driver, authenticator: Authenticator) -> None:
+        self._driver = driver
+        self._authenticator = authenticator
+        self.refused: dict[tuple[int, Code], int] = {}
+        """How many were refused before the upgrade, by HTTP status and code."""
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Admit the peer or refuse it; then serve it until it goes."""
+        ws = web.WebSocketResponse(
+            timeout=CLOSE_TIMEOUT_S, autoping=False, compress=False, max_msg_size=MAX_FRAME_BYTES, writer_limit=WRITE_AHEAD_BYTES
+        )
+        if not ws.can_prepare(request):
+            return web.Response(status=426, text="a WebSocket is wanted here\n", headers={"Upgrade": "websocket"})
+        verdict = await self._admit(request)
+        if isinstance(verdict, Refusal):
+            return self._refusal(request, verdict)
+        await ws.prepare(request)
+        await PeerSocket(ws, self._driver, request.transport).run(verdict)
+        return ws
+
+    async def _admit(self, request: web.Request) -> Admission | Refusal:
+        role = door.wanted_role(request.path, request.query)
+        if isinstance(role, Refusal):
+            return role
+        wish = door.alias_wish(request.query)
+        if isinstance(wish, Refusal):
+            return wish
+        claims = await self._claims(request, role)
+        if isinstance(claims, Refusal):
+            return claims
+        verdict = door.admit(role, claims, part2=request.query.get("v") == "2", wish=wish)
+        if isinstance(verdict, Refusal):
+            return verdict
+        if (problem := self._driver.problem()) is not None:
+            return Refusal(503, Code.COORDINATOR_STOPPING, problem)
+        if not self._driver.core.has_room(role):
+            return Refusal(503, Code.SERVER_FULL, "the coordinator has no room for another peer of this role")
+        return verdict
+
+    async def _claims(self, request: web.Request, role: TokenRole) -> Claims | Refusal:
+        if not self._authenticator.enabled:
+            return anonymous(role)
+        token = door.bearer_token(request.query, request.headers.get("Authorization"))
+        if not token:
+            return door.NO_TOKEN
+        try:
+            return await self._authenticator.verify_patiently(token)
+        except TokenError as error:
+            return door.refused_token(error)
+
+    def _refusal(self, request: web.Request, refusal: Refusal) -> web.Response:
+        counter = (refusal.status, refusal.code)
+        self.refused[counter] = self.refused.get(counter, 0) + 1
+        log.info("refused a peer at %s from %s: %d %s", request.path, request.remote, refusal.status, refusal.detail)
+        body = {
+            "code": int(refusal.code),
+            "reason": refusal.detail,
+            "retry": refusal.code.retry.value,
+        }
+        headers = {}
+        if refusal.status == 401:
+            headers["WWW-Authenticate"] = (
+                f'Bearer realm="rtcbroker", error="invalid_token", error_description="{refusal.code.reason}"'
+            )
+        if refusal.status == 503:
+            headers["Retry-After"] = "1"
+        return web.json_response(body, status=refusal.status, headers=headers)
