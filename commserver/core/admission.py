@@ -48,7 +48,7 @@ class Admission:
             claims = self._claims(session, message)
             self._check(session, claims)
         except TokenError as error:
-            self._state.log(WARNING, "link %d of %x: AUTH refused: %s", session.link, session.alias, error)
+            self._state.log(WARNING, "link %d of %d: AUTH refused: %s", session.link, session.alias, error)
             self._state.counters.errors[error.code.name] += 1
             # What it can do is known although it was refused, so that it hears why.
             session.capabilities = session.capabilities or frozenset(message.capabilities)
@@ -94,7 +94,7 @@ class Admission:
             state.counters.joins += 1
             if session.is_server and not session.dialed and session.capabilities:
                 self._prove(session)
-            state.log(INFO, "link %d: %s %x is active as %r", session.link, session.kind.value, session.alias, claims.subject)
+            state.log(INFO, "link %d: %s %d is active as %r", session.link, session.kind.value, session.alias, claims.subject)
 
     @staticmethod
     def rivals(session: Session, others: list[Session], own_alias: int) -> list[Session]:

@@ -194,7 +194,7 @@ class Broker:
             return
         told = self._told_to_close.get(session.link)
         reason = event.reason if told is None else describe(told)
-        self._state.log(INFO, "link %d: %s %x left: %s", session.link, session.kind.value, session.alias, reason)
+        self._state.log(INFO, "link %d: %s %d left: %s", session.link, session.kind.value, session.alias, reason)
         self._state.counters.closes[event.reason] += 1
         self._gone(session, now, code=told)
 
@@ -214,7 +214,7 @@ class Broker:
             # Past the flow control: whoever is closed for a full queue should hear it too.
             self._state.emit(ev.Send((session.link,), packets.close(code), True))
         self._state.close_link(session.link, code)
-        self._state.log(INFO, "link %d: %s %x closed: %s", session.link, session.kind.value, session.alias, describe(code))
+        self._state.log(INFO, "link %d: %s %d closed: %s", session.link, session.kind.value, session.alias, describe(code))
         self._state.counters.closes[code.name] += 1
         self._gone(session, now, code=code)
 
@@ -319,7 +319,7 @@ class Broker:
             self._state.deadlines.set_once(("interest", 0), now)
         elif packet.type == pb.ERROR:
             self._state.log(
-                WARNING, "link %d: server %x refused something: %s", session.link, session.alias, describe(packet.code)
+                WARNING, "link %d: server %d refused something: %s", session.link, session.alias, describe(packet.code)
             )
 
     def _too_large(self, session: Session, size: int, now: float) -> None:
@@ -329,7 +329,7 @@ class Broker:
         )
 
     def _misbehaved(self, session: Session, error: ProtocolError, now: float) -> None:
-        self._state.log(DEBUG, "link %d of %x: %s", session.link, session.alias, error)
+        self._state.log(DEBUG, "link %d of %d: %s", session.link, session.alias, error)
         self._delivery.error(session, error.code, now, reason=error.detail)
 
     def _on_buffered(self, event: ev.Buffered, _now: float) -> None:

@@ -39,7 +39,7 @@ class Mesh:
 
     def dial(self, session: Session) -> None:
         """Ask the server behind this new session for an offer."""
-        self._state.log(INFO, "link %d: dialing server %x", session.link, session.alias)
+        self._state.log(INFO, "link %d: dialing server %d", session.link, session.alias)
         self._state.emit(SendSignal(signalling.connect(session.alias)))
 
     def active(self, server: Session, now: float) -> None:
@@ -82,7 +82,7 @@ class Mesh:
         self._attempts[alias] = attempts + 1
         config = self._state.config
         wait = full_jitter(attempts, config.dial_backoff_base, config.dial_backoff_cap, self._state.rng)
-        self._state.log(DEBUG, "server %x is dialed again in %.2f s", alias, wait)
+        self._state.log(DEBUG, "server %d is dialed again in %.2f s", alias, wait)
         self._state.deadlines.set(("dial", alias), now + wait)
 
     def _rechoose(self, now: float) -> None:

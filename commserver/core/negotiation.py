@@ -149,7 +149,7 @@ class Negotiation:
             self._ignore("refusal of nothing", message.from_alias)
             return
         code = signalling.refusal_code(message)
-        self._state.log(DEBUG, "link %d: server %x refused us: %d", session.link, session.alias, code)
+        self._state.log(DEBUG, "link %d: server %d refused us: %d", session.link, session.alias, code)
         self._state.peers.remove(session)
         self._state.deadlines.cancel(("setup", session.link))
         self.ended(session)
@@ -166,7 +166,7 @@ class Negotiation:
         return session if session is not None and session.dialed is dialed else None
 
     def _broken(self, session: Session, error: ProtocolError, now: float) -> None:
-        self._state.log(WARNING, "link %d of %x: %s", session.link, session.alias, error)
+        self._state.log(WARNING, "link %d of %d: %s", session.link, session.alias, error)
         self.failed(session, error.code, now)
 
     def _refuse(self, session: Session, code: Code, now: float) -> None:
@@ -176,7 +176,7 @@ class Negotiation:
 
     def _ignore(self, what: str, alias: int) -> None:
         self._state.counters.signals_ignored[what] += 1
-        self._state.log(DEBUG, "ignored: %s (%x)", what, alias)
+        self._state.log(DEBUG, "ignored: %s (%d)", what, alias)
 
 
 def _count_servers(peers: Peers) -> int:

@@ -102,7 +102,7 @@ class CoordinatorLink:
                 continue
             if self._registration.frame(message.data):
                 self.welcomed = True
-                log.info("the coordinator knows us as %x", self._registration.alias)
+                log.info("the coordinator knows us as %d", self._registration.alias)
             self._on_frame(message.data)
 
     async def _write(self, socket: aiohttp.ClientWebSocketResponse, outbox: asyncio.Queue[bytes]) -> None:

@@ -54,9 +54,9 @@ async def test_clients_move_within_three_seconds_and_their_subscriptions_work_ag
 async def process_of(made: Cluster, alias: int) -> Server:
     """Which process has this alias: each logs the alias it was given."""
     for server in made.servers:
-        if f"knows us as {alias:x}" in server.log.read_text():
+        if f"knows us as {alias}" in server.log.read_text():
             return server
-    raise AssertionError(f"no process is {alias:x}")
+    raise AssertionError(f"no process is {alias}")
 
 
 async def _links(server: Server, count: int) -> bool:

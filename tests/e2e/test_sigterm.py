@@ -14,7 +14,7 @@ async def test_a_stopping_server_sends_its_clients_elsewhere() -> None:
     """The client is on the other server, subscribed; the process ended cleanly."""
     async with cluster(2) as made, spread(made, 2) as (ann, bob), ann.subscribe("square") as packets:
         old = ann.server
-        stopping = next(server for server in made.servers if f"knows us as {old:x}" in server.log.read_text())
+        stopping = next(server for server in made.servers if f"knows us as {old}" in server.log.read_text())
         began = time.monotonic()
         assert await stopping.terminate() == 0
         assert time.monotonic() - began < 10.0
