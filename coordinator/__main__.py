@@ -1,4 +1,4 @@
-"""``python -m coordinator``: a coordinator with its settings from the environment and the file of RTCBROKER_CONFIG."""
+"""``python -m coordinator``: a coordinator configured by environment and file; ``rtcbroker coordinator`` is the command line."""
 
 from __future__ import annotations
 
@@ -6,14 +6,7 @@ import sys
 
 from coordinator.app import serve
 from coordinator.settings import CoordinatorSettings
-from service.run import run
-from service.settings import load
-
-
-async def main() -> int:
-    """Load the settings and serve."""
-    return await serve(load(CoordinatorSettings, {}))
-
+from service.entry import start
 
 if __name__ == "__main__":
-    sys.exit(run(main))
+    sys.exit(start(CoordinatorSettings, serve))

@@ -16,12 +16,10 @@ from coordinator.io.driver import Driver
 from coordinator.io.http import routes
 from coordinator.io.websocket import PeerEndpoint
 from coordinator.settings import CoordinatorSettings
-from service import logs
 from service.auth import Authenticator
 from service.clock import Clock
 from service.http import start_site
 from service.run import stop_on_signals, write_ready_file
-from service.settings import unknown_variables
 
 log = logging.getLogger(__name__)
 
@@ -64,9 +62,6 @@ def build_app(
 
 async def serve(settings: CoordinatorSettings) -> int:
     """Run a coordinator until SIGTERM or SIGINT; returns the exit code. Raises :class:`protocol.errors.ConfigError`."""
-    logs.configure(settings.log_level, settings.log_format)
-    for warning in unknown_variables(CoordinatorSettings):
-        log.warning("%s", warning)
     stopped = asyncio.Event()
     restore_signals = stop_on_signals(stopped.set)
     try:

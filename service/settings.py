@@ -22,7 +22,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 
 from protocol.errors import ConfigError
 from protocol.tokens import DEFAULT_AUDIENCE, DEFAULT_LEEWAY_S
-from service.options import ENV_PREFIX, Option, flag_of, is_list_field, option_of, options_of, own_env, shared_env
+from service.options import ENV_PREFIX, Option, flag_of, is_list_field, option_of, options_of
 
 __all__ = ["CONFIG_ENV", "Option", "ServiceSettings", "group", "load", "options_of", "unknown_variables"]
 
@@ -153,15 +153,16 @@ def unknown_variables(settings_class: type[ServiceSettings], environ: Mapping[st
     """A warning for each ``RTCBROKER_`` variable that no option of this command reads and that is no other command's."""
     own = f"{ENV_PREFIX}{settings_class.command}_".upper()
     others = tuple(f"{ENV_PREFIX}{command}_".upper() for command in COMMANDS if command != settings_class.command)
-    known = {CONFIG_ENV}
-    for name in settings_class.model_fields:
-        known |= {own_env(settings_class.command, name), shared_env(name)}
+    known = {name.upper() for name in settings_class.model_fields}
     warnings = []
     for variable in sorted(os.environ if environ is None else environ):
         upper = variable.upper()
-        if upper.startswith(ENV_PREFIX) and upper not in known and not upper.startswith(others):
-            candidates = sorted(known) if upper.startswith(own) else sorted(v for v in known if not v.startswith(own))
-            warnings.append(f"{variable}: no option of '{settings_class.command}'{_close(upper, candidates)}")
+        prefix = own if upper.startswith(own) else ENV_PREFIX
+        if not upper.startswith(prefix) or upper == CONFIG_ENV or upper.removeprefix(prefix) in known or upper.startswith(others):
+            continue
+        match = get_close_matches(upper.removeprefix(prefix), sorted(known), n=1)
+        hint = f" (did you mean {prefix}{match[0]}?)" if match else ""
+        warnings.append(f"{variable}: no option of '{settings_class.command}'{hint}")
     return warnings
 
 

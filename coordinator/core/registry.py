@@ -37,6 +37,13 @@ WIRE_ROLES = {
     TokenRole.COMMUNICATION_SERVER_HUB: pb.COMMUNICATION_SERVER_HUB,
 }
 
+ROLE_NAMES = {
+    TokenRole.CLIENT: "client",
+    TokenRole.COMMUNICATION_SERVER: "server",
+    TokenRole.COMMUNICATION_SERVER_HUB: "hub",
+}
+"""For logs and metrics."""
+
 
 @dataclass(slots=True, eq=False)
 class Peer:
@@ -50,8 +57,8 @@ class Peer:
     wish: AliasWish | None
     outbox: Outbox
     errors: TokenBucket
-    frames: TokenBucket | None
-    """Signalling frames allowed; None for servers, which speak for all their clients."""
+    frames: TokenBucket
+    """Signalling frames allowed; without a limit for servers, which speak to all their clients."""
     alias: int = 0
     """0 until the claim is granted."""
     contacts: dict[int, int] = field(default_factory=dict)
@@ -78,7 +85,7 @@ class Peer:
             del self.contacts[next(iter(self.contacts))]
 
     def __str__(self) -> str:
-        return f"{self.role.lower()} {self.alias or f'(socket {self.key})'}"
+        return f"{ROLE_NAMES[self.role]} {self.alias:x}" if self.alias else f"{ROLE_NAMES[self.role]} on socket {self.key}"
 
 
 class Registry:
@@ -103,7 +110,7 @@ class Registry:
             wish=admission.wish,
             outbox=Outbox(config.outbox_frames, config.outbox_bytes),
             errors=TokenBucket(ERRORS_FORGIVEN_PER_S, MAX_ERRORS, now),
-            frames=None if is_server else TokenBucket(config.client_frames_per_s, config.client_frames_burst, now),
+            frames=TokenBucket(0.0 if is_server else config.client_frames_per_s, config.client_frames_burst, now),
         )
         self._by_key[key] = peer
         self._counts[peer.role] += 1

@@ -50,7 +50,7 @@ class Relay:
 
     def frame(self, peer: Peer, data: bytes, now: float) -> None:
         """One frame from `peer`."""
-        if peer.frames is not None and not peer.frames.take(now):
+        if not peer.frames.take(now):
             self.offence(peer, "any", "rate", now)
             return
         try:

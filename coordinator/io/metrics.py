@@ -9,8 +9,10 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from coordinator.core.registry import ROLE_NAMES
 from coordinator.io.driver import Driver
 from coordinator.io.websocket import PeerEndpoint
+from protocol.tokens import TokenRole
 from service.process import cpu_seconds, rss_bytes
 
 PREFIX = "rtcbroker_coordinator_"
@@ -32,13 +34,13 @@ class CoordinatorCollector(Collector):
         core = self._driver.core
         stats = core.stats
         conditions = core.server_conditions(self._driver.now())
-        yield _gauge("peers", "Peers whose socket is here.", ["role"], _by_one(core.peer_counts))
+        yield _gauge("peers", "Peers whose socket is here.", ["role"], _by_role(core.peer_counts))
         yield _gauge(
             "servers", "Comm servers of the whole cluster; only ready ones get new clients.", ["state"], _by_one(conditions)
         )
         yield _gauge("outbox_bytes", "Bytes waiting to be sent, all peers together.", [], [((), core.outbox_bytes())])
-        yield _counter("joins", "Peers that got their WELCOME.", ["role"], _by_one(stats.joined))
-        yield _counter("rejoins", "Of these, under their old alias.", ["role"], _by_one(stats.came_back))
+        yield _counter("joins", "Peers that got their WELCOME.", ["role"], _by_role(stats.joined))
+        yield _counter("rejoins", "Of these, under their old alias.", ["role"], _by_role(stats.came_back))
         refused = [((str(status), str(int(code))), n) for (status, code), n in self._endpoint.refused.items()]
         yield _counter("refusals", "Peers refused before the upgrade, by HTTP status and code.", ["status", "code"], refused)
         yield _counter("frames_relayed", "Signalling frames passed on.", ["type"], _by_one(stats.relayed))
@@ -77,3 +79,7 @@ def _counter(name: str, text: str, labels: list[str], samples: Samples) -> Metri
 def _by_one(counts: Mapping[Any, int]) -> Samples:
     """Samples with a single label, whose values print as themselves."""
     return [((str(value),), number) for value, number in counts.items()]
+
+
+def _by_role(counts: Mapping[TokenRole, int]) -> Samples:
+    return [((ROLE_NAMES[role],), number) for role, number in counts.items()]
