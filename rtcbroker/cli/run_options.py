@@ -1,0 +1,158 @@
+"""The options that every scenario of `rtcbroker simulate` has, and the run they describe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from protocol.errors import ConfigError, TopicError
+from protocol.topics import check_topic
+from rtcbroker.cli.keys import read_secret, read_text
+from rtcbroker.cli.options import Options, config_option
+from rtcbroker.cli.types import DURATION, POSITIVE, SHARE, WORKERS
+
+if TYPE_CHECKING:
+    from simulation.app import RunOptions
+    from simulation.core.scenarios import Scenario
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_option = Options("simulate")
+_LOAD, _CLUSTER, _RESULT, _OTHER = "Load", "Cluster: one of --spawn and --url", "Result", "Other"
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+MIN_SIZE, MAX_SIZE = 32, 60_000
+"""Bytes of a body: it must hold what the receiver counts by, and fit one message."""
+
+
+def _scenarios() -> list[click.Command]:
+    from rtcbroker.cli.simulate import simulate  # late: it imports this module
+
+    return list(simulate.commands.values())
+
+
+_SHARED = (
+    _option(_LOAD, "--hz", type=POSITIVE, default=10.0, metavar="NUMBER", help="Packets a client publishes per second."),
+    _option(_LOAD, "--size", type=click.IntRange(MIN_SIZE, MAX_SIZE), default=64, help="Bytes of a packet's body."),
+    _option(_LOAD, "--reliable/--unreliable", default=False, help="Channel that packets are published on."),
+    _option(
+        _LOAD, "--workers", type=WORKERS, default="auto", metavar="N", help="Load processes; 'auto' takes one for 60 clients."
+    ),
+    _option(
+        _CLUSTER,
+        "--spawn",
+        type=click.IntRange(1, 64),
+        metavar="N",
+        help="Start a coordinator and N comm servers as processes on free ports, and stop them afterwards.",
+    ),
+    _option(_CLUSTER, "--url", metavar="URL", help="Coordinator of a cluster that runs already, such as ws://localhost:9090."),
+    _option(_CLUSTER, "--token", metavar="TEXT", help="With --url: a token that all clients show."),
+    _option(_CLUSTER, "--token-file", type=_FILE, metavar="FILE", help="With --url: file with that token."),
+    _option(
+        _CLUSTER,
+        "--secret",
+        "--auth-secret",
+        "auth_secret",
+        shared_env="RTCBROKER_AUTH_SECRET",
+        metavar="TEXT",
+        help="With --url: the cluster's shared secret; each client gets a token of its own.",
+    ),
+    _option(
+        _CLUSTER,
+        "--secret-file",
+        "--auth-secret-file",
+        "auth_secret_file",
+        shared_env="RTCBROKER_AUTH_SECRET_FILE",
+        type=_FILE,
+        metavar="FILE",
+        help="With --url: file with that secret.",
+    ),
+    _option(_CLUSTER, "--prefix", default="sim", metavar="TOPIC", help="What all topics begin with."),
+    _option(_CLUSTER, "--connect-timeout", type=DURATION, default="15s", help="For one client to be connected."),
+    _option(_RESULT, "--json", type=_FILE, metavar="FILE", help="Write the figures there."),
+    _option(_RESULT, "--plot", type=_FILE, metavar="FILE", help="Draw latency over time and its distribution there (PNG)."),
+    _option(
+        _RESULT,
+        "--max-loss",
+        type=SHARE,
+        default="0.1%",
+        metavar="SHARE",
+        help="Loss above which the run has failed: 0.001 or 0.1%.",
+    ),
+    _option(_OTHER, "--verbose", is_flag=True, help="Log what the clients do, too."),
+    config_option("simulate", _scenarios),
+)
+
+
+def shared_options(command: F) -> F:
+    """Put the options that every scenario has below those of its own."""
+    for decorate in reversed(_SHARED):
+        command = decorate(command)
+    return command
+
+
+def run_options(
+    scenario: Callable[[str], Scenario],
+    *,
+    hz: float,
+    size: int,
+    reliable: bool,
+    workers: int | None,
+    spawn: int | None,
+    url: str | None,
+    token: str | None,
+    token_file: Path | None,
+    auth_secret: str | None,
+    auth_secret_file: Path | None,
+    prefix: str,
+    connect_timeout: float,
+    json: Path | None,
+    plot: Path | None,
+    max_loss: float,
+    verbose: bool,
+) -> RunOptions:
+    """The run that these options describe. Raises :class:`ConfigError` for those that do not go together."""
+    from simulation.app import RunOptions
+    from simulation.core.messages import Credentials
+
+    if (spawn is None) == (url is None):
+        raise ConfigError(
+            "--spawn, --url: give one of them: how many comm servers to start, or the coordinator of a running cluster"
+        )
+    if url is not None and not url.startswith(("ws://", "wss://", "http://", "https://")):
+        raise ConfigError(f"--url {url!r}: is no URL of a coordinator, such as ws://localhost:9090")
+    try:
+        check_topic(prefix)
+    except TopicError as error:
+        raise ConfigError(f"--prefix {prefix!r}: {error.why}") from error
+    credentials = Credentials()
+    if url is not None:
+        credentials = Credentials(_one_token(token, token_file), read_secret(auth_secret, auth_secret_file))
+    elif token is not None or token_file is not None:
+        raise ConfigError("--token, --token-file: only with --url; a cluster of --spawn makes its own secret")
+    if credentials.token is not None:
+        credentials = Credentials(credentials.token)  # what is more particular counts
+    return RunOptions(
+        scenario=scenario,
+        url=url,
+        spawn=spawn or 0,
+        credentials=credentials,
+        prefix=prefix,
+        hz=hz,
+        size=size,
+        reliable=reliable,
+        workers=workers,
+        connect_timeout_s=connect_timeout,
+        max_loss=max_loss,
+        json=json,
+        plot=plot,
+    )
+
+
+def _one_token(token: str | None, token_file: Path | None) -> str | None:
+    if token is not None and token_file is not None:
+        raise ConfigError("--token and --token-file: give one of them, not both")
+    return read_text(token_file, "--token-file") if token_file is not None else token

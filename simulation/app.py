@@ -1,0 +1,237 @@
+"""One run of a scenario: a cluster if one is wanted, workers, the measured time, the verdict."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import SystemRandom
+
+from rich.console import Console
+
+from protocol.errors import RtcBrokerError
+from simulation.core.latency import Histogram, Timeline
+from simulation.core.messages import Credentials, Job, Progress, Result, Start
+from simulation.core.pace import Pace
+from simulation.core.report import Counts, Report, ServerCost
+from simulation.core.scenarios import Scenario
+from simulation.io.children import ChildError
+from simulation.io.crew import Crew, share_out, workers_for
+from simulation.io.files import check_writable, write_json
+from simulation.io.interrupt import Interrupted, interruptible
+from simulation.io.live import Display, display, report_table
+from simulation.io.measure import ServerMeter
+from simulation.io.plot import check_available, write_plot
+from simulation.io.spawn import Cluster
+
+log = logging.getLogger(__name__)
+
+EXIT_FAILED = 1
+EXIT_INTERRUPTED = 130
+
+POLL_S = 0.1
+START_DELAY_S = 0.5
+"""Between "everyone is there" and the first packet: more than SETTLE_S, so that the subscriptions are everywhere."""
+
+DRAIN_STILL_S = 0.8
+"""When nothing more has come for so long, nothing more will: four progresses of the workers."""
+
+DRAIN_MAX_S = 10.0
+
+
+class SimulationError(RtcBrokerError):
+    """A run that could not be made; says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What to run, against what, and what to make of it."""
+
+    scenario: Callable[[str], Scenario]
+    """Makes the scenario, given what its topics are to begin with."""
+    url: str | None
+    """An existing cluster's coordinator; None starts a cluster."""
+    spawn: int
+    """Comm servers to start where there is no `url`."""
+    credentials: Credentials
+    """For an existing cluster."""
+    prefix: str
+    """What all topics begin with."""
+    hz: float
+    size: int
+    reliable: bool
+    workers: int | None
+    """Load processes; None: as many as it takes."""
+    connect_timeout_s: float
+    max_loss: float
+    """0..1"""
+    json: Path | None
+    plot: Path | None
+
+
+async def simulate(options: RunOptions, out: Console, progress: Console) -> int:
+    """Run it; the table goes to `out`, what happens meanwhile to `progress`. Returns the exit code: 0 success, 1 not, 130 interrupted.
+
+    Raises :class:`protocol.errors.ConfigError` for an option that cannot work.
+    """
+    check_writable(options.json, "--json")
+    check_writable(options.plot, "--plot")
+    if options.plot is not None:
+        check_available()
+    try:
+        report = await interruptible(_run(options, progress))
+    except Interrupted:
+        progress.print("interrupted")
+        return EXIT_INTERRUPTED
+    except (SimulationError, ChildError) as error:
+        progress.print(f"simulate: {error}", markup=False, soft_wrap=True)
+        return EXIT_FAILED
+    return _publish(report, options, out, progress)
+
+
+def _publish(report: Report, options: RunOptions, out: Console, progress: Console) -> int:
+    out.print(report_table(report))
+    if options.json is not None:
+        write_json(options.json, report.document())
+    if options.plot is not None:
+        write_plot(report, options.plot)
+    for problem in report.problems:
+        progress.print(f"failed: {problem}", markup=False, soft_wrap=True)
+    return EXIT_FAILED if report.problems else 0
+
+
+async def _run(options: RunOptions, console: Console) -> Report:
+    run = SystemRandom().randrange(1, 1 << 32)
+    prefix = f"{options.prefix}/{run:08x}"
+    scenario = options.scenario(prefix)
+    with tempfile.TemporaryDirectory(prefix="rtcbroker-") as name:
+        directory = Path(name)
+        async with _cluster(options, directory, console) as (url, credentials, cluster):
+            job = Job(
+                url=url,
+                credentials=credentials,
+                run=run,
+                prefix=prefix,
+                plans=scenario.plans,
+                hz=options.hz,
+                size=options.size,
+                reliable=options.reliable,
+                counted=True,
+                connect_timeout_s=options.connect_timeout_s,
+            )
+            workers = options.workers or workers_for(scenario.peak())
+            async with Crew(share_out(job, workers), directory) as crew:
+                with display(console) as screen:
+                    cost = await _Conduct(scenario, crew, cluster, screen).perform(options.connect_timeout_s)
+                results = await crew.results()
+    return _report(options, scenario, results, cost)
+
+
+@asynccontextmanager
+async def _cluster(
+    options: RunOptions, directory: Path, console: Console
+) -> AsyncIterator[tuple[str, Credentials, Cluster | None]]:
+    if options.url is not None:
+        yield options.url, options.credentials, None
+        return
+    console.print(f"starting a coordinator and {options.spawn} comm server{'s' * (options.spawn != 1)}")
+    async with Cluster(options.spawn, directory) as cluster:
+        yield cluster.url, Credentials(secret=cluster.secret), cluster
+
+
+class _Conduct:
+    """The phases of a run."""
+
+    def __init__(self, scenario: Scenario, crew: Crew, cluster: Cluster | None, screen: Display) -> None:
+        self._scenario = scenario
+        self._crew = crew
+        self._cluster = cluster
+        self._meter = ServerMeter([server.pid for server in cluster.servers]) if cluster else None
+        self._screen = screen
+        self._pace = Pace()
+        self._was_anyone_in = False
+
+    async def perform(self, connect_timeout_s: float) -> ServerCost | None:
+        """From the first connection until nothing more arrives. Raises :class:`SimulationError`, :class:`ChildError`."""
+        await self._connecting(connect_timeout_s)
+        publish_at = time.monotonic() + START_DELAY_S
+        measure_at = publish_at + self._scenario.warmup_s
+        end_at = measure_at + self._scenario.seconds
+        self._crew.start(Start(publish_at, measure_at, end_at))
+        await self._running(measure_at, -START_DELAY_S - self._scenario.warmup_s, 0.0)
+        if self._meter:
+            self._meter.begin()
+        await self._running(measure_at, 0.0, self._scenario.seconds)
+        cost = self._meter.end() if self._meter else None
+        await self._draining()
+        return cost
+
+    async def _connecting(self, connect_timeout_s: float) -> None:
+        total = sum(plan.joins_at is None for plan in self._scenario.plans)
+        deadline = time.monotonic() + 2 * connect_timeout_s + 0.25 * total
+        while total:
+            progress = self._look()
+            done = progress.connected + progress.failed
+            note = f"{progress.connected:,} clients" + (f", {progress.failed:,} failed" if progress.failed else "")
+            self._screen.show("connecting", done, total, note)
+            if done >= total:
+                return
+            if time.monotonic() > deadline:
+                raise SimulationError(f"only {progress.connected} of {total} clients were connected in time")
+            await asyncio.sleep(POLL_S)
+
+    async def _running(self, zero: float, start: float, end: float) -> None:
+        """From `start` to `end`, both in seconds after `zero`."""
+        phase, last_memory = "warming up" if end <= 0 else "running", start
+        while (now := time.monotonic() - zero) < end:
+            self._look()
+            self._screen.show(phase, now - start, end - start, self._pace.line())
+            if self._meter and now - last_memory >= 1:
+                last_memory = now
+                self._meter.sample_memory()
+            await asyncio.sleep(min(POLL_S, end - now))
+        self._screen.show(phase, end - start, end - start, self._pace.line())
+
+    async def _draining(self) -> None:
+        """Until nothing more has come for a while."""
+        began = last_change = time.monotonic()
+        received = self._look().received
+        while time.monotonic() - last_change < DRAIN_STILL_S and time.monotonic() - began < DRAIN_MAX_S:
+            await asyncio.sleep(POLL_S)
+            if (now_received := self._look().received) != received:
+                received, last_change = now_received, time.monotonic()
+
+    def _look(self) -> Progress:
+        """See how it goes, and that everyone lives. Raises :class:`SimulationError` when nobody gets in."""
+        if self._cluster is not None:
+            self._cluster.check()
+        progress = self._crew.progress()
+        self._pace.add(time.monotonic(), progress)
+        self._was_anyone_in = self._was_anyone_in or progress.connected > 0
+        if progress.failed and not self._was_anyone_in:
+            raise SimulationError("no client could connect: " + "; ".join(dict.fromkeys(progress.errors)))
+        return progress
+
+
+def _report(options: RunOptions, scenario: Scenario, results: list[Result], cost: ServerCost | None) -> Report:
+    counts, latency, connect = Counts(), Timeline(), Histogram()
+    for result in results:
+        counts.add(result.counts)
+        latency.merge(result.latency)
+        connect.merge(result.connect)
+    return Report(
+        scenario=scenario.name,
+        seconds=scenario.seconds,
+        counts=counts,
+        latency=latency,
+        connect=connect,
+        presence=[span for result in results for span in result.presence],
+        cost=cost,
+        max_loss=options.max_loss,
+        generator_lag_s=max(result.lag_s for result in results),
+    )

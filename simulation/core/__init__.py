@@ -1,0 +1,1 @@
+"""What a load test is and how it is judged: no I/O, no clock, no event loop."""

@@ -1,0 +1,150 @@
+"""Scenarios as data: who joins when, publishes where, listens where, and leaves when.
+
+A scenario is a list of :class:`Plan`, one a bot. Times are seconds from the scenario's start; a bot that joins at None is there, and
+subscribed, before the start, and one that leaves at infinity stays until everything is counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import TYPE_CHECKING, Protocol
+
+from simulation.core.grid import Grid
+from simulation.core.presence import peak
+from simulation.core.trace import Trace
+
+if TYPE_CHECKING:
+    from random import Random
+
+_GOLDEN = 0.6180339887498949
+"""Multiples of it, without their whole parts, spread evenly however many there are (Weyl's theorem)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stance:
+    """What a bot does at one moment: publish to `topic`, listen to `listens`, and say `position` (metres) where it has one."""
+
+    topic: str
+    listens: frozenset[str]
+    position: tuple[float, float] | None = None
+
+
+class Route(Protocol):
+    """Where a bot is at any time of the scenario."""
+
+    def at(self, time: float) -> Stance:
+        """The stance at `time`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Always in one topic, with everyone else in it."""
+
+    topic: str
+
+    def at(self, time: float) -> Stance:
+        """The same at any time."""
+        return Stance(self.topic, frozenset((self.topic,)))
+
+
+class Path(Protocol):
+    """A way through the plane."""
+
+    def at(self, time: float) -> tuple[float, float]:
+        """The position in metres at `time` seconds."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Walking:
+    """On a way through a grid: publishes to its cell, listens to the nine around it."""
+
+    path: Path
+    grid: Grid
+    speed: float = 1.0
+    """Seconds of the way for each second of the scenario."""
+
+    def at(self, time: float) -> Stance:
+        """Where it is at `time`."""
+        position = self.path.at(time * self.speed)
+        cell = self.grid.cell(*position)
+        return Stance(self.grid.topic(cell), self.grid.around(cell), position)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One bot's part."""
+
+    bot: int
+    """Its number, from 0, unique in the scenario."""
+    route: Route
+    joins_at: float | None = None
+    leaves_at: float = inf
+
+    @property
+    def phase(self) -> float:
+        """Where in the sending period (0..1) it sends: even, as the clocks of real clients are."""
+        return self.bot * _GOLDEN % 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """Everyone's part, and how long it takes."""
+
+    name: str
+    seconds: float
+    """The measured time. Bots that were there from the start publish for `warmup_s` before it, too."""
+    plans: Sequence[Plan]
+    warmup_s: float = 0.0
+
+    def peak(self) -> int:
+        """The greatest number of bots that are to be there at the same time."""
+        return peak((-inf if plan.joins_at is None else plan.joins_at, plan.leaves_at) for plan in self.plans)
+
+
+def dense(clients: int, seconds: float, warmup_s: float, prefix: str) -> Scenario:
+    """Everyone in one topic."""
+    route = Standing(f"{prefix}/all")
+    return Scenario("dense", seconds, [Plan(bot, route) for bot in range(clients)], warmup_s)
+
+
+def groups(clients: int, count: int, seconds: float, warmup_s: float, prefix: str) -> Scenario:
+    """Clients spread over `count` topics, as evenly as it goes."""
+    routes = [Standing(f"{prefix}/group/{number}") for number in range(count)]
+    return Scenario("groups", seconds, [Plan(bot, routes[bot % count]) for bot in range(clients)], warmup_s)
+
+
+def churn(arrivals_per_s: float, stay_s: float, count: int, seconds: float, prefix: str, rng: Random) -> Scenario:
+    """Clients come at random (Poisson) and stay for a random time (exponential with the mean `stay_s`), in one of `count` topics.
+
+    As many as are there on average in the long run (Little's law) are there at the start.
+    """
+    routes = [Standing(f"{prefix}/churn/{number}") for number in range(count)]
+    arrivals: list[float | None] = [None] * round(arrivals_per_s * stay_s)
+    time = rng.expovariate(arrivals_per_s)
+    while time < seconds:
+        arrivals.append(time)
+        time += rng.expovariate(arrivals_per_s)
+    plans = []
+    for bot, joins_at in enumerate(arrivals):
+        leaves_at = (joins_at or 0.0) + rng.expovariate(1 / stay_s)
+        plans.append(Plan(bot, routes[bot % count], joins_at, leaves_at if leaves_at < seconds else inf))
+    return Scenario("churn", seconds, plans)
+
+
+def replay(trace: Trace, cell_m: float, speed: float, prefix: str) -> Scenario:
+    """Each recorded person is a client: joins when it first appears, walks the recorded way, leaves when it disappears."""
+    grid = Grid(cell_m, f"{prefix}/cell")
+    plans = [
+        Plan(bot, Walking(track, grid, speed), track.first / speed, track.last / speed) for bot, track in enumerate(trace.tracks)
+    ]
+    return Scenario("replay", trace.seconds / speed, plans)
+
+
+def wander(paths: Sequence[Path], cell_m: float, prefix: str) -> Scenario:
+    """A bot on each of these ways, for ever."""
+    grid = Grid(cell_m, f"{prefix}/cell")
+    return Scenario("wander", inf, [Plan(bot, Walking(path, grid)) for bot, path in enumerate(paths)])

@@ -1,0 +1,192 @@
+"""The demo: a cluster on this machine, bots that wander in a small world, and a table of what goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf
+from pathlib import Path
+from random import Random, SystemRandom
+
+import aiohttp
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from protocol.errors import RtcBrokerError
+from protocol.keys import secret_key
+from protocol.tokens import TokenRole, sign
+from simulation.core import scenarios
+from simulation.core.latency import Histogram
+from simulation.core.messages import Credentials, Job, Start
+from simulation.core.pace import Pace
+from simulation.core.server_page import ServerRates, ServerSample
+from simulation.core.walk import Wanderer
+from simulation.io.crew import Crew, share_out, workers_for
+from simulation.io.interrupt import Interrupted, interruptible
+from simulation.io.spawn import HOST, Cluster
+from simulation.io.watch import Watch
+
+WORLD_M = 24.0
+CELL_M = 4.0
+PREFIX = "demo"
+HZ = 10.0
+BODY_BYTES = 64
+CONNECT_TIMEOUT_S = 15.0
+
+LOOK_S = 1.0
+PLAIN_TABLE_S = 5.0
+"""Between two tables where the output is no terminal."""
+
+USUAL_PORT = 9090
+TOKEN_LIFETIME_S = 24 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class DemoOptions:
+    """How big, and for how long."""
+
+    duration_s: float | None
+    """None: until Ctrl-C."""
+    bots: int
+    servers: int
+    port: int | None
+    """Of the coordinator; None: the usual one, or a free one where that is taken."""
+
+
+async def demo(options: DemoOptions, console: Console) -> int:
+    """Run it. Returns the exit code: 0 also when interrupted, 1 when the cluster could not be started."""
+    try:
+        await interruptible(_run(options, console))
+    except Interrupted:
+        console.print("stopped")
+    except RtcBrokerError as error:
+        console.print(f"demo: {error}", markup=False, soft_wrap=True)
+        return 1
+    return 0
+
+
+async def _run(options: DemoOptions, console: Console) -> None:
+    until = inf if options.duration_s is None else time.monotonic() + options.duration_s
+    port = _usual_or_free() if options.port is None else options.port
+    with tempfile.TemporaryDirectory(prefix="rtcbroker-demo-") as name:
+        directory = Path(name)
+        console.print(f"starting a coordinator, {options.servers} comm servers and {options.bots} bots", soft_wrap=True)
+        async with Cluster(options.servers, directory, port=port) as cluster:
+            _tell_how_to_connect(cluster, console)
+            job = _job(options, cluster)
+            async with (
+                Crew(share_out(job, workers_for(options.bots)), directory) as crew,
+                aiohttp.ClientSession() as session,
+            ):
+                crew.start(Start(time.monotonic(), time.monotonic(), inf))
+                await _watch(crew, Watch(session, cluster.pages), console, until)
+
+
+def _usual_or_free() -> int:
+    with socket.socket() as probe, contextlib.suppress(OSError):
+        # As the server will bind: a connection of an earlier run that still lingers does not matter.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((HOST, USUAL_PORT))
+        return USUAL_PORT
+    return 0
+
+
+def _job(options: DemoOptions, cluster: Cluster) -> Job:
+    seeds = SystemRandom()
+    paths = [Wanderer(WORLD_M, Random(seeds.random())) for _ in range(options.bots)]
+    return Job(
+        url=cluster.url,
+        credentials=Credentials(secret=cluster.secret),
+        run=seeds.randrange(1, 1 << 32),
+        prefix=PREFIX,
+        plans=scenarios.wander(paths, CELL_M, PREFIX).plans,
+        hz=HZ,
+        size=BODY_BYTES,
+        reliable=False,
+        counted=False,
+        connect_timeout_s=CONNECT_TIMEOUT_S,
+    )
+
+
+def _tell_how_to_connect(cluster: Cluster, console: Console) -> None:
+    topics = [f"{PREFIX}/**"]
+    token = sign(
+        secret_key(cluster.secret),
+        subject="guest",
+        role=TokenRole.CLIENT,
+        now=time.time(),
+        lifetime_s=TOKEN_LIFETIME_S,
+        publish=topics,
+        subscribe=topics,
+    )
+    middle = int(WORLD_M / CELL_M / 2)
+    lines = [
+        "",
+        "A client of your own may join them:",
+        f'  async with Client("{cluster.url}", token=TOKEN) as client:',
+        f'      async with client.subscribe("{PREFIX}/cell/{middle}/{middle}") as packets:',
+        "          async for packet in packets: print(packet.topic, packet.sender, len(packet.body))",
+        f"with TOKEN = {token}",
+        "",
+    ]
+    console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+
+
+async def _watch(crew: Crew, watch: Watch, console: Console, until: float) -> None:
+    pace = Pace()
+    live = Live(console=console, auto_refresh=False) if console.is_terminal else None
+    next_table = time.monotonic() + min(PLAIN_TABLE_S, max(0.0, until - time.monotonic()) / 2)
+    with live or contextlib.nullcontext():
+        while (now := time.monotonic()) < until:
+            pace.add(now, crew.progress())
+            table = demo_table(await watch.look(), pace)
+            if live is not None:
+                live.update(table, refresh=True)
+            elif now >= next_table:
+                next_table = now + PLAIN_TABLE_S
+                console.print(table)
+            await asyncio.sleep(max(0.0, min(LOOK_S, until - time.monotonic())))
+
+
+def demo_table(servers: Sequence[tuple[ServerSample, ServerRates] | None], pace: Pace) -> Table:
+    """One row a server, and one for the bots."""
+    table = Table(title="rtcbroker demo: bots publish where they are to the topic of their cell", title_justify="left")
+    table.add_column("")
+    for heading in ("clients", "topics", "packets in/s", "packets out/s", "deliveries/s", "latency p50", "p99", "CPU"):
+        table.add_column(heading, justify="right")
+    for number, server in enumerate(servers, 1):
+        name = f"comm server {number}"
+        if server is None:
+            table.add_row(name, "does not answer")
+            continue
+        sample, rates = server
+        latency = pace.latency(sample.alias) if sample.alias is not None else Histogram()
+        table.add_row(
+            name,
+            str(sample.clients),
+            str(sample.topics),
+            f"{rates.packets_in:,.0f}",
+            f"{rates.packets_out:,.0f}",
+            f"{rates.deliveries:,.0f}",
+            *_latency_cells(latency),
+            f"{rates.cpu:.0%}",
+        )
+    table.add_section()
+    sent, received = pace.rates()
+    progress = pace.last
+    table.add_row(
+        "all bots", str(progress.connected), "", f"{sent:,.0f}", "", f"{received:,.0f}", *_latency_cells(pace.latency()), ""
+    )
+    return table
+
+
+def _latency_cells(latency: Histogram) -> tuple[str, str]:
+    found = (latency.percentile(50), latency.percentile(99))
+    first, last = ("-" if value is None else f"{value * 1000:.1f} ms" for value in found)
+    return first, last

@@ -1,0 +1,1 @@
+"""What a load test does: processes, bots, terminal, files."""

@@ -1,0 +1,48 @@
+"""What the comm server processes cost: processor time and memory, of these processes alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import psutil
+
+from simulation.core.report import ServerCost
+
+
+class ServerMeter:
+    """Watches processes on this machine. A process that has gone counts with what was last seen of it."""
+
+    def __init__(self, pids: Sequence[int]) -> None:
+        self._processes = [psutil.Process(pid) for pid in pids]
+        self._cpu_s = [0.0] * len(pids)
+        self._begun_s = 0.0
+        self._rss_bytes = 0
+
+    def begin(self) -> None:
+        """The measured time begins."""
+        self._begun_s = self._sample_cpu()
+        self.sample_memory()
+
+    def sample_memory(self) -> None:
+        """Look at the memory: the greatest sum seen is the one told."""
+        total = 0
+        for process in self._processes:
+            try:
+                total += process.memory_info().rss
+            except psutil.NoSuchProcess:
+                continue
+        self._rss_bytes = max(self._rss_bytes, total)
+
+    def end(self) -> ServerCost:
+        """The measured time is over."""
+        self.sample_memory()
+        return ServerCost(len(self._processes), self._sample_cpu() - self._begun_s, self._rss_bytes)
+
+    def _sample_cpu(self) -> float:
+        for number, process in enumerate(self._processes):
+            try:
+                times = process.cpu_times()
+            except psutil.NoSuchProcess:
+                continue
+            self._cpu_s[number] = times.user + times.system
+        return sum(self._cpu_s)

@@ -1,0 +1,104 @@
+"""A whole cluster on this machine: a coordinator and comm servers as processes on free ports, for as long as one is needed."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+
+from simulation.io import children
+from simulation.io.children import Child
+
+START_S = 20.0
+"""For a process to be ready: it imports, binds, and a comm server registers; all of them at once on a small machine."""
+
+HOST = "127.0.0.1"
+
+
+class Cluster:
+    """``async with Cluster(servers, directory) as cluster``: runs inside, is gone outside. Makes its own secret."""
+
+    def __init__(self, servers: int, directory: Path, *, port: int = 0) -> None:
+        """`directory` takes logs and ready files. `port` is the coordinator's, 0 a free one."""
+        self.secret = secrets.token_hex(32)
+        self.url = ""
+        self.servers: list[Child] = []
+        self.pages: list[str] = []
+        """URL of each comm server's health and metrics pages."""
+        self._count = servers
+        self._directory = directory
+        self._port = port
+        self._children: list[Child] = []
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._start()
+        except BaseException:
+            await children.stop(self._children)
+            raise
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        # Comm servers first: they tell the coordinator that they go.
+        await children.stop(self.servers)
+        await children.stop(self._children)
+
+    def check(self) -> None:
+        """Raises :class:`ChildError` when one of the processes has ended."""
+        for child in self._children:
+            if not child.is_running:
+                raise child.failure(f"ended with code {child.process.returncode}")
+
+    async def _start(self) -> None:
+        _, document = await self._launch("coordinator", "coordinator", ["--host", HOST, "--port", str(self._port)])
+        self.url = f"ws://{HOST}:{document['port']}"
+        options = [
+            "--coordinator",
+            self.url,
+            "--host",
+            HOST,
+            "--port",
+            "0",
+            "--bind",
+            HOST,
+            "--announce-ip",
+            HOST,
+            "--udp-port",
+            "0",
+        ]
+        started = await asyncio.gather(
+            *(self._launch(f"comm server {number}", "commserver", options) for number in range(1, self._count + 1))
+        )
+        for server, document in started:
+            self.servers.append(server)
+            self.pages.append(f"http://{HOST}:{document['port']}")
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=START_S)) as session:
+            await asyncio.gather(*(self._until_known(session, *each) for each in zip(self.servers, self.pages, strict=True)))
+
+    async def _until_known(self, session: aiohttp.ClientSession, server: Child, page: str) -> None:
+        """Until the coordinator knows the server, and clients can be sent to it."""
+        reason = ""
+        try:
+            async with asyncio.timeout(START_S):
+                while True:
+                    async with session.get(f"{page}/readyz") as response:
+                        if response.status == 200:
+                            return
+                        reason = (await response.text()).strip()
+                    await asyncio.sleep(children.POLL_S)
+        except (TimeoutError, aiohttp.ClientError) as error:
+            raise server.failure(f"did not become ready ({reason or error})") from error
+
+    async def _launch(self, name: str, command: str, options: list[str]) -> tuple[Child, dict[str, Any]]:
+        stem = name.replace(" ", "-")
+        ready_file = self._directory / f"{stem}.json"
+        arguments = ["-m", "rtcbroker.cli", command, *options, "--ready-file", str(ready_file)]
+        # The secret goes by the environment, which other users of the machine cannot read, as they can a command line.
+        environment = {"RTCBROKER_AUTH_SECRET": self.secret}
+        child = await children.start(name, arguments, self._directory / f"{stem}.log", environment)
+        self._children.append(child)
+        return child, await child.ready(ready_file, START_S)
