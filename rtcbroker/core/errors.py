@@ -1,0 +1,85 @@
+"""What the client raises, all below the project's one error tree (:mod:`protocol.errors`).
+
+::
+
+    RtcBrokerError
+    ├── ConnectionClosed              has .code, .reason and .retry
+    │   ├── ConnectError              connect() did not get a connection
+    │   │   └── AuthError             ... because the token was refused
+    │   └── ClientClosed              the client has come to its end; nothing more can be asked of it
+    ├── NotConnected                  there was no connection, and none came in time
+    ├── RequestTimeout                connected, but the answer or the room did not come in time
+    ├── SubscriptionRefused           topics that the server does not let this token subscribe to
+    └── RequestRefused                one packet or request was refused (reported, see Client.on_error)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from protocol.codes import describe
+from protocol.errors import ConnectionClosed, RtcBrokerError
+
+
+class ConnectError(ConnectionClosed):
+    """The client could not connect; `code` and `reason` say why the last try failed."""
+
+
+class AuthError(ConnectError):
+    """The token was refused, and a fresh one, where there was a way to get one, was refused too."""
+
+
+class ClientClosed(ConnectionClosed):
+    """The client is closed: by :meth:`Client.close`, or because it was told not to come back (:attr:`code`)."""
+
+
+class NotConnected(RtcBrokerError):
+    """There was no connection for `what`, and none came within `seconds`."""
+
+    def __init__(self, what: str, seconds: float = 0.0) -> None:
+        super().__init__(what, seconds)
+        self.what = what
+        self.seconds = seconds
+
+    def __str__(self) -> str:
+        waited = f" within {self.seconds:g} s" if self.seconds else ""
+        return f"{self.what}: not connected{waited}"
+
+
+class RequestTimeout(RtcBrokerError, TimeoutError):
+    """Connected, but `what` did not come about within `seconds`."""
+
+    def __init__(self, what: str, seconds: float) -> None:
+        super().__init__(what, seconds)
+        self.what = what
+        self.seconds = seconds
+
+    def __str__(self) -> str:
+        return f"{self.what}: not done within {self.seconds:g} s"
+
+
+class SubscriptionRefused(RtcBrokerError):
+    """The server refused these topics; the others of the same request, if any, are in force where the caller kept them."""
+
+    def __init__(self, refused: Mapping[str, int]) -> None:
+        super().__init__(dict(refused))
+        self.refused = dict(refused)
+        """Code (:mod:`protocol.codes`) of each refused topic."""
+
+    def __str__(self) -> str:
+        return "subscription refused: " + ", ".join(f"{topic!r}: {describe(code)}" for topic, code in self.refused.items())
+
+
+class RequestRefused(RtcBrokerError):
+    """The server refused one packet or request (ERROR); the connection lives on."""
+
+    def __init__(self, code: int, reason: str, topic: str = "") -> None:
+        super().__init__(code, reason, topic)
+        self.code = code
+        self.reason = reason
+        self.topic = topic
+        """What it was about, or empty."""
+
+    def __str__(self) -> str:
+        about = f"topic {self.topic!r}: " if self.topic else ""
+        return f"{about}{describe(self.code)}" + (f": {self.reason}" if self.reason else "")

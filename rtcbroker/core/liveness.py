@@ -1,0 +1,95 @@
+"""Whether the server at the other end of the link is alive: PING where nothing was heard, and what comes of it.
+
+PING is echoed byte for byte, to us and by us (a server may probe its clients too), so an echo must be told from the other side's own
+PING, or the two would send it to and fro for ever. Our pings carry in `time`, which is the sender's to fill as it likes, the negative
+of a random origin plus a count: what comes back with such a number is ours, however late.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING
+
+from protocol import packets
+
+if TYPE_CHECKING:
+    import random
+
+_ORIGIN_MAX = 2**40
+"""Origin and count stay exact in a double."""
+
+_REMEMBERED = 64
+"""Pings of which the time of sending is kept; an application that sends more without an answer has lost the link anyway."""
+
+
+class Sign(enum.Enum):
+    """What is to be made of the silence."""
+
+    ALIVE = "alive"
+    QUIET = "quiet"
+    """Time to PING."""
+    LOST = "lost"
+
+
+class Liveness:
+    """Deadlines of one link, from its opening."""
+
+    def __init__(self, interval: float, timeout: float, probe_timeout: float, now: float, rng: random.Random) -> None:
+        """`interval`: quiet seconds before a PING; `timeout`: before the link is lost; `probe_timeout`: the same once probed."""
+        self._interval = interval
+        self._timeout = timeout
+        self._probe_timeout = probe_timeout
+        self._origin = rng.randrange(2**20, _ORIGIN_MAX)
+        self._count = 0
+        self._sent: dict[int, float] = {}
+        self._heard = now
+        self._pinged = now
+        self._looked = now
+        self._probe_ends: float | None = None
+
+    def heard(self, now: float) -> None:
+        """Something, whatever it is, came from the server."""
+        self._heard = now
+        self._probe_ends = None
+
+    def ping(self, now: float) -> tuple[int, bytes]:
+        """A PING to send: its number, and the message."""
+        self._count += 1
+        self._pinged = now
+        if len(self._sent) >= _REMEMBERED:
+            del self._sent[next(iter(self._sent))]
+        self._sent[self._count] = now
+        return self._count, packets.ping(-float(self._origin + self._count))
+
+    def probe(self, now: float) -> None:
+        """There is reason to doubt: without a sign of life the link is lost after the probe time-out. The caller pings."""
+        if self._probe_ends is None:
+            self._probe_ends = now + self._probe_timeout
+
+    def is_echo(self, time: float) -> bool:
+        """Whether a PING with this `time` is one of ours coming back."""
+        number = -time - self._origin
+        return 0 < number <= self._count and number == int(number)
+
+    def echoed(self, time: float, now: float) -> tuple[int, float] | None:
+        """The number of the PING that came back, and the seconds it took; None where it came before, or took too long to be remembered."""
+        number = int(-time - self._origin)
+        sent = self._sent.pop(number, None)
+        return None if sent is None else (number, now - sent)
+
+    def look(self, now: float) -> Sign:
+        """What the clock says; to be called by :meth:`next_deadline` at the latest."""
+        stalled = now - self._looked > self._interval + self._probe_timeout
+        self._looked = now
+        if stalled:
+            # It was us who slept (a laptop closed, a busy loop): the answers may wait to be read. Ask once more before judging.
+            self._heard = now
+            return Sign.QUIET
+        if now >= self._heard + self._timeout or (self._probe_ends is not None and now >= self._probe_ends):
+            return Sign.LOST
+        return Sign.QUIET if now >= max(self._heard, self._pinged) + self._interval else Sign.ALIVE
+
+    def next_deadline(self) -> float:
+        """When to look again."""
+        deadline = min(max(self._heard, self._pinged) + self._interval, self._heard + self._timeout)
+        return deadline if self._probe_ends is None else min(deadline, self._probe_ends)

@@ -1,0 +1,1 @@
+"""What the client does: the WebSocket to the coordinator, WebRTC links, timers and waiting."""

@@ -1,0 +1,311 @@
+"""The shell around the session: one event in, all outputs done, one timer kept; and whoever waits is served.
+
+Every entry has the same shape (:meth:`Driver.feed`). Doing an output may bring the next event at once; it waits in line until the
+outputs of the one before are done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import ssl as tls
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+import aiohttp
+
+from protocol.errors import ConnectionClosed, RtcBrokerError
+from rtcbroker.core import events
+from rtcbroker.core.delivery import Delivery
+from rtcbroker.core.errors import ClientClosed, NotConnected
+from rtcbroker.core.options import ClientOptions
+from rtcbroker.core.session import Session
+from rtcbroker.core.states import ClientState
+from rtcbroker.core.stats import ClientStats
+from rtcbroker.core.subscriptions import SubscriptionSet
+from rtcbroker.io.links import LinkDialer, Links
+from rtcbroker.io.sender import Sender
+from rtcbroker.io.signalling import CoordinatorSocket, with_query
+from rtcbroker.io.tokens import Token, ask
+from rtcbroker.io.waiting import Waiters
+from service.clock import Clock
+from transport import Dialer
+from transport.options import DEFAULT_LOW_MARK, LinkOptions
+
+_NORMAL_CLOSURE = 1000
+"""RFC 6455 section 7.4.1: what a connection ends with that did what it was for."""
+
+logger = logging.getLogger(__name__)
+
+StateListener = Callable[[ClientState, RtcBrokerError | None], None]
+ErrorListener = Callable[[RtcBrokerError], None]
+EndListener = Callable[[ClientClosed | None], None]
+
+
+class Driver:
+    """One client at work."""
+
+    def __init__(
+        self, url: str, token: Token, options: ClientOptions, ssl: tls.SSLContext | None, dialer: LinkDialer | None = None
+    ) -> None:
+        """`url` is as :func:`connect_url` gives it; `dialer` is for tests, by default links are WebRTC's."""
+        self.stats = ClientStats()
+        self.subscriptions = SubscriptionSet()
+        self.clock = Clock()
+        self.delivery = Delivery(self.stats)
+        self.connected: Waiters[None, None] = Waiters()
+        """Served when the client is connected; fails with the cause when it will not be."""
+        self.settled: Waiters[int, None] = Waiters()
+        """Those who wait for a version of the subscriptions to be acknowledged."""
+        self.pings: Waiters[int, float] = Waiters()
+        """Those who wait for the PING of a number; they get the seconds it took."""
+        self._url = url
+        self._token = token
+        self._options = options
+        self._ssl = ssl
+        fixed = token if isinstance(token, str) else None
+        self.session = Session(
+            options, self.stats, self.subscriptions, self.delivery, random.Random(), token=fixed, renewable=callable(token)
+        )
+        self._links = Links(
+            dialer or make_dialer(options), self.feed, self._on_message, self._on_room, trickle=bool(options.ice_servers)
+        )
+        self.sender = Sender(options, self.stats, lambda: self.session.joined, self._links)
+        self._http: aiohttp.ClientSession | None = None
+        self._socket: CoordinatorSocket | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closing: asyncio.Task[None] | None = None
+        self._events: deque[events.Event] = deque()
+        self._is_busy = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        self._flush: asyncio.Handle | None = None
+        self._state_listeners: dict[object, StateListener] = {}
+        self._error_listeners: dict[object, ErrorListener] = {}
+        self._end_listeners: dict[object, EndListener] = {}
+        self._ended: ConnectionClosed | None = None
+        self._doers: dict[type, Callable[[Any], None]] = {
+            events.AskToken: self._do_ask_token,
+            events.DialCoordinator: self._do_dial,
+            events.HangUp: self._do_hang_up,
+            events.SendSignal: self._do_send_signal,
+            events.AnswerOffer: lambda output: self._links.answer(output.link, output.sdp),
+            events.AddCandidate: lambda output: self._links.add_candidate(output.link, output.candidate),
+            events.CloseLink: lambda output: self._links.close(output.link),
+            events.SendPacket: self._do_send_packet,
+            events.StateChanged: self._do_state_changed,
+            events.SubscriptionsSettled: self._do_settled,
+            events.PingEchoed: lambda output: self.pings.serve(lambda number: number == output.number, output.seconds),
+            events.Refused: self._do_refused,
+        }
+
+    # ----------------------------------------------------------------------------------------------------- the loop
+
+    def feed(self, event: events.Event) -> None:
+        """Take one event, do all that follows from it, and set the timer."""
+        self._events.append(event)
+        if self._is_busy:
+            return
+        self._is_busy = True
+        try:
+            while self._events:
+                for output in self.session.handle(self._events.popleft(), self.clock.now()):
+                    self._doers[type(output)](output)
+        finally:
+            self._is_busy = False
+        self._set_timer()
+
+    def perform(self, outputs: list[events.Output]) -> None:
+        """Do what the session wants done, where it was not asked by an event."""
+        was_busy, self._is_busy = self._is_busy, True
+        try:
+            for output in outputs:
+                self._doers[type(output)](output)
+        finally:
+            self._is_busy = was_busy
+        if self._events and not was_busy:
+            self.feed(self._events.popleft())
+        self._set_timer()
+
+    def _on_message(self, link: int, data: bytes, reliable: bool) -> None:
+        # The busiest entry: nearly always the packets are delivered by now and nothing is left to be done. The timer may stay as it is:
+        # a message only ever puts deadlines off, and the timer looks again when it fires.
+        if outputs := self.session.received(link, data, reliable, self.clock.now()):
+            self.perform(outputs)
+
+    def _set_timer(self) -> None:
+        deadline = self.session.next_deadline()
+        if self._timer is not None:
+            if deadline is not None and self._timer_at <= deadline:
+                return  # early at worst
+            self._timer.cancel()
+            self._timer = None
+        if deadline is not None:
+            self._timer_at = deadline
+            self._timer = asyncio.get_running_loop().call_later(max(0.0, deadline - self.clock.now()), self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self.feed(events.DeadlineReached())
+
+    def flush_soon(self) -> None:
+        """At the end of this loop turn, send the changed subscriptions and what was published."""
+        if self._flush is None:
+            self._flush = asyncio.get_running_loop().call_soon(self.flush)
+
+    def flush(self) -> None:
+        """Send them now."""
+        if self._flush is not None:
+            self._flush.cancel()
+            self._flush = None
+        if self.subscriptions.changed and self.session.joined is not None:
+            self.feed(events.SubscriptionsChanged())
+        self.sender.flush()
+
+    def _on_room(self) -> None:
+        self.sender.has_room()
+
+    # ----------------------------------------------------------------------------------------------------- the deeds
+
+    def _do_ask_token(self, output: events.AskToken) -> None:
+        self._start(self._ask_token(), "asking for a token")
+
+    async def _ask_token(self) -> None:
+        assert callable(self._token)  # otherwise the session does not ask
+        try:
+            token = await ask(self._token, self._options.token_timeout)
+        except Exception as error:  # the application's function may raise whatever it likes
+            logger.debug("the token function failed", exc_info=True)
+            self.feed(events.TokenFailed(str(error) or type(error).__name__))
+        else:
+            self.feed(events.TokenReceived(token))
+
+    def _do_dial(self, output: events.DialCoordinator) -> None:
+        assert self._http is not None  # made by start()
+        url = with_query(self._url, output.alias, output.resume)
+        heartbeat = self._options.heartbeat
+        self._socket = CoordinatorSocket(self._http, url, output.token, self.feed, heartbeat=heartbeat, ssl=self._ssl)
+        self._keep(self._socket.task)
+
+    def _do_hang_up(self, output: events.HangUp) -> None:
+        if self._socket is not None:
+            self._socket.hang_up()
+
+    def _do_send_signal(self, output: events.SendSignal) -> None:
+        if self._socket is not None:
+            self._socket.send(output.frame)
+
+    def _do_send_packet(self, output: events.SendPacket) -> None:
+        if self._links.send(output.data, reliable=output.reliable):
+            self.stats.bytes_sent += len(output.data)
+
+    def _do_state_changed(self, output: events.StateChanged) -> None:
+        if output.state is ClientState.CONNECTED:
+            self.connected.serve(lambda _: True, None)
+            self.sender.has_room()
+        else:
+            self.sender.drop()
+            self.pings.fail(lambda: NotConnected("ping"))
+        if output.state is ClientState.CLOSED:
+            self._end(output.cause)
+        for listener in list(self._state_listeners.values()):
+            _call(listener, output.state, output.cause)
+
+    def _end(self, cause: ConnectionClosed | None) -> None:
+        self._ended = cause
+        self.connected.fail(lambda: self.closed_error() if cause is None else type(cause)(cause.code, cause.reason))
+        self.settled.fail(self.closed_error)
+        self.sender.fail(self.closed_error)
+        for listener in list(self._end_listeners.values()):
+            _call(listener, None if cause is None else self.closed_error())
+        if self._http is not None:
+            self._closing = asyncio.get_running_loop().create_task(self._shut(), name="closing the client")
+
+    def _do_settled(self, output: events.SubscriptionsSettled) -> None:
+        self.settled.serve(lambda version: version <= self.subscriptions.settled_version, None)
+
+    def _do_refused(self, output: events.Refused) -> None:
+        logger.info("client %d: %s", self.session.alias, output.error)
+        for listener in list(self._error_listeners.values()):
+            _call(listener, output.error)
+
+    # ----------------------------------------------------------------------------------------------- start and end
+
+    def start(self) -> None:
+        """Connect; :attr:`connected` tells when."""
+        self._http = aiohttp.ClientSession()
+        self.feed(events.Start())
+
+    async def closed(self) -> None:
+        """Wait until all is closed; for a client whose state is CLOSED."""
+        if self._closing is not None:
+            await asyncio.shield(self._closing)
+
+    async def _shut(self) -> None:
+        await self._links.shut()
+        while self._tasks:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.wait(self._tasks)
+        if self._http is not None:
+            await self._http.close()
+
+    def _start(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        self._keep(asyncio.get_running_loop().create_task(work, name=name))
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        # The loop itself keeps only weak references to its tasks.
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def closed_error(self) -> ClientClosed:
+        """What to raise where the client is closed."""
+        if self._ended is None:
+            return ClientClosed(_NORMAL_CLOSURE, "closed by the application")
+        return ClientClosed(self._ended.code, self._ended.reason)
+
+    # ---------------------------------------------------------------------------------------------------- listeners
+
+    def on_state(self, listener: StateListener) -> Callable[[], None]:
+        """Call `listener` with each new state and its cause. Returns what ends this."""
+        return _register(self._state_listeners, listener)
+
+    def on_error(self, listener: ErrorListener) -> Callable[[], None]:
+        """Call `listener` with what is refused. Returns what ends this."""
+        return _register(self._error_listeners, listener)
+
+    def on_end(self, listener: EndListener) -> Callable[[], None]:
+        """Call `listener` when the client is closed, with the error where it was not the application's wish."""
+        return _register(self._end_listeners, listener)
+
+
+def make_dialer(options: ClientOptions) -> LinkDialer:
+    """The dialer of a client: WebRTC with these options."""
+    # Waiting for room relies on the low mark being crossed from above, so it must lie below both of ours.
+    low_mark = min(DEFAULT_LOW_MARK, options.reliable_buffer // 2, options.unreliable_buffer // 2)
+    link_options = LinkOptions(
+        fast=options.fast, setup_timeout=options.join_timeout, silence=options.link_timeout, low_mark=low_mark
+    )
+    return Dialer(ice_servers=options.ice_servers, options=link_options)
+
+
+L = TypeVar("L", bound=Callable[..., None])
+
+
+def _register(listeners: dict[object, L], listener: L) -> Callable[[], None]:
+    key = object()
+    listeners[key] = listener
+
+    def end() -> None:
+        listeners.pop(key, None)
+
+    return end
+
+
+def _call(listener: Callable[..., None], *args: object) -> None:
+    try:
+        listener(*args)
+    except Exception:
+        logger.exception("a callback of the application raised")

@@ -1,0 +1,156 @@
+"""The client's links: answers offers through a dialer, and tells the session what becomes of each link."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+from protocol.codes import Code
+from protocol.errors import CandidateError, MessageTooLarge, ProtocolError
+from protocol.signalling import CandidateInit
+from rtcbroker.core import events
+from transport.link import Link, LinkEnd, LinkHandler
+
+logger = logging.getLogger(__name__)
+
+
+class AnsweredLink(Link, Protocol):
+    """A link made by answering an offer."""
+
+    @property
+    def local_sdp(self) -> str:
+        """The answer."""
+        ...
+
+    def add_candidate(self, init: CandidateInit | None) -> None:
+        """Take a candidate of the other side; None ends them. Raises :class:`CandidateError`."""
+        ...
+
+
+class LinkDialer(Protocol):
+    """What of :class:`transport.Dialer` is used here; tests have one without a network."""
+
+    async def answer(
+        self, offer_sdp: str, handler: LinkHandler, on_candidate: Callable[[CandidateInit], None] | None
+    ) -> AnsweredLink:
+        """A link with its answer. Raises :class:`SdpError`."""
+        ...
+
+    async def close(self) -> None:
+        """Close what is still open."""
+        ...
+
+
+class Links:
+    """The one link of a client, by its number; what older ones still say is not passed on."""
+
+    def __init__(
+        self,
+        dialer: LinkDialer,
+        report: Callable[[events.Event], None],
+        on_message: Callable[[int, bytes, bool], None],
+        on_room: Callable[[], None],
+        *,
+        trickle: bool,
+    ) -> None:
+        """`trickle`: candidates follow the answer one by one, worth it only where ICE servers may be slow to tell theirs."""
+        self.link: AnsweredLink | None = None
+        self._dialer = dialer
+        self._report = report
+        self._on_message = on_message
+        self._on_room = on_room
+        self._trickle = trickle
+        self._number = 0
+        self._answering: asyncio.Task[None] | None = None
+
+    def answer(self, number: int, sdp: str) -> None:
+        """Begin to answer an offer; the link is the current one from now on."""
+        self._number = number
+        self._answering = asyncio.get_running_loop().create_task(self._answer(number, sdp), name=f"answering offer {number}")
+
+    async def _answer(self, number: int, sdp: str) -> None:
+        def on_candidate(candidate: CandidateInit) -> None:
+            self._tell(number, events.LocalCandidate(number, candidate if candidate.candidate else None))
+
+        try:
+            link = await self._dialer.answer(sdp, _Handler(self, number), on_candidate if self._trickle else None)
+        except ProtocolError as error:
+            self._tell(number, events.LinkRefused(number, error.code, error.detail))
+        except OSError as error:
+            self._tell(number, events.LinkRefused(number, Code.LINK_LOST, f"no socket for the link: {error}"))
+        else:
+            if number == self._number:
+                self.link = link
+                self._report(events.LinkAnswered(number, link.local_sdp))
+            else:
+                link.close()
+
+    def add_candidate(self, number: int, candidate: CandidateInit | None) -> None:
+        """Give the link a candidate of its server; one that does not parse is dropped."""
+        if self.link is None or number != self._number:
+            return
+        try:
+            self.link.add_candidate(candidate)
+        except CandidateError as error:
+            logger.debug("a candidate of the server is dropped: %s", error)
+
+    def close(self, number: int) -> None:
+        """Close the link, or stop making it."""
+        if number != self._number:
+            return
+        self._number = 0
+        if self.link is not None:
+            self.link.close()
+            self.link = None
+        elif self._answering is not None:
+            self._answering.cancel()
+
+    def send(self, data: bytes, *, reliable: bool) -> bool:
+        """Send on the current link; False when the message is larger than the server's SDP allows."""
+        if self.link is not None:
+            try:
+                self.link.send(data, reliable=reliable)
+            except MessageTooLarge as error:
+                logger.warning("a message was not sent: %s", error)
+                return False
+        return True
+
+    def buffered(self, *, reliable: bool) -> int:
+        """Bytes waiting on a channel of the current link."""
+        return 0 if self.link is None else self.link.buffered_amount(reliable=reliable)
+
+    async def shut(self) -> None:
+        """Close everything, and wait until it is."""
+        self.close(self._number)
+        if self._answering is not None:
+            await asyncio.wait([self._answering])
+        await self._dialer.close()
+
+    def _tell(self, number: int, event: events.Event) -> None:
+        if number == self._number:
+            self._report(event)
+
+
+class _Handler:
+    """Gives a link's events its number."""
+
+    __slots__ = ("_links", "_number")
+
+    def __init__(self, links: Links, number: int) -> None:
+        self._links = links
+        self._number = number
+
+    def on_open(self, link: Link) -> None:
+        self._links._tell(self._number, events.LinkOpened(self._number))
+
+    def on_message(self, link: Link, data: bytes, reliable: bool) -> None:
+        self._links._on_message(self._number, data, reliable)
+
+    def on_buffered_low(self, link: Link, reliable: bool) -> None:
+        if self._number == self._links._number:
+            self._links._on_room()
+
+    def on_closed(self, link: Link, end: LinkEnd) -> None:
+        self._links._tell(self._number, events.LinkEnded(self._number, end))

@@ -1,0 +1,94 @@
+"""Publishing: what was published in a loop turn leaves together at its end, and whoever finds the channel full waits for room."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+
+from protocol.topics import check_topic
+from rtcbroker.core.options import ClientOptions
+from rtcbroker.core.outbox import Outbox
+from rtcbroker.core.server_link import ServerLink
+from rtcbroker.core.stats import ClientStats, Drop
+from rtcbroker.io.links import Links
+from rtcbroker.io.waiting import Waiters
+
+_checked = lru_cache(maxsize=4_096)(check_topic)
+"""An application publishes to the same topics over and over; the grammar is looked at once."""
+
+
+class Sender:
+    """Both outboxes of a client. Bounded by the options' buffers: over its mark a channel takes nothing."""
+
+    def __init__(self, options: ClientOptions, stats: ClientStats, joined: Callable[[], ServerLink | None], links: Links) -> None:
+        """`joined` gives the link to send on, or None."""
+        self._stats = stats
+        self._joined = joined
+        self._links = links
+        self._marks = {True: options.reliable_buffer, False: options.unreliable_buffer}
+        self._outboxes = {reliable: Outbox(reliable=reliable) for reliable in (True, False)}
+        self._room: Waiters[None, None] = Waiters()
+        self.unconfirmed = False
+        """Something was sent reliably of which we do not know yet that the server has it."""
+
+    def offer(self, topic: str, body: bytes, *, reliable: bool, identity: bool) -> bool:
+        """Take a packet, for :meth:`flush`; False where there is no connection or no room.
+
+        Raises :class:`TopicError`, :class:`MessageTooLarge`.
+        """
+        _checked(topic)
+        link = self._joined()
+        if link is None or not self._has_room(reliable):
+            return False
+        self._outboxes[reliable].add(topic, body, identity=identity, limit=link.max_message_bytes)
+        return True
+
+    def _has_room(self, reliable: bool) -> bool:
+        waiting = self._outboxes[reliable].pending_bytes + self._links.buffered(reliable=reliable)
+        return waiting <= self._marks[reliable]
+
+    def flush(self) -> None:
+        """Send what was offered; what there is no connection for any more is dropped and counted."""
+        link = self._joined()
+        if link is None:
+            self.drop()
+            return
+        for reliable, outbox in self._outboxes.items():
+            if outbox:
+                for message in outbox.drain(batched=link.batched, limit=link.max_message_bytes):
+                    if self._links.send(message.data, reliable=reliable):
+                        self._stats.sent += message.packets
+                        self._stats.bytes_sent += len(message.data)
+                        self.unconfirmed |= reliable
+        self.has_room()
+
+    def drop(self) -> None:
+        """The connection is lost, and with it what had not left."""
+        for outbox in self._outboxes.values():
+            if outbox:
+                self._stats.dropped[Drop.NOT_CONNECTED] += outbox.clear()
+        self.unconfirmed = False
+
+    async def wait(self, seconds: float) -> None:
+        """Wait until the reliable channel may have room. Raises TimeoutError, and what :meth:`fail` was given."""
+        await self._room.wait(None, seconds)
+
+    def has_room(self) -> None:
+        """There may be room: wake up whoever waits for it."""
+        if self._room and self._joined() is not None and self._has_room(True):
+            self._room.serve(lambda _: True, None)
+
+    def fail(self, error: Callable[[], Exception]) -> None:
+        """End everyone's wait."""
+        self._room.fail(error)
+
+
+def as_bytes(body: bytes | bytearray | memoryview | str) -> bytes:
+    """A body as it is sent; a text as UTF-8. Raises TypeError for anything else."""
+    if isinstance(body, bytes):
+        return body
+    if isinstance(body, str):
+        return body.encode()
+    if isinstance(body, bytearray | memoryview):
+        return bytes(body)
+    raise TypeError(f"a body is bytes or str, not {type(body).__name__}")
