@@ -7,6 +7,7 @@ import logging
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from aiortc import RTCIceServer
@@ -100,10 +101,10 @@ class DialerLink(Session):
         )
         answer = answer_to(offer, own)
         self.local_sdp = build(answer, secrets.randbits(62))
-        self._setup = self._start_task(self._connect(dtls_server=answer.setup == "passive"))
-        self._candidate_tasks.append(self._start_task(self._take_candidates()))
+        self._setup = self._start_task(partial(self._connect, dtls_server=answer.setup == "passive"))
+        self._candidate_tasks.append(self._start_task(self._take_candidates))
         if self._on_candidate is not None:
-            self._candidate_tasks.append(self._start_task(self._trickle(found, servers)))
+            self._candidate_tasks.append(self._start_task(partial(self._trickle, found, servers)))
 
     async def _connect(self, *, dtls_server: bool) -> None:
         await self._agent.connect()
@@ -152,7 +153,7 @@ class DialerLink(Session):
             self._watch.cancel()
         for task in self._candidate_tasks:
             task.cancel()
-        self._start_task(self._agent.close())
+        self._start_task(self._agent.close)
 
 
 class Dialer:

@@ -12,6 +12,7 @@ import socket
 import string
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from protocol.errors import CandidateError, SdpError
 from protocol.limits import MAX_CANDIDATES
@@ -112,8 +113,8 @@ class ListenerLink(Session):
         """Begin DTLS once the answer is here and a binding request has shown where the peer is."""
         if self._setup is None and self._end is None and self._remote is not None and self._peer.selected is not None:
             # An active peer is the DTLS client (RFC 8842 section 5).
-            establish = self._establish(self._remote, dtls_server=self._remote.setup == "active", create=True)
-            self._setup = self._start_task(establish)
+            server = self._remote.setup == "active"
+            self._setup = self._start_task(partial(self._establish, self._remote, dtls_server=server, create=True))
 
     def expire(self) -> None:
         """The peer fell silent."""

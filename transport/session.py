@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from aiortc import RTCDataChannel, RTCDataChannelParameters, RTCDtlsFingerprint, RTCDtlsParameters, RTCSctpCapabilities
@@ -141,16 +141,16 @@ class Session:
     def _release(self) -> None:
         """The link has ended and said so to its peer."""
 
-    def _start_task(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _start_task(self, work: Callable[[], Coroutine[Any, Any, None]]) -> asyncio.Task[None]:
         """Run something of this link's; an exception ends the link with FAILED."""
-        task = self._loop.create_task(self._guard(coroutine))
+        task = self._loop.create_task(self._guard(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _guard(self, coroutine: Coroutine[Any, Any, None]) -> None:
+    async def _guard(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         try:
-            await coroutine
+            await work()
         except Exception as error:  # of aiortc, aioice or OpenSSL: this link's alone
             self._fail(error)
 
@@ -306,7 +306,7 @@ class Session:
         except Exception:  # as above
             logger.exception("the handler of %s failed", self._name)
         if self._tasks:
-            self._start_task(self._settle())
+            self._start_task(self._settle)
         else:
             self._closed.set()
 
@@ -324,7 +324,7 @@ class Session:
                 logger.debug("%s did not end cleanly: %r", self._name, error)
             self._release()
         else:
-            self._start_task(self._stop()).add_done_callback(lambda task: self._release())
+            self._start_task(self._stop).add_done_callback(lambda task: self._release())
 
     async def _stop(self) -> None:
         if self._sctp is not None:

@@ -117,7 +117,9 @@ class DataDtls(RTCDtlsTransport):
         await self._write_ssl()
 
     async def stop(self) -> None:
-        """Send close_notify, and be closed on both paths."""
+        """Send close_notify, also after a handshake that failed only on our side, and be closed on both paths."""
+        if self._state is State.FAILED:
+            self._set_state(State.CONNECTING)
         await super().stop()
         self._set_state(State.CLOSED)
 
@@ -146,7 +148,11 @@ class FastDtls(DataDtls):
         single = False
         if data:
             ssl.bio_write(data)
-            single = data[0] == _APPLICATION_DATA and len(data) == _RECORD_HEADER + (data[11] << 8 | data[12])
+            single = (
+                len(data) > _RECORD_HEADER
+                and data[0] == _APPLICATION_DATA
+                and len(data) == _RECORD_HEADER + (data[11] << 8 | data[12])
+            )
         while True:
             try:
                 packet = ssl.recv(_READ)

@@ -175,9 +175,11 @@ def _gap_blocks(offsets: Iterable[int]) -> list[tuple[int, int]]:
     """Gap blocks of a SACK: first and last offset of what came ahead of the cumulative TSN (RFC 9260 section 3.3.4)."""
     gaps: list[tuple[int, int]] = []
     for offset in sorted(offsets):
+        if offset > 0xFFFF:
+            break
         if gaps and gaps[-1][1] == offset - 1:
             gaps[-1] = (gaps[-1][0], offset)
-        elif len(gaps) == MAX_GAP_BLOCKS or offset > 0xFFFF:
+        elif len(gaps) == MAX_GAP_BLOCKS:
             break
         else:
             gaps.append((offset, offset))
