@@ -25,21 +25,23 @@ class CoordinatorSettings(ServiceSettings):
 
     command: ClassVar[str] = "coordinator"
 
-    host: str = Field("0.0.0.0", description="Address to listen on; '::' for IPv6 too.", json_schema_extra=_LISTEN)
-    port: int = Field(9090, ge=0, le=65535, description="TCP port to listen on; 0 takes a free one.", json_schema_extra=_LISTEN)
+    host: str = Field(default="0.0.0.0", description="Address to listen on; '::' for IPv6 too.", json_schema_extra=_LISTEN)
+    port: int = Field(
+        default=9090, ge=0, le=65535, description="TCP port to listen on; 0 takes a free one.", json_schema_extra=_LISTEN
+    )
     selector: Literal["random", "two-choices"] = Field(
-        "random",
+        default="random",
         description="How the server for a client is chosen: any one, or the less busy of two random ones.",
         json_schema_extra=_SELECT,
     )
     status_timeout: float = Field(
-        20.0,
+        default=20.0,
         gt=0,
         description="Seconds after its last status report at which a server gets no new clients; reports come every 5 seconds.",
         json_schema_extra=_SELECT,
     )
     resume_secret: SecretStr | None = Field(
-        None,
+        default=None,
         min_length=16,
         description="Secret of the proofs with which peers get their alias back. By default derived from the shared secret of the tokens, "
         "or else random, so that clients get a new alias after a restart (servers keep theirs). "
@@ -47,37 +49,51 @@ class CoordinatorSettings(ServiceSettings):
         json_schema_extra=group("Authentication"),
     )
     ping_interval: float = Field(
-        10.0, gt=0, description="Seconds of silence after which a socket is pinged.", json_schema_extra=_LIVENESS
+        default=10.0, gt=0, description="Seconds of silence after which a socket is pinged.", json_schema_extra=_LIVENESS
     )
     ping_timeout: float = Field(
-        5.0, gt=0, description="Seconds within which a pinged socket must give a sign of life.", json_schema_extra=_LIVENESS
+        default=5.0,
+        gt=0,
+        description="Seconds within which a pinged socket must give a sign of life.",
+        json_schema_extra=_LIVENESS,
     )
     stop_timeout: float = Field(
-        5.0, gt=0, le=60, description="Seconds that stopping may take, for peers to hear of it.", json_schema_extra=_LIVENESS
+        default=5.0,
+        gt=0,
+        le=60,
+        description="Seconds that stopping may take, for peers to hear of it.",
+        json_schema_extra=_LIVENESS,
     )
     max_clients: int = Field(
-        20_000,
+        default=20_000,
         ge=1,
         description="Clients connected at once; more are refused with HTTP 503. One costs about 40 KiB of memory and one file handle.",
         json_schema_extra=_LIMITS,
     )
-    max_servers: int = Field(1_000, ge=1, description="Communication servers connected at once.", json_schema_extra=_LIMITS)
+    max_servers: int = Field(
+        default=1_000, ge=1, description="Communication servers connected at once.", json_schema_extra=_LIMITS
+    )
     outbox_frames: int = Field(
-        4_096, ge=16, description="Frames that may wait for one peer before it is closed as too slow.", json_schema_extra=_LIMITS
+        default=4_096,
+        ge=16,
+        description="Frames that may wait for one peer before it is closed as too slow.",
+        json_schema_extra=_LIMITS,
     )
     outbox_bytes: int = Field(
-        1_024 * KIB,
+        default=1_024 * KIB,
         ge=128 * KIB,
         description="Bytes that may wait for one peer before it is closed as too slow.",
         json_schema_extra=_LIMITS,
     )
     client_frames_per_s: float = Field(
-        20.0,
+        default=20.0,
         gt=0,
         description="Signalling frames a client may send per second on average; a join takes 5 to 25.",
         json_schema_extra=_LIMITS,
     )
-    client_frames_burst: int = Field(200, ge=30, description="How many of these may come at once.", json_schema_extra=_LIMITS)
+    client_frames_burst: int = Field(
+        default=200, ge=30, description="How many of these may come at once.", json_schema_extra=_LIMITS
+    )
 
     def core_config(self) -> CoordinatorConfig:
         """What the core needs of this. Raises :class:`protocol.errors.ConfigError` when a secret cannot be read."""

@@ -134,22 +134,27 @@ class JwksSource:
     async def settled(self) -> None:
         """Wait for the fetch that is under way, if one is; at most FETCH_TIMEOUT_S."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._settled.wait(), FETCH_TIMEOUT_S)
+            async with asyncio.timeout(FETCH_TIMEOUT_S):
+                await self._settled.wait()
 
     async def _run(self) -> None:
         failures = 0
         while True:
             failures = 0 if await self._try_fetch() else failures + 1
             pause = min(2.0 ** (failures - 1), MAX_RETRY_S) if failures else REFRESH_S
+            # Not wait_for: up to Python 3.11 it loses a cancellation that comes together with the result.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wanted.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self._wanted.wait()
 
     async def _try_fetch(self) -> bool:
         self._settled.clear()
         self._wanted.clear()
         self._last_attempt = asyncio.get_running_loop().time()
         try:
-            keys = tuple(jwks_keys(_json(await asyncio.wait_for(self._fetch(self._url), FETCH_TIMEOUT_S)), name=self._url))
+            async with asyncio.timeout(FETCH_TIMEOUT_S):
+                body = await self._fetch(self._url)
+            keys = tuple(jwks_keys(_json(body), name=self._url))
         except (aiohttp.ClientError, OSError, TimeoutError, ConfigError) as error:
             what = "no keys yet, tokens cannot be verified" if not self._keys else "the keys at hand stay in force"
             log.warning("keys of %s cannot be had (%s); %s", self._url, _why(error), what)

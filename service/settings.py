@@ -49,52 +49,52 @@ class ServiceSettings(BaseSettings):
     command: ClassVar[str] = "service"
 
     auth: Literal["token", "none"] = Field(
-        "token",
+        default="token",
         description="Whether peers must bring a token. 'none' lets everyone in and is for experiments on a private network only.",
         json_schema_extra=_AUTH,
     )
     auth_secret: SecretStr | None = Field(
-        None,
+        default=None,
         description="Shared secret that tokens are signed with (HS256), at least 32 bytes. On a shared machine prefer "
         "--auth-secret-file or the environment: a command line can be read by every user.",
         json_schema_extra=_AUTH,
     )
     auth_secret_file: Path | None = Field(
-        None, description="File that holds the shared secret; white space around it is cut off.", json_schema_extra=_AUTH
+        default=None, description="File that holds the shared secret; white space around it is cut off.", json_schema_extra=_AUTH
     )
     auth_key_file: Path | None = Field(
-        None,
+        default=None,
         description="PEM file with the public key that tokens are verified with: RSA (RS256), EC P-256 (ES256) or Ed25519 (EdDSA).",
         json_schema_extra=_AUTH,
     )
     auth_jwks_url: str | None = Field(
-        None,
+        default=None,
         pattern=r"^https?://[^\s/]+",
         description="URL of a JSON Web Key Set with the public keys; fetched at the start, every 10 minutes, and when a token "
         "names a key that is not known yet.",
         json_schema_extra=_AUTH,
     )
     auth_audience: str = Field(
-        DEFAULT_AUDIENCE, min_length=1, description="Audience ('aud') a token must be for.", json_schema_extra=_AUTH
+        default=DEFAULT_AUDIENCE, min_length=1, description="Audience ('aud') a token must be for.", json_schema_extra=_AUTH
     )
     auth_issuer: str | None = Field(
-        None, min_length=1, description="The only issuer ('iss') accepted; any when not set.", json_schema_extra=_AUTH
+        default=None, min_length=1, description="The only issuer ('iss') accepted; any when not set.", json_schema_extra=_AUTH
     )
     auth_leeway: float = Field(
-        DEFAULT_LEEWAY_S,
+        default=DEFAULT_LEEWAY_S,
         ge=0,
         le=300,
         description="Seconds of clock difference tolerated when the times of a token are checked. Should be the same everywhere.",
         json_schema_extra=_AUTH,
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="Least severe messages logged. Packets are logged at debug only.", json_schema_extra=_LOG
+        default="info", description="Least severe messages logged. Packets are logged at debug only.", json_schema_extra=_LOG
     )
     log_format: Literal["console", "json"] = Field(
-        "console", description="'console' for people, 'json' for machines: one object a line.", json_schema_extra=_LOG
+        default="console", description="'console' for people, 'json' for machines: one object a line.", json_schema_extra=_LOG
     )
     ready_file: Path | None = Field(
-        None,
+        default=None,
         description="Write a JSON object with the process id and the ports here once the process accepts peers. For whoever "
         "starts it with port 0 and must learn which ports it got.",
         json_schema_extra=group("Process"),
