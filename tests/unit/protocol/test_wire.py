@@ -10,20 +10,11 @@ import struct
 
 import pytest
 from google.protobuf import descriptor_pb2, message_factory
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from protocol.pb import broker_pb2 as pb
-
-KINDS = {
-    FieldDescriptor.TYPE_UINT64: "uint64",
-    FieldDescriptor.TYPE_UINT32: "uint32",
-    FieldDescriptor.TYPE_BYTES: "bytes",
-    FieldDescriptor.TYPE_STRING: "string",
-    FieldDescriptor.TYPE_DOUBLE: "double",
-    FieldDescriptor.TYPE_FLOAT: "float",
-    FieldDescriptor.TYPE_BOOL: "bool",
-}
+from tests.support.schema import ENUMS, MESSAGES, describe, fields
 
 PART_1_ENUMS = {
     "MessageType": {
@@ -144,24 +135,6 @@ PART_2_MESSAGES = {
         "removed": "4 repeated string",
     },
 }
-
-
-def describe(field: FieldDescriptor) -> str:
-    if field.enum_type is not None:
-        kind = field.enum_type.name
-    elif field.message_type is not None:
-        kind = field.message_type.name
-    else:
-        kind = KINDS[field.type]
-    return f"{field.number} {'repeated ' if field.is_repeated else ''}{kind}"
-
-
-def fields(message: Descriptor) -> dict[str, str]:
-    return {field.name: describe(field) for field in message.fields}
-
-
-MESSAGES: dict[str, Descriptor] = dict(pb.DESCRIPTOR.message_types_by_name)
-ENUMS = {name: {value.name: value.number for value in enum.values} for name, enum in pb.DESCRIPTOR.enum_types_by_name.items()}
 
 
 # ----------------------------------------------------------------------------------------------------------------- schema
