@@ -56,10 +56,13 @@ BATCH_HEADER_BYTES = len(_HEADER)
 def decode_group(group: bytes, *, from_server: bool) -> pb.TopicGroup:
     """Decode one group of a received batch.
 
-    Raises :class:`DecodeError` when it is none, or when the lists do not belong together: from a server every body has its alias,
-    from a client none has, nor may it say who the senders are.
+    Raises :class:`DecodeError` when it is none, when it has no record (a message has room for thousands of those, which would cost time
+    and be of no use), or when the lists do not belong together: from a server every body has its alias, from a client none has, nor
+    may it say who the senders are.
     """
     message = parse(pb.TopicGroup, group)
+    if not message.body:
+        raise DecodeError("a group has no records")
     aliases = len(message.from_alias)
     if aliases != (len(message.body) if from_server else 0):
         raise DecodeError(f"a group of {len(message.body)} bodies has {aliases} aliases")

@@ -23,8 +23,6 @@ MIN_SECRET_BYTES = 32
 MIN_RSA_BITS = 2048
 """RFC 7518 section 3.3."""
 
-ALGORITHMS = ("HS256", "RS256", "ES256", "EdDSA")
-
 _PRIVATE = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 
 

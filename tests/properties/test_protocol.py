@@ -59,7 +59,7 @@ candidates = st.builds(
     CandidateInit, texts, st.none() | texts, st.none() | st.integers(0, 65_535), st.none() | texts.filter(bool)
 )
 senders = st.builds(SenderIdentity, uint64, bodies, roles)
-records = st.lists(st.tuples(uint64, bodies), max_size=5)
+records = st.lists(st.tuples(uint64, bodies), min_size=1, max_size=5)
 
 signals = st.one_of(
     st.builds(signalling.welcome, uint64, st.lists(uint64), resume=texts, auth_required=st.booleans()),
