@@ -124,7 +124,7 @@ async def _run(options: RunOptions, console: Console) -> Report:
                 counted=True,
                 connect_timeout_s=options.connect_timeout_s,
             )
-            workers = options.workers or workers_for(scenario.peak())
+            workers = options.workers or workers_for(scenario.peak(), scenario.deliveries_per_s(options.hz))
             async with Crew(share_out(job, workers), directory) as crew:
                 with display(console) as screen:
                     cost = await _Conduct(scenario, crew, cluster, screen).perform(options.connect_timeout_s)

@@ -81,7 +81,7 @@ async def _run(options: DemoOptions, console: Console) -> None:
             _tell_how_to_connect(cluster, console)
             job = _job(options, cluster)
             async with (
-                Crew(share_out(job, workers_for(options.bots)), directory) as crew,
+                Crew(share_out(job, workers_for(options.bots, HZ * options.bots**2 / 4)), directory) as crew,
                 aiohttp.ClientSession() as session,
             ):
                 crew.start(Start(time.monotonic(), time.monotonic(), inf))

@@ -89,7 +89,7 @@ class Report:
     def loss(self) -> float:
         """Share of the expected deliveries that did not come."""
         tally = self.counts.tally
-        return 1 - tally.delivered / tally.expected if tally.expected else 0.0
+        return (tally.expected - tally.delivered) / tally.expected if tally.expected else 0.0
 
     @property
     def problems(self) -> list[str]:

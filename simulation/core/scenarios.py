@@ -99,22 +99,28 @@ class Scenario:
     """The measured time. Bots that were there from the start publish for `warmup_s` before it, too."""
     plans: Sequence[Plan]
     warmup_s: float = 0.0
+    crowd: float = 0.0
+    """How many bots about hear one packet, at most."""
 
     def peak(self) -> int:
         """The greatest number of bots that are to be there at the same time."""
         return peak((-inf if plan.joins_at is None else plan.joins_at, plan.leaves_at) for plan in self.plans)
 
+    def deliveries_per_s(self, hz: float) -> float:
+        """About how many deliveries follow each second when each bot publishes `hz` times, at most."""
+        return self.peak() * hz * self.crowd
+
 
 def dense(clients: int, seconds: float, warmup_s: float, prefix: str) -> Scenario:
     """Everyone in one topic."""
     route = Standing(f"{prefix}/all")
-    return Scenario("dense", seconds, [Plan(bot, route) for bot in range(clients)], warmup_s)
+    return Scenario("dense", seconds, [Plan(bot, route) for bot in range(clients)], warmup_s, clients - 1)
 
 
 def groups(clients: int, count: int, seconds: float, warmup_s: float, prefix: str) -> Scenario:
     """Clients spread over `count` topics, as evenly as it goes."""
     routes = [Standing(f"{prefix}/group/{number}") for number in range(count)]
-    return Scenario("groups", seconds, [Plan(bot, routes[bot % count]) for bot in range(clients)], warmup_s)
+    return Scenario("groups", seconds, [Plan(bot, routes[bot % count]) for bot in range(clients)], warmup_s, clients / count)
 
 
 def churn(arrivals_per_s: float, stay_s: float, count: int, seconds: float, prefix: str, rng: Random) -> Scenario:
@@ -132,7 +138,7 @@ def churn(arrivals_per_s: float, stay_s: float, count: int, seconds: float, pref
     for bot, joins_at in enumerate(arrivals):
         leaves_at = (joins_at or 0.0) + rng.expovariate(1 / stay_s)
         plans.append(Plan(bot, routes[bot % count], joins_at, leaves_at if leaves_at < seconds else inf))
-    return Scenario("churn", seconds, plans)
+    return Scenario("churn", seconds, plans, crowd=2 * arrivals_per_s * stay_s / count)
 
 
 def replay(trace: Trace, cell_m: float, speed: float, prefix: str) -> Scenario:
@@ -141,7 +147,9 @@ def replay(trace: Trace, cell_m: float, speed: float, prefix: str) -> Scenario:
     plans = [
         Plan(bot, Walking(track, grid, speed), track.first / speed, track.last / speed) for bot, track in enumerate(trace.tracks)
     ]
-    return Scenario("replay", trace.seconds / speed, plans)
+    # A square that a camera sees is a few cells wide: nearly everyone hears nearly everyone.
+    crowd = peak((plan.joins_at or 0.0, plan.leaves_at) for plan in plans)
+    return Scenario("replay", trace.seconds / speed, plans, crowd=crowd)
 
 
 def wander(paths: Sequence[Path], cell_m: float, prefix: str) -> Scenario:

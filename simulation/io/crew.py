@@ -21,7 +21,9 @@ from simulation.io.children import Child, ChildError
 log = logging.getLogger(__name__)
 
 CLIENTS_A_WORKER = 60
-"""What one process drives at 10 Hz in one crowd with room to spare; with more it would measure its own delay."""
+DELIVERIES_A_WORKER = 8_000
+"""What one process takes with room to spare, in clients and in packets per second each coming by itself. With more it would measure
+its own delay."""
 
 ANSWER_S = 60.0
 """For a worker to count what came."""
@@ -29,9 +31,10 @@ ANSWER_S = 60.0
 T = TypeVar("T")
 
 
-def workers_for(clients: int) -> int:
+def workers_for(clients: int, deliveries_per_s: float) -> int:
     """How many processes so many clients at once should be spread over on this machine."""
-    return max(1, min(ceil(clients / CLIENTS_A_WORKER), os.cpu_count() or 1))
+    wanted = max(clients / CLIENTS_A_WORKER, deliveries_per_s / DELIVERIES_A_WORKER)
+    return max(1, min(ceil(wanted), clients, os.cpu_count() or 1))
 
 
 def share_out(job: Job, workers: int) -> list[Job]:

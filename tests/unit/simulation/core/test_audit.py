@@ -1,0 +1,95 @@
+"""A bot judges what comes."""
+
+from __future__ import annotations
+
+import pytest
+
+from simulation.core.audit import Audit, Meter
+from simulation.core.ledger import GRACE_S, Window
+
+RUN, SERVER = 77, 5
+
+
+@pytest.fixture
+def meter() -> Meter:
+    return Meter(window=Window(10.0, 20.0))
+
+
+@pytest.fixture
+def alice(meter: Meter) -> Audit:
+    return Audit(0, RUN, meter, counted=True)
+
+
+@pytest.fixture
+def bob(meter: Meter) -> Audit:
+    audit = Audit(1, RUN, meter, counted=True)
+    audit.subscriptions.acknowledge(audit.subscriptions.request(["room"]), 0.0)
+    return audit
+
+
+def test_a_packet_in_the_window_is_counted_with_its_age(alice: Audit, bob: Audit, meter: Meter) -> None:
+    bob.incoming("room", alice.outgoing("room", 64, 12.0), 12.25, SERVER)
+    assert (meter.counts.sent, meter.counts.received, meter.sent, meter.received) == (1, 1, 1, 1)
+    assert meter.timeline.total().percentile(100) == 0.25
+    assert meter.take_recent()[SERVER].count == 1
+    assert meter.take_recent() == {}
+    assert bob.receipts.count(0, 0, 1) == 1
+
+
+def test_outside_the_window_nothing_is_measured_but_all_is_booked(alice: Audit, bob: Audit, meter: Meter) -> None:
+    for at in (9.9, 20.0):
+        bob.incoming("room", alice.outgoing("room", 64, at), at, SERVER)
+    assert (meter.counts.sent, meter.counts.received, meter.timeline.total().count) == (0, 0, 0)
+    assert (meter.sent, meter.received) == (2, 2)
+    assert bob.receipts.count(0, 0, 2) == 2
+
+
+def test_the_window_is_that_of_sending(alice: Audit, bob: Audit, meter: Meter) -> None:
+    bob.incoming("room", alice.outgoing("room", 64, 19.9), 25.0, SERVER)
+    assert meter.counts.received == 1
+
+
+def test_a_second_one_is_a_duplicate(alice: Audit, bob: Audit, meter: Meter) -> None:
+    body = alice.outgoing("room", 64, 12.0)
+    for _ in range(2):
+        bob.incoming("room", body, 12.1, SERVER)
+    assert (bob.receipts.duplicates, meter.counts.received) == (1, 1)
+
+
+def test_a_packet_under_a_wrong_topic_is_a_misroute(alice: Audit, bob: Audit, meter: Meter) -> None:
+    bob.incoming("room", alice.outgoing("hall", 64, 12.0), 12.1, SERVER)
+    assert (bob.receipts.misroutes, meter.counts.received) == (1, 0)
+
+
+def test_a_packet_of_a_topic_not_asked_for_is_a_misroute(alice: Audit, bob: Audit) -> None:
+    bob.incoming("hall", alice.outgoing("hall", 64, 12.0), 12.1, SERVER)
+    assert bob.receipts.misroutes == 1
+
+
+def test_a_packet_long_after_the_topic_was_left_is_a_misroute(alice: Audit, bob: Audit) -> None:
+    bob.subscriptions.release(bob.subscriptions.withdraw(["room"], 12.0), 12.1)
+    bob.incoming("room", alice.outgoing("room", 64, 12.05), 12.2, SERVER)
+    assert bob.receipts.misroutes == 0
+    bob.incoming("room", alice.outgoing("room", 64, 12.06), 12.2 + GRACE_S, SERVER)
+    assert bob.receipts.misroutes == 1
+
+
+@pytest.mark.parametrize("body", [b"", b"hello", b"\0" * 64])
+def test_packets_of_others_are_counted_apart(bob: Audit, meter: Meter, body: bytes) -> None:
+    bob.incoming("room", body, 12.0, SERVER)
+    assert (meter.counts.foreign, meter.received, bob.receipts.misroutes) == (1, 0, 0)
+
+
+def test_packets_of_another_run_are_foreign(bob: Audit, meter: Meter) -> None:
+    bob.incoming("room", Audit(0, RUN + 1, Meter(), counted=True).outgoing("room", 64, 12.0), 12.0, SERVER)
+    assert meter.counts.foreign == 1
+
+
+def test_without_books_only_latency_is_kept(meter: Meter) -> None:
+    one, other = Audit(0, RUN, meter, counted=False), Audit(1, RUN, meter, counted=False)
+    for at in (1.0, 2.0):
+        other.incoming("anything", one.outgoing("anything", 64, at), at + 0.5, SERVER)
+    assert (meter.sent, meter.received) == (2, 2)
+    assert meter.take_recent()[SERVER].count == 2
+    assert one.sends.runs == []
+    assert list(other.receipts.senders()) == []
