@@ -70,7 +70,7 @@ def decode_packet(data: bytes) -> Packet | None:
         kind = parse(pb.MessageHeader, data).type
     message_class = _CLASSES.get(kind)
     if message_class is None:
-        if kind == pb.UNKNOWN_MESSAGE_TYPE or kind in _SIGNALLING_TYPES:
+        if kind in _NOT_PACKETS:
             raise DecodeError(f"message type {kind} does not belong on a data channel")
         return None
     packet: Packet = parse(message_class, data)  # type: ignore[assignment]  # every class of the table is in the union
@@ -79,7 +79,8 @@ def decode_packet(data: bytes) -> Packet | None:
     return packet
 
 
-_SIGNALLING_TYPES = frozenset(pb.MessageType.values()) - frozenset(_CLASSES)
+# The types of signalling, and the one of a message that has none.
+_NOT_PACKETS = frozenset(pb.MessageType.values()) - frozenset(_CLASSES)
 
 
 def ping(time: float) -> bytes:

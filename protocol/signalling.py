@@ -63,9 +63,13 @@ def decode_signal(frame: bytes) -> Signal | None:
     message_class = _CLASSES.get(header.type)
     if message_class is not None:
         return parse(message_class, frame)  # type: ignore[return-value]  # every class of the table is in the union
-    if header.type == pb.UNKNOWN_MESSAGE_TYPE or header.type in pb.MessageType.values():
+    if header.type in _NOT_SIGNALS:
         raise DecodeError(f"message type {header.type} does not belong to signalling")
     return None
+
+
+# The types of packets, and the one of a message that has none.
+_NOT_SIGNALS = frozenset(pb.MessageType.values()) - frozenset(_CLASSES)
 
 
 def welcome(alias: int, servers: Iterable[int], *, resume: str = "", auth_required: bool = False) -> bytes:

@@ -81,6 +81,7 @@ def test_webrtc_frames_carry_json(frame: bytes, kind: pb.MessageType, text: dict
 
 def test_an_offer_reads_back() -> None:
     message = pb.WebRtcMessage.FromString(signalling.offer(2, SDP + "a=tool:ü\u2028\r\n"))
+    assert (message.from_alias, message.to_alias) == (0, 2)
     assert read_description(message.data, "offer") == SDP + "a=tool:ü\u2028\r\n"
 
 
@@ -88,7 +89,9 @@ def test_an_offer_reads_back() -> None:
     "init", [END_OF_CANDIDATES, CandidateInit(LINE), CandidateInit(LINE, "", 0, None), CandidateInit(LINE, "1", 65_535, "u")]
 )
 def test_a_candidate_reads_back(init: CandidateInit) -> None:
-    assert read_candidate(pb.WebRtcMessage.FromString(signalling.candidate(2, init)).data) == init
+    message = pb.WebRtcMessage.FromString(signalling.candidate(2, init))
+    assert (message.from_alias, message.to_alias) == (0, 2)
+    assert read_candidate(message.data) == init
 
 
 # ------------------------------------------------------------------------------------------------------------ what is refused
