@@ -18,6 +18,7 @@ from commserver.io.coordinator_link import CoordinatorLink
 from commserver.io.driver import Driver
 from commserver.io.metrics import BrokerCollector, readiness, registry_of
 from commserver.settings import CommServerSettings
+from protocol.errors import ConfigError
 from service.auth import Authenticator
 from service.clock import Clock
 from service.credentials import TokenSource, token_source
@@ -41,6 +42,19 @@ def _link_options(settings: CommServerSettings) -> LinkOptions:
         low_mark=RELIABLE_FLOW.low_bytes,
         max_message=settings.max_message,
     )
+
+
+async def _open_listener(settings: CommServerSettings) -> Listener:
+    try:
+        return await Listener.open(
+            bind=settings.bind,
+            port=settings.udp_port,
+            announce=settings.announce_ip,
+            options=_link_options(settings),
+        )
+    except OSError as error:
+        where = f"--bind {','.join(settings.bind)} --udp-port {settings.udp_port}"
+        raise ConfigError(f"{where}: cannot listen there ({error.strerror or error})") from error
 
 
 class CommServer:
@@ -83,12 +97,7 @@ class CommServer:
         clock = Clock()
         authenticator = Authenticator.from_settings(settings, clock)
         tokens = token_source(settings, settings.role, SUBJECT, token=settings.token, token_file=settings.token_file)
-        listener = await Listener.open(
-            bind=settings.bind,
-            port=settings.udp_port,
-            announce=settings.announce_ip,
-            options=_link_options(settings),
-        )
+        listener = await _open_listener(settings)
         server = cls(settings, authenticator=authenticator, tokens=tokens, clock=clock, listener=listener)
         try:
             await authenticator.start()
@@ -162,8 +171,8 @@ async def serve(settings: CommServerSettings) -> int:
     log.info(
         "comm server: UDP port %d, pages on port %d, coordinator %s", server.listener.port, server.port, settings.coordinator
     )
-    write_ready_file(settings.ready_file, port=server.port, udp_port=server.listener.port)
     try:
+        write_ready_file(settings.ready_file, port=server.port, udp_port=server.listener.port)
         waits = [asyncio.create_task(event.wait()) for event in (stop, server.failed)]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from commserver.core.delivery import Delivery
-from commserver.core.session import OUR_CAPABILITIES, Kind, Session, SessionState
+from commserver.core.session import OUR_CAPABILITIES, Session, SessionState
 from commserver.core.state import INFO, WARNING, State
 from protocol import packets
 from protocol.codes import Code
@@ -19,6 +19,12 @@ _TOKEN_ROLES = {
 }
 
 
+OLD_SERVER_S = 1.5
+"""An old server does not prove itself: how long to wait for that where nobody has to."""
+CROSSING_S = 5.0
+"""Two servers that dial each other at the same moment do so within this time; a later dial says that the other side lost the older link."""
+
+
 class Admission:
     """Accepts or refuses AUTH; proves us to the servers we are linked with."""
 
@@ -29,7 +35,10 @@ class Admission:
     def opened(self, session: Session, now: float) -> None:
         """The channels are open: the peer that sent CONNECT speaks first."""
         session.state = SessionState.AUTHENTICATING
-        self._state.deadlines.set(("auth", session.link), now + self._state.config.auth_timeout)
+        config = self._state.config
+        may_be_old = session.dialed and not config.auth_required
+        wait = min(config.auth_timeout, OLD_SERVER_S) if may_be_old else config.auth_timeout
+        self._state.deadlines.set(("auth", session.link), now + wait)
         if session.dialed:
             self._prove(session)
 
@@ -54,7 +63,8 @@ class Admission:
             session.capabilities = session.capabilities or frozenset(message.capabilities)
             self._state.doom(session, error.code)
             return False
-        renewed = session.is_active
+        renewed = session.is_active and not session.assumed
+        session.assumed = False
         self._accept(session, claims, message, now, renewed=renewed)
         return not renewed
 
@@ -62,6 +72,7 @@ class Admission:
         """A dialed peer that does not prove itself: an old server, which is good enough only where nobody has to."""
         if self._state.config.auth_required or not session.dialed:
             return False
+        session.assumed = True
         self._accept(session, anonymous(TokenRole.COMMUNICATION_SERVER), pb.AuthMessage(), now, renewed=False)
         return True
 
@@ -76,6 +87,8 @@ class Admission:
     def _check(self, session: Session, claims: Claims) -> None:
         if claims.role is TokenRole.ADMIN or (session.dialed and not claims.role.is_server):
             raise TokenError(Code.WRONG_ROLE, f"role {claims.role} has no place on this link")
+        if session.assumed:
+            return  # it was taken for an old server too early
         if session.is_active and (claims.subject, claims.role) != (session.claims.subject, session.claims.role):
             raise TokenError(Code.AUTH_FAILED, "a fresh token must be for the same subject and role")
         holder = self._state.peers.active(session.alias)
@@ -84,14 +97,18 @@ class Admission:
 
     def _accept(self, session: Session, claims: Claims, message: pb.AuthMessage, now: float, *, renewed: bool) -> None:
         state = self._state
+        first = not session.is_active
         session.activate(claims, message.capabilities)
+        state.peers.sort_in(session)
         state.deadlines.cancel(("auth", session.link))
         if math.isfinite(claims.expires_at):
             state.deadlines.set(("expiry", session.link), claims.expires_at)
         if session.capabilities:
             self._delivery.control(session, packets.ready(session.alias, OUR_CAPABILITIES, state.config.limits))
-        if not renewed:
+        if first:
+            session.active_at = now
             state.counters.joins += 1
+        if not renewed:
             if session.is_server and not session.dialed and session.capabilities:
                 self._prove(session)
             state.log(INFO, "link %d: %s %d is active as %r", session.link, session.kind.value, session.alias, claims.subject)
@@ -100,11 +117,14 @@ class Admission:
     def rivals(session: Session, others: list[Session], own_alias: int) -> list[Session]:
         """Which of an alias' active sessions must go now that `session` is active: all but one.
 
-        A newer link replaces an older one of the same direction. Where two servers dialed each other at the same moment, both keep the
-        link that the lower alias dialed: each decides alone, and both decide the same.
+        A newer link replaces an older one. But where two servers dialed each other at the same moment, both keep the link that the
+        lower alias dialed: each decides alone, and both decide the same.
         """
-        for other in others:
-            if other.dialed is not session.dialed and session.kind is not Kind.CLIENT:
-                ours_stays = own_alias < session.alias
-                return [session if session.dialed is not ours_stays else other]
+        ours_stays = own_alias < session.alias
+        if session.is_server and session.dialed is not ours_stays and any(_crossed(session, other) for other in others):
+            return [session]
         return others
+
+
+def _crossed(session: Session, other: Session) -> bool:
+    return other.dialed is not session.dialed and session.begun_at < other.active_at + CROSSING_S

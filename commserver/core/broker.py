@@ -10,6 +10,7 @@ event before it handles the next. This module only tells which part handles what
 `subscribing`      who wants what, from clients and from servers
 `mesh`             which servers to be linked with
 `delivery`         the way out, with flow control
+`probing`          whether a silent peer is still there
 =================  =========================================================
 """
 
@@ -26,6 +27,7 @@ from commserver.core.delivery import Delivery
 from commserver.core.mesh import Mesh
 from commserver.core.negotiation import Negotiation
 from commserver.core.peers import Peers
+from commserver.core.probing import Probing
 from commserver.core.relay import Relay
 from commserver.core.session import Session, SessionState
 from commserver.core.state import DEBUG, INFO, WARNING, State
@@ -53,15 +55,14 @@ class Broker:
         self._subscribing = Subscribing(state, self._delivery)
         self._mesh = Mesh(state)
         self._negotiation = Negotiation(state, self._mesh, self._close)
-        self._probes: dict[ev.LinkId, tuple[bytes, int]] = {}
-        """Links being probed: the PING sent, and how many messages had come by then."""
+        self._probing = Probing(state, self._delivery)
         self._told_to_close: dict[ev.LinkId, int] = {}
         """The codes of CLOSE messages, until the links end."""
         self._handlers: dict[type, Callable[[Any, float], None]] = {
             ev.PacketReceived: self._on_packet,
             ev.Buffered: self._on_buffered,
             ev.SignalReceived: self._on_signal,
-            ev.CoordinatorLost: lambda _event, _now: None,  # links live on; dials in progress have their deadline
+            ev.CoordinatorLost: lambda _event, _now: self._mesh.offline(),  # links live on
             ev.DescriptionMade: self._on_described,
             ev.CandidateFound: self._on_candidate,
             ev.LinkFailed: self._on_failed,
@@ -88,7 +89,7 @@ class Broker:
         state = self._state
         self._handlers[type(event)](event, now)
         while state.doomed:
-            session, code = state.doomed.pop()
+            session, code = state.doomed.pop(0)
             self._close(session, code, now)
         outputs, state.out = state.out, []
         return outputs
@@ -138,9 +139,7 @@ class Broker:
             return
         match message:
             case pb.WelcomeMessage():
-                self._state.alias = message.alias
-                self._mesh.welcome(message.available_servers, now)
-                self._state.status_changed(now)
+                self._welcome(message, now)
             case pb.ConnectMessage():
                 self._negotiation.connect(message, now)
             case pb.WebRtcMessage(type=pb.WEBRTC_OFFER):
@@ -152,9 +151,20 @@ class Broker:
             case pb.ConnectionRefusedMessage():
                 self._negotiation.refused(message, now)
             case pb.PeerGoneMessage():
-                self._probe(message.alias, now)
+                self._probing.probe(message.alias, now)
             case _:
                 self._state.counters.signals_ignored["not for a server"] += 1
+
+    def _welcome(self, message: pb.WelcomeMessage, now: float) -> None:
+        state = self._state
+        former, state.alias = state.alias, message.alias
+        self._negotiation.coordinator_back(now)
+        if former not in (0, state.alias):
+            # Others know our links by the old alias, and would take us for a second server: everything would come twice.
+            for server in state.peers.servers():
+                self._close(server, Code.REPLACED, now)
+        self._mesh.welcome(message.available_servers, now)
+        state.status_changed(now)
 
     def _on_described(self, event: ev.DescriptionMade, _now: float) -> None:
         if (session := self._state.peers.get(event.link)) is not None:
@@ -186,8 +196,9 @@ class Broker:
         if session is None:
             self._state.close_link(event.link, Code.TIMEOUT)
             return
-        self._state.deadlines.cancel(("setup", session.link))
-        self._admission.opened(session, now)
+        if session.state is SessionState.NEGOTIATING:
+            self._state.deadlines.cancel(("setup", session.link))
+            self._admission.opened(session, now)
 
     def _on_closed(self, event: ev.LinkClosed, now: float) -> None:
         if (session := self._state.peers.get(event.link)) is None:
@@ -224,14 +235,19 @@ class Broker:
         self._state.peers.remove(session)
         for kind in ("setup", "auth", "expiry", "probe", "linger"):
             self._state.deadlines.cancel((kind, session.link))
-        self._probes.pop(session.link, None)
         self._told_to_close.pop(session.link, None)
+        self._probing.ended(session)
         self._negotiation.ended(session)
+        self._delivery.gone(session)
         self._subscribing.gone(session, now)
         self._mesh.lost(session, now, code=code)
         self._state.status_changed(now)
+        if self._state.draining and session.is_client:
+            self._let_servers_go(now)
 
     def _on_drain(self, _event: ev.DrainRequested, now: float) -> None:
+        if self._state.draining:
+            return
         self._state.draining = True
         self._send_status()
         for session in list(self._state.peers):
@@ -241,6 +257,13 @@ class Broker:
                 self._state.deadlines.set(("linger", session.link), now + self._state.config.drain_timeout)
             else:
                 self._close(session, Code.SERVER_STOPPING, now)
+        self._let_servers_go(now)
+
+    def _let_servers_go(self, now: float) -> None:
+        """A server that drains needs the others while it has clients, and no longer."""
+        if not self._state.peers.client_count:
+            for server in self._state.peers.servers():
+                self._state.deadlines.set(("linger", server.link), now + LAST_WORDS_S)
 
     # ------------------------------------------------------------------------------------------------------------------ packets
 
@@ -274,10 +297,10 @@ class Broker:
             if handler is not None:
                 handler(session, packet, event.reliable, now)
             elif packet.type == pb.PING:
-                self._on_ping(session, event)
+                self._probing.ping(session, event.data, reliable=event.reliable)
             elif packet.type == pb.AUTH:
                 self._on_auth(session, packet, now)
-            elif session.is_server and packet.type in _SERVER_TALK:
+            elif packet.type == pb.CLOSE or (session.is_server and packet.type in _SERVER_TALK):
                 self._on_server_talk(session, packet, now)
             else:
                 name = pb.MessageType.Name(packet.type)
@@ -300,18 +323,15 @@ class Broker:
             self._state.counters.drop("before AUTH", "")
 
     def _on_auth(self, session: Session, packet: pb.AuthMessage, now: float) -> None:
-        if self._admission.auth(session, packet, now):
+        if session.upkeep.in_debt(now):
+            self._delivery.error(session, Code.RATE_LIMITED, now, reason="too many AUTH; this one was ignored")
+        elif self._admission.auth(session, packet, now):
             self._became_active(session, now)
         elif session.is_active:
             self._subscribing.grants_changed(session, now)
 
-    def _on_ping(self, session: Session, event: ev.PacketReceived) -> None:
-        probe = self._probes.get(session.link)
-        if probe is None or probe[0] != event.data:
-            self._delivery.control(session, event.data, reliable=event.reliable)
-
     def _on_server_talk(self, session: Session, packet: Any, now: float) -> None:
-        """What servers say to each other beside topics and interest."""
+        """What servers say to each other beside topics and interest; and CLOSE, which anybody may say."""
         if packet.type == pb.CLOSE:
             self._told_to_close[session.link] = packet.code
         elif packet.type == pb.ERROR and packet.code == Code.RESYNC:
@@ -344,6 +364,8 @@ class Broker:
                 case "interest":
                     for server, message in self._state.interest.tell():
                         self._delivery.control(server, message)
+                    if self._state.interest.behind:
+                        self._state.deadlines.set(("interest", 0), now + self._state.config.interest_debounce)
                 case "status":
                     self._send_status()
                 case "dial":
@@ -356,24 +378,15 @@ class Broker:
         if (session := self._state.peers.get(link)) is None:
             return
         if kind == "probe":
-            _, seen = self._probes.pop(link)
-            if session.packets == seen:
+            if not self._probing.answered(session):
                 self._close(session, Code.LINK_LOST, now)
         elif kind == "auth" and self._admission.assume_old_server(session, now):
             self._became_active(session, now)
         else:
             self._close(session, _TOO_LATE[kind], now)
 
-    def _probe(self, alias: int, now: float) -> None:
-        """The peer's coordinator socket is gone: see whether its link still lives."""
-        session = self._state.peers.active(alias)
-        if session is None or session.link in self._probes or not session.capabilities:
-            return
-        ping = packets.ping(now)
-        self._probes[session.link] = (ping, session.packets)
-        self._delivery.control(session, ping)
-        self._state.deadlines.set(("probe", session.link), now + self._state.config.probe_timeout)
 
-
+LAST_WORDS_S = 0.25
+"""For what a draining server's last client sent to reach the other servers."""
 _SERVER_TALK = frozenset({pb.READY, pb.ERROR, pb.CLOSE, pb.SUBSCRIBED})
 _TOO_LATE = {"setup": Code.TIMEOUT, "auth": Code.AUTH_TIMEOUT, "expiry": Code.TOKEN_EXPIRED, "linger": Code.SERVER_STOPPING}

@@ -67,14 +67,27 @@ class Delivery:
         if not channel.paused:
             self._send(session, data, reliable)
             return
+        if session.doomed:
+            self._lost(item, "slow consumer")
+            return
         try:
             dropped = channel.push(item, key)
         except Overflow:
-            self._state.counters.drop("slow consumer", item.topic, item.records)
+            self._lost(item, "slow consumer")
             self._state.doom(session, Code.SLOW_CONSUMER)
             return
         for old in dropped:
-            self._state.counters.drop("queue full", old.topic, old.records)
+            self._lost(old, "queue full")
+
+    def gone(self, session: Session) -> None:
+        """The session is over: what waited for it is lost."""
+        for channel in session.channels:
+            for item in channel.clear():
+                self._lost(item, "peer gone")
+
+    def _lost(self, item: Queued, reason: str) -> None:
+        if item.records:
+            self._state.counters.drop(reason, item.topic, item.records)
 
     def _send(self, session: Session, data: bytes, reliable: bool) -> None:
         self._state.emit(Send((session.link,), data, reliable))

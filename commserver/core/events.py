@@ -178,7 +178,8 @@ class CloseLink:
     """End a link; what was sent before goes out first."""
 
     link: LinkId
-    code: Code
+    code: int
+    """Of protocol/codes.py, or what another server said."""
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ the queue goes out. Nothing here knows a transport: it is told amounts and answe
 policy        past the mark
 ============  =======================================================================================================
 unbounded     keep everything (tests only)
-discard       drop the new message
+discard       drop the new message (one that is not about a topic takes the place of older ones that are)
 drop-oldest   drop the oldest messages until the new one fits
 buffered      keep order and everything; over the mark the peer is closed with SLOW_CONSUMER
 latest        of each topic and sender keep only the newest message, then as drop-oldest
@@ -103,7 +103,7 @@ class Channel:
         if policy is not Policy.UNBOUNDED and self._queued_bytes + len(item.data) > room:
             if policy is Policy.BUFFERED:
                 raise Overflow
-            if policy is not Policy.DISCARD:
+            if policy is not Policy.DISCARD or not item.topic:
                 dropped += self._make_room(room - len(item.data))
             if self._queued_bytes + len(item.data) > room:
                 return [*dropped, item]
@@ -113,13 +113,27 @@ class Channel:
         self._queued_bytes += len(item.data)
         return dropped
 
-    def _make_room(self, room: int) -> Iterator[Queued]:
-        for slot in [slot for slot, item in self._queue.items() if item.topic]:
-            if self._queued_bytes <= room:
-                return
-            item = self._queue.pop(slot)
-            self._queued_bytes -= len(item.data)
-            yield item
+    def _make_room(self, room: int) -> list[Queued]:
+        """Drop the oldest messages about topics until at most `room` bytes wait; none, where that would not be enough."""
+        left = self._queued_bytes
+        slots: list[Hashable] = []
+        for slot, item in self._queue.items():
+            if left <= room:
+                break
+            if item.topic:
+                slots.append(slot)
+                left -= len(item.data)
+        if left > room:
+            return []
+        self._queued_bytes = left
+        return [self._queue.pop(slot) for slot in slots]
+
+    def clear(self) -> list[Queued]:
+        """The peer is gone: returns what it will not get."""
+        left = list(self._queue.values())
+        self._queue.clear()
+        self._queued_bytes = 0
+        return left
 
     def drain(self) -> Iterator[Queued]:
         """Yield what waits, oldest first, up to the high mark; the channel opens when nothing is left."""

@@ -2,10 +2,12 @@
 
 Changes are collected for a moment (debounce) and told as SUBSCRIPTION_UPDATE with a version that follows the last; the whole set goes
 out when a link is new, when the other side says RESYNC, and to old servers always. The work is in what changed, not in what is there.
+A large set goes out in portions, one a debounce and none while the link is paused, so that it never outgrows the flow control.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -21,7 +23,9 @@ UPDATE_CHUNK_TOPICS = 500
 UPDATE_CHUNK_BYTES = 32 * KIB
 GZIP_OVER_BYTES = 1 * KIB
 SET_CHUNK_BYTES = 48 * KIB
-"""A whole set over this is sent as an empty set followed by updates: one message must fit the channel."""
+"""A whole set over this, gzipped, is sent as its beginning followed by updates: one message must fit the channel."""
+PORTION_TOPICS = 5_000
+"""Topics told to one neighbour at once; the rest follows. A few hundred kilobytes at most, well below what may wait for a server."""
 
 
 @dataclass(slots=True, eq=False)
@@ -71,16 +75,19 @@ class Interest:
         return bool(self._neighbours) and bool(topics)
 
     def tell(self) -> list[tuple[Session, bytes]]:
-        """The messages that bring every neighbour up to date; sent reliably, in this order."""
+        """The messages that bring every neighbour up to date, or nearer to it (see `behind`); sent reliably, in this order."""
         messages: list[tuple[Session, bytes]] = []
         for neighbour in self._neighbours.values():
-            if neighbour.whole:
-                out = self._whole(neighbour)
-            else:
-                out = self._update(neighbour)
-            neighbour.changed.clear()
+            if neighbour.session.channels[True].paused:
+                continue
+            out = self._whole(neighbour) if neighbour.whole else self._update(neighbour)
             messages += [(neighbour.session, message) for message in out]
         return messages
+
+    @property
+    def behind(self) -> bool:
+        """Whether some neighbour is still to be told something."""
+        return any(neighbour.whole or neighbour.changed for neighbour in self._neighbours.values())
 
     def _wants(self, topic: str, server: Session) -> bool:
         """Whether somebody behind us, seen from `server`, wants `topic`: somebody it could get a packet to through us."""
@@ -93,20 +100,23 @@ class Interest:
 
     def _whole(self, neighbour: Neighbour) -> list[bytes]:
         topics = sorted(topic for topic in self._index.all_topics() if self._wants(topic, neighbour.session))
-        neighbour.told, neighbour.whole = set(topics), False
-        neighbour.version += 1
         old = not neighbour.session.can(pb.SUBSCRIPTION_UPDATES)
-        message = packets.subscription(topics, version=0 if old else neighbour.version, gzip_over=GZIP_OVER_BYTES)
-        if old or len(message) <= SET_CHUNK_BYTES:
-            return [message]
-        empty = packets.subscription([], version=neighbour.version)
-        return [empty, *self._updates(neighbour, topics, [])]
+        neighbour.version += 1
+        first = topics if old else topics[:PORTION_TOPICS]
+        message = _set(first, 0 if old else neighbour.version)
+        while not old and len(message) > SET_CHUNK_BYTES:
+            first = first[: len(first) // 2]
+            message = _set(first, neighbour.version)
+        neighbour.told, neighbour.changed, neighbour.whole = set(first), set(topics[len(first) :]), False
+        return [message]
 
     def _update(self, neighbour: Neighbour) -> list[bytes]:
         server = neighbour.session
-        wanted = {topic for topic in neighbour.changed if self._wants(topic, server)}
+        portion = set(itertools.islice(neighbour.changed, PORTION_TOPICS))
+        neighbour.changed -= portion
+        wanted = {topic for topic in portion if self._wants(topic, server)}
         added = wanted - neighbour.told
-        removed = (neighbour.changed - wanted) & neighbour.told
+        removed = (portion - wanted) & neighbour.told
         if not added and not removed:
             return []
         if not server.can(pb.SUBSCRIPTION_UPDATES):
@@ -123,12 +133,16 @@ class Interest:
         return messages
 
 
+def _set(topics: list[str], version: int) -> bytes:
+    return packets.subscription(topics, version=version, gzip_over=GZIP_OVER_BYTES)
+
+
 def _chunks(added: list[str], removed: list[str]) -> Iterable[tuple[list[str], list[str]]]:
     more: list[str] = []
     less: list[str] = []
     size = 0
     for topic, is_added in [(t, False) for t in removed] + [(t, True) for t in added]:
-        if size + len(topic) * 4 > UPDATE_CHUNK_BYTES or len(more) + len(less) >= UPDATE_CHUNK_TOPICS:
+        if size > UPDATE_CHUNK_BYTES or len(more) + len(less) >= UPDATE_CHUNK_TOPICS:
             yield more, less
             more, less, size = [], [], 0
         (more if is_added else less).append(topic)
@@ -139,18 +153,21 @@ def _chunks(added: list[str], removed: list[str]) -> Iterable[tuple[list[str], l
 class RemoteSet:
     """The other direction: follows the versions in which one server tells us what it wants."""
 
-    __slots__ = ("version",)
+    __slots__ = ("_version", "lost")
 
     def __init__(self) -> None:
-        self.version = 0
+        self._version = 0
+        self.lost = False
+        """Versions did not follow: updates mean nothing until the next whole set."""
 
     def whole(self, version: int) -> None:
         """A whole set came."""
-        self.version = version
+        self._version, self.lost = version, False
 
     def update(self, version: int) -> bool:
-        """An update came; returns whether it follows (otherwise ask for a RESYNC and ignore it)."""
-        if version != self.version + 1:
+        """An update came; returns whether it follows (otherwise it is to be ignored, and a RESYNC asked for once)."""
+        if self.lost or version != self._version + 1:
+            self.lost = True
             return False
-        self.version = version
+        self._version = version
         return True

@@ -1,12 +1,15 @@
 """Which other servers to be linked with, and when to dial them again.
 
 The newcomer dials: a server sends CONNECT to every server its WELCOME names and it has no link with. A dialed link that is lost is
-dialed again, with exponential backoff and full jitter, until the coordinator says the alias is gone.
+dialed again, with exponential backoff and full jitter, until the coordinator says the alias is gone. While the coordinator is away
+nobody is dialed: its next WELCOME says whom there is.
+
+Where there is a hub, plain servers need no links with each other: those are closed, and remembered for the day the hub is gone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from commserver.core.events import SendSignal
 from commserver.core.session import Kind, Session
@@ -15,27 +18,44 @@ from protocol import signalling
 from protocol.codes import Code, Retry, retry_verdict
 from service.backoff import full_jitter
 
+_GONE = frozenset({Code.PEER_NOT_FOUND, Code.SERVER_DRAINING, Code.SERVER_STOPPING})
+_CURABLE = frozenset({Code.AUTH_TIMEOUT, Code.TOKEN_EXPIRED, Code.TOKEN_NOT_YET_VALID})
+"""Ends for which a client must change something, while servers get well by themselves: a busy one answers later, tokens are renewed."""
+
 
 class Mesh:
     """Decides on server links; making them is negotiation's work."""
 
     def __init__(self, state: State) -> None:
         self._state = state
+        self._online = False
+        """The coordinator is there, so that dialing makes sense."""
         self._attempts: dict[int, int] = {}
         """Servers we mean to dial or have dialed, and how often that failed in a row."""
+        self._idle: set[int] = set()
+        """Plain servers we need no link with while there is a hub to talk through."""
 
-    def welcome(self, servers: Iterable[int], now: float) -> None:
-        """The coordinator's list: dial at once whom we have no link with."""
-        for alias in servers:
-            if alias != self._state.alias and not self._linked(alias):
+    def welcome(self, servers: Collection[int], now: float) -> None:
+        """The coordinator's list: dial at once whom we have no link with; whoever is not in it is gone, or will dial us."""
+        self._online = True
+        listed = frozenset(servers)
+        for alias in self._attempts.keys() - listed:
+            self._give_up(alias)
+        for alias in dict.fromkeys(servers):
+            resting = alias in self._idle and self._state.router.uplink is not None
+            if alias not in (0, self._state.alias) and not resting and not self._linked(alias):
                 self._attempts[alias] = 0
                 self._state.deadlines.set(("dial", alias), now)
 
+    def offline(self) -> None:
+        """The coordinator is away."""
+        self._online = False
+
     def wants_to_dial(self, alias: int) -> bool:
         """Whether, now that it is time, `alias` still has to be dialed."""
-        if self._state.draining or alias not in self._attempts or self._linked(alias):
+        if not self._online or self._state.draining or alias not in self._attempts or self._linked(alias):
             return False
-        return len(list(self._state.peers.servers())) < self._state.config.max_servers
+        return self._state.peers.server_count < self._state.config.max_servers
 
     def dial(self, session: Session) -> None:
         """Ask the server behind this new session for an offer."""
@@ -44,36 +64,37 @@ class Mesh:
 
     def active(self, server: Session, now: float) -> None:
         """A server link is active: choose the topology's neighbours again."""
-        self._attempts.pop(server.alias, None)
-        self._state.deadlines.cancel(("dial", server.alias))
+        self._give_up(server.alias)
+        self._idle.discard(server.alias)
         self._state.interest.add(server)
-        self._rechoose(now)
         self._state.deadlines.set_once(("interest", 0), now)
+        self._rechoose(now)
+        if self._state.router.uplink is not None and server.kind is Kind.SERVER:
+            self._rest(server)
 
     def lost(self, session: Session, now: float, *, code: int | None = None) -> None:
         """A link that was, or was to become, a server link has ended."""
         if session.is_server:
             self._state.interest.remove(session)
+            if code == Code.NOT_NEEDED:
+                self._keep_idle(session.alias)
             self._rechoose(now)
-        if session.dialed and (code is None or retry_verdict(code) is Retry.SAME):
+        if session.dialed and (code is None or retry_verdict(code) is Retry.SAME or code in _CURABLE):
             self._dial_later(session.alias, now)
 
     def refused(self, alias: int, code: int, now: float) -> None:
         """The server, or the coordinator in its name, does not take us."""
-        if retry_verdict(code) is Retry.NEVER or code in (Code.PEER_NOT_FOUND, Code.SERVER_DRAINING, Code.SERVER_STOPPING):
-            self._attempts.pop(alias, None)
-            self._state.deadlines.cancel(("dial", alias))
+        if retry_verdict(code) is Retry.NEVER or code in _GONE:
+            self._give_up(alias)
         else:
             self._dial_later(alias, now)
 
-    def superfluous(self) -> list[Session]:
-        """Links between plain servers, where there is a hub to talk through."""
-        if self._state.router.uplink is None:
-            return []
-        return [server for server in self._state.peers.servers() if server.kind is Kind.SERVER]
-
     def _linked(self, alias: int) -> bool:
         return bool(self._state.peers.of_alias(alias))
+
+    def _give_up(self, alias: int) -> None:
+        self._attempts.pop(alias, None)
+        self._state.deadlines.cancel(("dial", alias))
 
     def _dial_later(self, alias: int, now: float) -> None:
         if self._state.draining or self._linked(alias):
@@ -85,10 +106,27 @@ class Mesh:
         self._state.log(DEBUG, "server %d is dialed again in %.2f s", alias, wait)
         self._state.deadlines.set(("dial", alias), now + wait)
 
+    def _rest(self, server: Session) -> None:
+        self._give_up(server.alias)
+        self._keep_idle(server.alias)
+        self._state.doom(server, Code.NOT_NEEDED)
+
+    def _keep_idle(self, alias: int) -> None:
+        if len(self._idle) < self._state.config.max_servers:
+            self._idle.add(alias)
+
     def _rechoose(self, now: float) -> None:
-        if self._state.router.choose_uplink(self._state.peers.servers()):
-            self._state.interest.resync_all()
-            self._state.deadlines.set_once(("interest", 0), now)
-            for server in self.superfluous():
-                self._attempts.pop(server.alias, None)
-                self._state.doom(server, Code.NOT_NEEDED)
+        router = self._state.router
+        if not router.choose_uplink(self._state.peers.servers()):
+            return
+        self._state.interest.resync_all()
+        self._state.deadlines.set_once(("interest", 0), now)
+        if router.uplink is None:
+            # The last hub is gone. Both ends of a link that rested dial: one of the two may not know of the other.
+            for alias in sorted(self._idle):
+                self._dial_later(alias, now)
+            self._idle.clear()
+            return
+        for server in self._state.peers.servers():
+            if server.kind is Kind.SERVER:
+                self._rest(server)

@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 from commserver.core.events import AddCandidate, ApplyAnswer, LinkId, MakeAnswer, MakeOffer, SendSignal
 from commserver.core.mesh import Mesh
-from commserver.core.peers import Peers
 from commserver.core.session import Session, SessionLimits, SessionState, new_session
 from commserver.core.state import DEBUG, WARNING, State
 from protocol import signalling
@@ -40,14 +39,16 @@ class Negotiation:
         if alias in (0, state.alias):
             state.counters.signals_ignored["CONNECT without a sender"] += 1
             return
-        if (code := self._refusal(message.from_role in _SERVER_ROLES)) is not None:
+        for pending in state.peers.of_alias(alias):
+            # It begins afresh, whatever became of its last attempt.
+            if not pending.is_active and not pending.dialed:
+                self._forget(pending, Code.REPLACED, now)
+        is_server = message.from_role in _SERVER_ROLES
+        if (code := self._refusal(is_server)) is not None:
             state.counters.errors[code.name] += 1
             state.emit(SendSignal(signalling.refused(alias, state.alias, code)))
             return
-        for pending in state.peers.of_alias(alias):
-            if pending.state is SessionState.NEGOTIATING and not pending.dialed:
-                self._forget(pending, Code.REPLACED, now)
-        session = self._begin(alias, dialed=False, now=now)
+        session = self._begin(alias, dialed=False, now=now, is_server=is_server)
         state.emit(MakeOffer(session.link))
         state.status_changed(now)
 
@@ -56,7 +57,7 @@ class Negotiation:
         if state.draining:
             return Code.SERVER_DRAINING
         if from_server:
-            return Code.SERVER_FULL if config.max_servers and _count_servers(state.peers) >= config.max_servers else None
+            return Code.SERVER_FULL if state.peers.server_count >= config.max_servers else None
         if config.max_peers and state.peers.client_count >= config.max_peers:
             return Code.SERVER_FULL
         return None
@@ -65,10 +66,11 @@ class Negotiation:
         """Open a link to another server."""
         self._mesh.dial(self._begin(alias, dialed=True, now=now))
 
-    def _begin(self, alias: int, *, dialed: bool, now: float) -> Session:
+    def _begin(self, alias: int, *, dialed: bool, now: float, is_server: bool = True) -> Session:
         config = self._state.config
         limits = SessionLimits(config.reliable, config.unreliable, config.limits.packets_per_second, config.limits.packets_burst)
         session = new_session(self._state.peers.new_link(), alias, dialed=dialed, limits=limits, now=now)
+        session.admitted_as_server = is_server
         self._state.peers.add(session)
         self._state.deadlines.set(("setup", session.link), now + config.setup_timeout)
         return session
@@ -150,10 +152,18 @@ class Negotiation:
             return
         code = signalling.refusal_code(message)
         self._state.log(DEBUG, "link %d: server %d refused us: %d", session.link, session.alias, code)
+        session.state = SessionState.CLOSED
+        self._state.close_link(session.link, code)
         self._state.peers.remove(session)
         self._state.deadlines.cancel(("setup", session.link))
         self.ended(session)
         self._mesh.refused(session.alias, code, now)
+
+    def coordinator_back(self, now: float) -> None:
+        """Frames of the dials under way may be lost: begin them again."""
+        for session in list(self._state.peers):
+            if session.dialed and session.state is SessionState.NEGOTIATING:
+                self._forget(session, Code.LINK_LOST, now)
 
     def failed(self, session: Session, code: Code, now: float) -> None:
         """The transport cannot use what the peer sent."""
@@ -177,7 +187,3 @@ class Negotiation:
     def _ignore(self, what: str, alias: int) -> None:
         self._state.counters.signals_ignored[what] += 1
         self._state.log(DEBUG, "ignored: %s (%d)", what, alias)
-
-
-def _count_servers(peers: Peers) -> int:
-    return sum(1 for session in peers if session.dialed or session.is_server)

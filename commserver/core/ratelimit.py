@@ -1,4 +1,4 @@
-"""A token bucket: so many a second, so many at once."""
+"""A token bucket: so many a second, so many at once; and a debt, for costs that are known only afterwards."""
 
 from __future__ import annotations
 
@@ -18,9 +18,22 @@ class TokenBucket:
         """Take `amount` tokens at `now` if they are there."""
         if self._rate <= 0:
             return True
-        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
-        self._at = now
+        self._flow(now)
         if self._tokens < amount:
             return False
         self._tokens -= amount
         return True
+
+    def in_debt(self, now: float) -> bool:
+        """Whether more was charged than has flowed in since."""
+        self._flow(now)
+        return self._rate > 0 and self._tokens < 0
+
+    def charge(self, now: float, amount: float) -> None:
+        """Take `amount` tokens whether they are there or not."""
+        self._flow(now)
+        self._tokens -= amount
+
+    def _flow(self, now: float) -> None:
+        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
+        self._at = now

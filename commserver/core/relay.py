@@ -38,16 +38,19 @@ class Relay:
     def batch(self, source: Session, packet: pb.TopicBatchFrames, reliable: bool, now: float) -> None:
         """TOPIC_BATCH: every group on its own; a broken one is refused, the others are not."""
         for raw in packet.groups:
+            if source.doomed:
+                return
             try:
                 group = group_of_server(raw) if source.is_server else self._group_of_client(source, raw)
             except DecodeError as error:
                 self._delivery.error(source, error.code, now, reason=error.detail)
                 continue
-            if group.bodies:
-                self._publish(source, group, reliable, now)
+            self._publish(source, group, reliable, now)
 
     def _group_of_client(self, source: Session, raw: bytes) -> Group:
         message = batch.decode_group(raw, from_server=False)
+        if not message.body:
+            raise DecodeError("a group without a body")  # thirty thousand of them fit one message, at a cost and for nothing
         senders = (source.sender_identity(),) if message.identity else ()
         return Group(message.topic, [source.alias] * len(message.body), message.body, senders)
 
@@ -87,6 +90,8 @@ class Relay:
         return True
 
     def _relay(self, source: Session, group: Group, reliable: bool) -> None:
+        if not group.bodies:
+            return
         speaking: list[Session] = []
         old: list[Session] = []
         for session in self._state.router.receivers(group.topic, source):

@@ -16,6 +16,11 @@ from protocol.tokens import Claims, TokenRole, anonymous
 
 OUR_CAPABILITIES = (pb.BATCH, pb.SUBSCRIBE_ACK, pb.ERRORS, pb.SUBSCRIPTION_UPDATES)
 
+UPKEEP_PER_S = 10_000.0
+UPKEEP_BURST = 100_000.0
+"""What a client may make us do beside relaying, in topics looked at (about 2.5 microseconds each): ten of the largest sets at once, and
+then no more than some hundredths of a core."""
+
 ERRORS_TOLD_PER_S = 10.0
 """ERROR messages a peer is sent; what it is refused beyond that is only counted."""
 
@@ -65,6 +70,17 @@ class Session:
     rate: TokenBucket
     errors_left: TokenBucket
     errors_told: TokenBucket
+    upkeep: TokenBucket
+    begun_at: float
+    """When it was heard of first."""
+    active_at: float = 0.0
+    """When its first AUTH was accepted."""
+    admitted_as_server: bool = False
+    """The coordinator says so; until AUTH it counts as one."""
+    assumed: bool = False
+    """Active as an old server, since it did not prove itself; an AUTH may still come."""
+    doomed: bool = False
+    """To be closed at the end of this event."""
     state: SessionState = SessionState.NEGOTIATING
     kind: Kind = Kind.UNKNOWN
     claims: Claims = field(default_factory=lambda: anonymous(TokenRole.CLIENT))
@@ -135,4 +151,6 @@ def new_session(link: LinkId, alias: int, *, dialed: bool, limits: SessionLimits
         rate=TokenBucket(limits.packets_per_second, limits.packets_burst, now),
         errors_left=TokenBucket(ERRORS_FORGIVEN_PER_S, MAX_ERRORS, now),
         errors_told=TokenBucket(ERRORS_TOLD_PER_S, 2 * ERRORS_TOLD_PER_S, now),
+        upkeep=TokenBucket(UPKEEP_PER_S, UPKEEP_BURST, now),
+        begun_at=now,
     )

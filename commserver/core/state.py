@@ -57,13 +57,15 @@ class State:
         """Ask the shell for something."""
         self.out.append(output)
 
-    def close_link(self, link: LinkId, code: Code) -> None:
+    def close_link(self, link: LinkId, code: int) -> None:
         """Ask the shell to end a link."""
         self.out.append(CloseLink(link, code))
 
     def doom(self, session: Session, code: Code) -> None:
-        """Close `session` at the end of this event."""
-        self.doomed.append((session, code))
+        """Close `session` at the end of this event; the first reason counts."""
+        if not session.doomed:
+            session.doomed = True
+            self.doomed.append((session, code))
 
     def log(self, level: int, message: str, *arguments: object) -> None:
         """A line in the life of a connection."""

@@ -17,6 +17,12 @@ from protocol.topics import check_topic
 
 MAX_SERVER_SET_BYTES = 16 * MAX_SUBSCRIPTION_BYTES
 """An old server tells its whole union in one gzipped message; ours come in updates."""
+MAX_TOLD = 20
+"""Refused topics of one set that get an ERROR each; SUBSCRIBED lists more."""
+RENEWAL_COST = 500.0
+"""Of a fresh AUTH, in topics looked at: verifying a signature takes about a millisecond's tenth."""
+BYTES_A_TOPIC = 32
+"""A set costs its topics, or its bytes where those are many for so few: a megabyte of spaces takes its time too."""
 
 
 class Subscribing:
@@ -34,20 +40,25 @@ class Subscribing:
             self._replace(session, topics[:MAX_SERVER_TOPICS], now)
             self._remote.setdefault(session, RemoteSet()).whole(message.version)
             return
-        allowed, refused = self._judge(session, packets.subscription_topics(message))
+        if session.upkeep.in_debt(now):
+            self._delivery.error(session, Code.RATE_LIMITED, now, reason="too many subscription sets; this one was ignored")
+            return
+        allowed, refused = self._judge(session, _client_topics(session, message, now))
         self._replace(session, allowed, now)
         if session.can(pb.SUBSCRIBE_ACK):
-            self._acknowledge(session, message.version, refused, now)
-        for number, (topic, code) in enumerate(refused):
-            self._delivery.error(session, code, now, topic=topic[:MAX_TOPIC_BYTES], charge=number == 0)
+            self._delivery.control(session, packets.subscribed(message.version, refused))
+        self._tell_refused(session, refused, now, charge=True)
 
     def update(self, session: Session, message: pb.SubscriptionUpdateMessage, _reliable: bool, now: float) -> None:
         """SUBSCRIPTION_UPDATE: of servers only, each following the last; else the whole set is asked for."""
         if not session.is_server:
             self._delivery.error(session, Code.UNEXPECTED_MESSAGE, now, reason="SUBSCRIPTION_UPDATE is for servers")
             return
-        if not self._remote.setdefault(session, RemoteSet()).update(message.version):
-            self._delivery.control(session, packets.error(Code.RESYNC))
+        remote = self._remote.setdefault(session, RemoteSet())
+        asked = remote.lost
+        if not remote.update(message.version):
+            if not asked:
+                self._delivery.control(session, packets.error(Code.RESYNC))
             return
         room = MAX_SERVER_TOPICS - len(self._state.index.topics(session))
         added = set(list(message.added)[: max(room, 0)])
@@ -64,20 +75,26 @@ class Subscribing:
         """A fresh token may grant less: what is no longer granted ends, with an ERROR for each topic."""
         if not session.is_client:
             return
+        session.upkeep.charge(now, RENEWAL_COST + len(self._state.index.topics(session)))
         lost = {topic for topic in self._state.index.topics(session) if topic not in session.claims.subscribe}
         self._state.index.change(session, (), lost)
         self._changed(session, lost, now)
-        for topic in sorted(lost):
-            self._delivery.error(session, Code.NOT_ALLOWED, now, topic=topic)
+        self._tell_refused(session, [(topic, Code.NOT_ALLOWED) for topic in sorted(lost)], now, charge=False)
+
+    def _tell_refused(self, session: Session, refused: list[tuple[str, Code]], now: float, *, charge: bool) -> None:
+        """An ERROR for each of the first refused topics; a set with a thousand of them is still one fault."""
+        for number, (topic, code) in enumerate(refused[:MAX_TOLD]):
+            self._delivery.error(session, code, now, topic=topic[:MAX_TOPIC_BYTES], charge=charge and number == 0)
+        for _, code in refused[MAX_TOLD:]:
+            self._state.counters.errors[code.name] += 1
 
     def _judge(self, session: Session, topics: Iterable[str]) -> tuple[set[str], list[tuple[str, Code]]]:
         allowed: set[str] = set()
         refused: list[tuple[str, Code]] = []
         most = self._state.config.limits.max_topics
-        for topic in dict.fromkeys(topics):
-            code = self._verdict(session, topic)
-            if code is None and most and len(allowed) >= most:
-                code = Code.TOO_MANY_TOPICS
+        for position, topic in enumerate(dict.fromkeys(topics)):
+            # By position, not by how many were allowed: what is over the limit is not even looked at.
+            code = Code.TOO_MANY_TOPICS if most and position >= most else self._verdict(session, topic)
             if code is None:
                 allowed.add(topic)
             else:
@@ -92,17 +109,6 @@ class Subscribing:
             return error.code
         return None if topic in session.claims.subscribe else Code.NOT_ALLOWED
 
-    def _acknowledge(self, session: Session, version: int, refused: list[tuple[str, Code]], now: float) -> None:
-        """SUBSCRIBED, with as many refused topics as one message holds; the rest is told by the ERRORs only."""
-        told: list[tuple[str, Code]] = []
-        size = 0
-        for topic, code in refused:
-            size += len(topic) * 4 + 8
-            if size > self._state.config.limits.max_message_bytes // 2:
-                break
-            told.append((topic, code))
-        self._delivery.control(session, packets.subscribed(version, told))
-
     def _replace(self, session: Session, topics: Iterable[str], now: float) -> None:
         added, removed = self._state.index.replace(session, topics)
         self._changed(session, added | removed, now)
@@ -111,3 +117,14 @@ class Subscribing:
         # A plain server's neighbours are told of clients' interest only; a hub's of everyone's.
         if session.is_client or self._state.config.is_hub:
             self._state.interest_changed(topics, now)
+
+
+def _client_topics(session: Session, message: pb.SubscriptionMessage, now: float) -> list[str]:
+    """The topics of a client's set, charged with what it costs to read them. Raises :class:`protocol.errors.ProtocolError`."""
+    if message.format == pb.GZIP and message.topics:
+        session.upkeep.charge(now, len(message.topics) / BYTES_A_TOPIC)
+        text = packets.gunzip(message.topics, MAX_SUBSCRIPTION_BYTES)
+        message = pb.SubscriptionMessage(format=pb.PLAIN, topics=text)
+    topics = packets.subscription_topics(message)
+    session.upkeep.charge(now, 1 + max(len(topics), len(message.topics) / BYTES_A_TOPIC))
+    return topics

@@ -18,6 +18,9 @@ log = logging.getLogger(__name__)
 OUTBOX_FRAMES = 2_000
 """Frames that may wait for the coordinator to read: one per join in the seconds a busy coordinator may need."""
 CONNECT_TIMEOUT_S = 5.0
+WELCOME_TIMEOUT_S = 5.0
+"""From the open socket to WELCOME; a coordinator that takes longer is dialed again."""
+CLOSE_TIMEOUT_S = 2.0
 HEARTBEAT_S = 5.0
 """Between WebSocket pings; a coordinator that does not answer for half of it is gone."""
 
@@ -77,8 +80,7 @@ class CoordinatorLink:
         finally:
             self._outbox, self.welcomed = None, False
             writer.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await writer
+            await asyncio.gather(writer, return_exceptions=True)
             await socket.close()
             log.warning("the coordinator's socket is closed (%s)", socket.close_code)
             self._on_lost()
@@ -92,18 +94,24 @@ class CoordinatorLink:
                 headers={"Authorization": f"Bearer {token}"} if token else None,
                 heartbeat=HEARTBEAT_S,
                 max_msg_size=MAX_SIGNAL_BYTES,
+                timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_TIMEOUT_S),
             ),
             CONNECT_TIMEOUT_S,
         )
 
     async def _read(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        async for message in socket:
-            if message.type is not aiohttp.WSMsgType.BINARY:
-                continue
-            if self._registration.frame(message.data):
-                self.welcomed = True
-                log.info("the coordinator knows us as %d", self._registration.alias)
-            self._on_frame(message.data)
+        try:
+            async with asyncio.timeout(WELCOME_TIMEOUT_S) as until_welcome:
+                async for message in socket:
+                    if message.type is not aiohttp.WSMsgType.BINARY:
+                        continue
+                    if not self.welcomed and self._registration.frame(message.data):
+                        self.welcomed = True
+                        until_welcome.reschedule(None)
+                        log.info("the coordinator knows us as %d", self._registration.alias)
+                    self._on_frame(message.data)
+        except TimeoutError:
+            log.warning("the coordinator does not welcome us")
 
     async def _write(self, socket: aiohttp.ClientWebSocketResponse, outbox: asyncio.Queue[bytes]) -> None:
         with contextlib.suppress(ConnectionError, aiohttp.ClientError):  # the reader sees the end too, and says so

@@ -69,6 +69,7 @@ class Driver:
         """Channels whose transport held something when last looked at: the core is told until it is nothing."""
         self._events: deque[ev.Event] = deque()
         self._feeding = False
+        self._closed = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._empty = asyncio.Event()
@@ -90,7 +91,9 @@ class Driver:
         await self._empty.wait()
 
     def feed(self, event: ev.Event) -> None:
-        """Handle `event`, and everything it brings about, now."""
+        """Handle `event`, and everything it brings about, now; nothing any more once closed."""
+        if self._closed:
+            return
         self._events.append(event)
         if self._feeding:
             return
@@ -119,7 +122,8 @@ class Driver:
         self.feed(ev.LinkClosed(number, end.value))
 
     async def close(self) -> None:
-        """Stop the timer and the dials in progress; the links are the listener's and their own to close."""
+        """Stop the timer, end every link, telling its peer, and wait for the dialed ones; the listener waits for its own."""
+        self._closed = True
         if self._timer is not None:
             self._timer.cancel()
         for task in list(self._dialing.values()):
@@ -127,6 +131,7 @@ class Driver:
         await asyncio.gather(*self._dialing.values(), return_exceptions=True)
         for link in list(self._links.values()):
             link.close()
+        await self._dialer.close()
 
     # ------------------------------------------------------------------------------------------------------------------- timer
 
@@ -156,6 +161,7 @@ class Driver:
                 link.send(output.data, reliable=output.reliable)
             except ProtocolError as error:
                 log.debug("link %d: not sent: %s", number, error)
+                self._broker.counters.drop("too large for the peer", "")
                 continue
             amount = link.buffered_amount(reliable=output.reliable)
             if amount or (self._holding and (number, output.reliable) in self._holding):
@@ -218,6 +224,7 @@ class Driver:
             self.feed(ev.LinkFailed(output.link, error.code))
 
     def _close_link(self, output: ev.CloseLink) -> None:
+        self._early.pop(output.link, None)
         if (task := self._dialing.pop(output.link, None)) is not None:
             task.cancel()
         link = self._links.get(output.link)

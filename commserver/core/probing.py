@@ -1,0 +1,44 @@
+"""Is that peer still there? Asked when the coordinator says that its socket is gone, which is only a hint."""
+
+from __future__ import annotations
+
+from commserver.core.delivery import Delivery
+from commserver.core.events import LinkId
+from commserver.core.session import Session
+from commserver.core.state import State
+from protocol import packets
+
+
+class Probing:
+    """Sends a PING and looks, when its time is up, whether anything at all came back; also echoes the PINGs of others."""
+
+    def __init__(self, state: State, delivery: Delivery) -> None:
+        self._state = state
+        self._delivery = delivery
+        # Both sides of a server link echo PINGs, so our own must be known when it comes back, however late, or it would go to and fro for
+        # ever. A peer's PING holds its time, which is not negative.
+        self._ping = packets.ping(-1.0 - state.rng.random())
+        self._probes: dict[LinkId, int] = {}
+        """Links being probed, and how many messages had come by then."""
+
+    def probe(self, alias: int, now: float) -> None:
+        """The coordinator says that the peer is gone. Old peers are left to the transport's own deadline."""
+        session = self._state.peers.active(alias)
+        if session is None or session.link in self._probes or not session.capabilities:
+            return
+        self._probes[session.link] = session.packets
+        self._delivery.control(session, self._ping)
+        self._state.deadlines.set(("probe", session.link), now + self._state.config.probe_timeout)
+
+    def answered(self, session: Session) -> bool:
+        """The probe's time is up: whether the peer has sent anything since."""
+        return session.packets != self._probes.pop(session.link, session.packets - 1)
+
+    def ended(self, session: Session) -> None:
+        """The session is over."""
+        self._probes.pop(session.link, None)
+
+    def ping(self, session: Session, data: bytes, *, reliable: bool) -> None:
+        """A PING came: send it back byte for byte, unless it is our own coming back."""
+        if data != self._ping:
+            self._delivery.control(session, data, reliable=reliable)
