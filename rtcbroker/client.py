@@ -167,13 +167,13 @@ class Client:
 
     def on_state(self, callback: Callable[[ClientState, RtcBrokerError | None], None]) -> Callable[[], None]:
         """Call `callback` with each new state and, where there is one, its cause. Returns a function that ends this."""
-        return self._driver.on_state(callback)
+        return self._driver.state_listeners.add(callback)
 
     def on_error(self, callback: Callable[[RtcBrokerError], None]) -> Callable[[], None]:
         """Call `callback` with what the server refused while the connection lived on: :class:`RequestRefused` (a packet, say), or
         :class:`SubscriptionRefused` after a reconnect. Returns a function that ends this.
         """
-        return self._driver.on_error(callback)
+        return self._driver.error_listeners.add(callback)
 
     def __repr__(self) -> str:
         return f"<Client {self.alias} {self.state.value}, server {self.server}>"

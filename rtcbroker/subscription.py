@@ -55,7 +55,7 @@ class Subscription:
             raise RuntimeError("a subscription is entered once; make another")
         version = self._requests.change(self._topics, (), self._sink)
         self._is_open = self._was_opened = True
-        self._forget_end = self._requests.driver.on_end(self._on_end)
+        self._forget_end = self._requests.driver.end_listeners.add(self._on_end)
         try:
             await self._settled(version, self._topics)
         except BaseException:

@@ -30,7 +30,7 @@ class Credentials:
         self._stale = renewable
         self._second_chance = True
 
-    def due(self, now: float) -> bool:
+    def is_due(self, now: float) -> bool:
         """Whether a fresh token is wanted before the present one is shown to anyone."""
         return self.renewable and (self._stale or (self._renew_at is not None and self._renew_at <= now))
 

@@ -61,13 +61,13 @@ class RequestTimeout(RtcBrokerError, TimeoutError):
 class SubscriptionRefused(RtcBrokerError):
     """The server refused these topics; the others of the same request, if any, are in force where the caller kept them."""
 
-    def __init__(self, refused: Mapping[str, int]) -> None:
-        super().__init__(dict(refused))
-        self.refused = dict(refused)
+    def __init__(self, topics: Mapping[str, int]) -> None:
+        super().__init__(dict(topics))
+        self.topics = dict(topics)
         """Code (:mod:`protocol.codes`) of each refused topic."""
 
     def __str__(self) -> str:
-        return "subscription refused: " + ", ".join(f"{topic!r}: {describe(code)}" for topic, code in self.refused.items())
+        return "subscription refused: " + ", ".join(f"{topic!r}: {describe(code)}" for topic, code in self.topics.items())
 
 
 class RequestRefused(RtcBrokerError):

@@ -8,6 +8,7 @@ of a random origin plus a count: what comes back with such a number is ours, how
 from __future__ import annotations
 
 import enum
+from collections import deque
 from typing import TYPE_CHECKING
 
 from protocol import packets
@@ -21,6 +22,9 @@ _ORIGIN_MAX = 2**40
 _REMEMBERED = 64
 """Pings of which the time of sending is kept; an application that sends more without an answer has lost the link anyway."""
 
+_ECHOED = 8
+"""PINGs of the other side that are remembered."""
+
 
 class Sign(enum.Enum):
     """What is to be made of the silence."""
@@ -32,9 +36,9 @@ class Sign(enum.Enum):
 
 
 class Liveness:
-    """Deadlines of one link, from its opening."""
+    """Deadlines of one link."""
 
-    def __init__(self, interval: float, timeout: float, probe_timeout: float, now: float, rng: random.Random) -> None:
+    def __init__(self, interval: float, timeout: float, probe_timeout: float, rng: random.Random) -> None:
         """`interval`: quiet seconds before a PING; `timeout`: before the link is lost; `probe_timeout`: the same once probed."""
         self._interval = interval
         self._timeout = timeout
@@ -42,10 +46,13 @@ class Liveness:
         self._origin = rng.randrange(2**20, _ORIGIN_MAX)
         self._count = 0
         self._sent: dict[int, float] = {}
-        self._heard = now
-        self._pinged = now
-        self._looked = now
+        self._echoed: deque[bytes] = deque(maxlen=_ECHOED)
         self._probe_ends: float | None = None
+        self.begin(0.0)
+
+    def begin(self, now: float) -> None:
+        """The link has opened."""
+        self._heard = self._pinged = self._looked = now
 
     def heard(self, now: float) -> None:
         """Something, whatever it is, came from the server."""
@@ -66,16 +73,22 @@ class Liveness:
         if self._probe_ends is None:
             self._probe_ends = now + self._probe_timeout
 
-    def is_echo(self, time: float) -> bool:
-        """Whether a PING with this `time` is one of ours coming back."""
+    def is_to_be_echoed(self, time: float, data: bytes) -> bool:
+        """Whether a PING that came, with this `time`, is the other side's own, and has not been echoed yet.
+
+        The latter because the other side, too, may have forgotten that a PING was its own, and send our echo back once more.
+        """
         number = -time - self._origin
-        return 0 < number <= self._count and number == int(number)
+        if (0 < number <= self._count and number == int(number)) or data in self._echoed:
+            return False
+        self._echoed.append(data)
+        return True
 
     def echoed(self, time: float, now: float) -> tuple[int, float] | None:
         """The number of the PING that came back, and the seconds it took; None where it came before, or took too long to be remembered."""
-        number = int(-time - self._origin)
-        sent = self._sent.pop(number, None)
-        return None if sent is None else (number, now - sent)
+        number = -time - self._origin
+        sent = self._sent.pop(int(number), None) if 0 < number <= self._count else None
+        return None if sent is None else (int(number), now - sent)
 
     def look(self, now: float) -> Sign:
         """What the clock says; to be called by :meth:`next_deadline` at the latest."""

@@ -9,21 +9,23 @@ import enum
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from protocol import packets, signalling
 from protocol.codes import Code, describe
-from protocol.errors import CandidateError, ProtocolError, SdpError
-from protocol.limits import MAX_CANDIDATES, MAX_MESSAGE_BYTES
+from protocol.errors import ProtocolError, SdpError
+from protocol.limits import MAX_MESSAGE_BYTES
 from protocol.pb import broker_pb2 as pb
 from rtcbroker.core import events
 from rtcbroker.core.credentials import Credentials
 from rtcbroker.core.delivery import Delivery
-from rtcbroker.core.errors import RequestRefused, SubscriptionRefused
+from rtcbroker.core.errors import RequestRefused
 from rtcbroker.core.liveness import Liveness, Sign
 from rtcbroker.core.options import ClientOptions
 from rtcbroker.core.stats import ClientStats, Drop
+from rtcbroker.core.subscriber import Subscriber
 from rtcbroker.core.subscriptions import SubscriptionSet
+from rtcbroker.core.trickle import Trickle
 from transport.link import LinkEnd
 
 if TYPE_CHECKING:
@@ -36,9 +38,6 @@ CAPABILITIES = (pb.BATCH, pb.SUBSCRIBE_ACK, pb.ERRORS)
 OLD_SERVER_MESSAGE_BYTES = 5_120
 """webrtc-broker's server reads data channels into a buffer of this size and stops reading at a longer message."""
 
-_GZIP_OVER = 1_000
-"""Bytes of a subscription set's text above which it is gzipped; below, the header eats the gain."""
-
 _CODE_OF_END = {
     LinkEnd.LOCAL: Code.LINK_LOST,
     LinkEnd.REMOTE: Code.LINK_LOST,
@@ -46,6 +45,9 @@ _CODE_OF_END = {
     LinkEnd.FAILED: Code.LINK_LOST,
     LinkEnd.TIMEOUT: Code.TIMEOUT,
 }
+
+
+LinkEvent: TypeAlias = events.LinkAnswered | events.LinkRefused | events.LocalCandidate | events.LinkOpened | events.LinkEnded
 
 
 class Phase(enum.IntEnum):
@@ -104,21 +106,46 @@ class ServerLink:
         self._emit = around.emit
         self._maybe_old = maybe_old
         self._is_old = False
-        self._acknowledges = False
-        self._remote_candidates: list[events.AddCandidate] = []
-        self._remote_count = 0
-        self._local_candidates: list[bytes] = []
+        self._subscriber = Subscriber(around.subscriptions, around.emit)
+        self._candidates = Trickle(number, server, around.emit)
         self._join_deadline = now + around.options.join_timeout
-        self._deadline: float | None = now + around.options.offer_timeout
-        self._liveness: Liveness | None = None
+        self._deadline = now + around.options.offer_timeout
+        options = around.options
+        self._liveness = Liveness(options.ping_interval, options.link_timeout, options.probe_timeout, around.rng)
         self._emit(events.SendSignal(signalling.connect(server)))
 
     # --------------------------------------------------------------------------------------------------- signalling
 
-    def offered(self, data: bytes) -> None:
-        """WEBRTC_OFFER came; a second one is ignored, since we know of no renegotiation."""
+    def signal(self, signal: signalling.Signal, now: float) -> None:
+        """A message of the coordinator; one that is not about this server is passed over."""
+        if isinstance(signal, pb.PeerGoneMessage):
+            if signal.alias == self.server:
+                self._server_gone(now)
+        elif isinstance(signal, pb.ConnectionRefusedMessage | pb.WebRtcMessage) and signal.from_alias == self.server:
+            if isinstance(signal, pb.ConnectionRefusedMessage):
+                self._refused(signalling.refusal_code(signal))
+            elif signal.type == pb.WEBRTC_OFFER:
+                self._offered(signal.data)
+            elif signal.type == pb.WEBRTC_ICE_CANDIDATE:
+                self._candidates.received(signal.data)
+
+    def happened(self, event: LinkEvent, now: float) -> None:
+        """The transport tells of this link."""
+        match event:
+            case events.LinkAnswered():
+                self._answered(event.sdp)
+            case events.LinkRefused():
+                self._fail(event.code, event.reason)
+            case events.LocalCandidate():
+                self._candidates.found(event.candidate)
+            case events.LinkOpened():
+                self._opened(now)
+            case events.LinkEnded():
+                self._fail(_CODE_OF_END[event.end], f"the link ended ({event.end.value})")
+
+    def _offered(self, data: bytes) -> None:
         if self.phase is not Phase.ASKED:
-            return
+            return  # a second one; there is no renegotiation
         try:
             sdp = signalling.read_description(data, "offer")
         except SdpError as error:
@@ -128,47 +155,14 @@ class ServerLink:
         self._deadline = self._join_deadline
         self._emit(events.AnswerOffer(self.number, sdp))
 
-    def candidate_received(self, data: bytes) -> None:
-        """WEBRTC_ICE_CANDIDATE came; kept until there is a link to give it to, and dropped when it is none or one too many."""
-        self._remote_count += 1
-        if self._remote_count > MAX_CANDIDATES:
-            return
-        try:
-            candidate = signalling.read_candidate(data)
-        except CandidateError as error:
-            logger.debug("client %d: a candidate of server %d is dropped: %s", self.alias, self.server, error)
-            return
-        output = events.AddCandidate(self.number, candidate if candidate.candidate else None)
-        if self.phase < Phase.OPENING:
-            self._remote_candidates.append(output)
-        else:
-            self._emit(output)
-
-    def answered(self, sdp: str) -> None:
-        """The transport has an answer: it goes out first, then the candidates of both sides that waited for it."""
+    def _answered(self, sdp: str) -> None:
+        # It goes out first, then the candidates that waited for it.
         self.phase = Phase.OPENING
         self._emit(events.SendSignal(signalling.answer(self.server, sdp)))
-        for frame in self._local_candidates:
-            self._emit(events.SendSignal(frame))
-        for output in self._remote_candidates:
-            self._emit(output)
-        self._local_candidates.clear()
-        self._remote_candidates.clear()
+        self._candidates.open()
 
-    def unanswerable(self, code: int, reason: str) -> None:
-        """The transport can make nothing of the offer."""
-        self._fail(code, reason)
-
-    def candidate_found(self, candidate: signalling.CandidateInit | None) -> None:
-        """The transport found a candidate of ours."""
-        frame = signalling.candidate(self.server, candidate or signalling.END_OF_CANDIDATES)
-        if self.phase < Phase.OPENING:
-            self._local_candidates.append(frame)
-        else:
-            self._emit(events.SendSignal(frame))
-
-    def refused(self, code: int) -> None:
-        """CONNECTION_REFUSED came, from the server or from the coordinator in its name."""
+    def _refused(self, code: int) -> None:
+        # By the server, or by the coordinator in its name.
         if self.phase < Phase.AUTHENTICATING:
             self._fail(code, "connection refused", told=True)
 
@@ -177,24 +171,23 @@ class ServerLink:
         if self.phase < Phase.OPENING:
             self._fail(Code.LINK_LOST, "the coordinator's socket closed while joining")
 
-    def server_gone(self, now: float) -> None:
-        """PEER_GONE: the server's own socket is gone; it may be dead, or only have lost its coordinator."""
-        if self._liveness is not None and self.phase is Phase.JOINED:
+    def _server_gone(self, now: float) -> None:
+        # The server's own socket is gone: it may be dead, or only have lost its coordinator.
+        if self.phase is Phase.JOINED:
             self._liveness.probe(now)
-            self._ping(now)
+            self.ping(now)
         elif self.phase < Phase.OPENING:
             self._fail(Code.PEER_NOT_FOUND, "the server left while joining")
         else:
-            self._deadline = min(self._deadline or self._join_deadline, now + self._around.options.probe_timeout)
+            self._deadline = min(self._deadline, now + self._around.options.probe_timeout)
 
     # --------------------------------------------------------------------------------------------------------- link
 
-    def opened(self, now: float) -> None:
-        """Both channels are open: AUTH goes first."""
+    def _opened(self, now: float) -> None:
         options = self._around.options
         self.phase = Phase.AUTHENTICATING
         self._deadline = now + options.old_server_after if self._maybe_old else self._join_deadline
-        self._liveness = Liveness(options.ping_interval, options.link_timeout, options.probe_timeout, now, self._around.rng)
+        self._liveness.begin(now)
         self.authenticate()
 
     def authenticate(self) -> None:
@@ -202,14 +195,8 @@ class ServerLink:
         if not self._is_old:
             self._send(packets.auth(pb.CLIENT, self._around.credentials.token, CAPABILITIES))
 
-    def closed(self, end: LinkEnd) -> None:
-        """The transport says that the link is gone."""
-        self._fail(_CODE_OF_END[end], f"the link ended ({end.value})")
-
     def message(self, data: bytes, reliable: bool, now: float) -> None:
         """A message came by one of the channels. One that is none is dropped and counted: the server's fault is no reason to leave."""
-        if self._liveness is None:
-            return
         self._liveness.heard(now)
         self._around.stats.bytes_received += len(data)
         try:
@@ -230,7 +217,7 @@ class ServerLink:
         elif isinstance(packet, pb.ReadyMessage):
             self._ready(packet, now)
         elif isinstance(packet, pb.SubscribedMessage):
-            self._settle(packet.version, [(entry.topic, entry.code) for entry in packet.refused], now)
+            self._subscriber.acknowledged(packet.version, ((entry.topic, entry.code) for entry in packet.refused), now)
         elif isinstance(packet, pb.ErrorMessage):
             self._emit(events.Refused(RequestRefused(packet.code, packet.reason, packet.topic)))
         elif isinstance(packet, pb.CloseMessage):
@@ -239,8 +226,7 @@ class ServerLink:
             self._around.stats.dropped[Drop.UNDECODABLE] += 1  # a packet that only clients or servers among themselves send
 
     def _pinged(self, packet: pb.PingMessage, data: bytes, reliable: bool, now: float) -> None:
-        assert self._liveness is not None  # message() has seen to it
-        if not self._liveness.is_echo(packet.time):
+        if self._liveness.is_to_be_echoed(packet.time, data):
             self._send(data, reliable=reliable)
         elif echo := self._liveness.echoed(packet.time, now):
             self._emit(events.PingEchoed(*echo))
@@ -251,7 +237,7 @@ class ServerLink:
         limits = message.limits
         self.max_message_bytes = min(limits.max_message_bytes or MAX_MESSAGE_BYTES, MAX_MESSAGE_BYTES)
         self.batched = pb.BATCH in message.capabilities
-        self._acknowledges = pb.SUBSCRIBE_ACK in message.capabilities
+        self._subscriber.acknowledges = pb.SUBSCRIBE_ACK in message.capabilities
         self.alias = message.alias or self.alias
         self._around.credentials.accepted()
         self._join(now)
@@ -261,63 +247,35 @@ class ServerLink:
             return
         self.phase = Phase.JOINED
         self.joined_at = now
-        self._deadline = None
         self._around.delivery.alias = self.alias
-        if self._around.subscriptions.outstanding:
-            self._subscribe(now)
+        self._subscriber.begin(self.max_message_bytes, now)
 
     def subscriptions_changed(self, now: float) -> None:
         """Send the set, if it differs from the one the server has."""
-        if self.phase is Phase.JOINED and self._around.subscriptions.changed:
-            self._subscribe(now)
-
-    def _subscribe(self, now: float) -> None:
-        version, topics = self._around.subscriptions.next_version()
-        message = packets.subscription(topics, version=version, gzip_over=_GZIP_OVER)
-        if len(message) > self.max_message_bytes:
-            # The server keeps the set it has; what is new is refused in its name.
-            known = self._around.subscriptions
-            self._settle(version, [(t, Code.MESSAGE_TOO_LARGE) for t in topics if known.acknowledged(t) is None], now)
-            return
-        self._send(message)
-        if not self._acknowledges:
-            self._settle(version, [], now)
-
-    def _settle(self, version: int, refused: list[tuple[str, int]], now: float) -> None:
-        news = self._around.subscriptions.acknowledge(version, refused, now)
-        self._emit(events.SubscriptionsSettled())
-        if news:
-            self._emit(events.Refused(SubscriptionRefused(news)))
+        if self.phase is Phase.JOINED:
+            self._subscriber.update(self.max_message_bytes, now)
 
     # --------------------------------------------------------------------------------------------------------- time
 
     def ping(self, now: float) -> int:
-        """Send a PING; its number comes back in :class:`events.PingEchoed`. Raises RuntimeError before the channels are open."""
-        if self._liveness is None:
-            raise RuntimeError("a PING needs an open link")
-        return self._ping(now)
-
-    def _ping(self, now: float) -> int:
-        assert self._liveness is not None  # every caller has looked
+        """Send a PING; its number comes back in :class:`events.PingEchoed`."""
         number, message = self._liveness.ping(now)
         self._send(message)
         return number
 
-    def next_deadline(self) -> float | None:
+    def next_deadline(self) -> float:
         """When to call :meth:`tick`."""
-        if self.phase is Phase.JOINED and self._liveness is not None:
-            return self._liveness.next_deadline()
-        return self._deadline
+        return self._liveness.next_deadline() if self.phase is Phase.JOINED else self._deadline
 
     def tick(self, now: float) -> None:
         """Look at the deadlines."""
-        if self.phase is Phase.JOINED and self._liveness is not None:
+        if self.phase is Phase.JOINED:
             match self._liveness.look(now):
                 case Sign.LOST:
                     self._fail(Code.TIMEOUT, "nothing was heard from the server in time")
                 case Sign.QUIET:
-                    self._ping(now)
-        elif self._deadline is not None and self._deadline <= now:
+                    self.ping(now)
+        elif self._deadline <= now:
             self._late(now)
 
     def _late(self, now: float) -> None:

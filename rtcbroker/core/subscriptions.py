@@ -102,9 +102,10 @@ class SubscriptionSet:
     def acknowledge(self, version: int, refused: Sequence[tuple[str, int]], now: float) -> dict[str, int]:
         """The server has `version` in force, without the topics of `refused` (with their codes). Returns those refused only now.
 
-        A version that was never sent, or an older one than was acknowledged already, changes nothing.
+        A version that was never sent, or an older one than was acknowledged already, changes nothing. The same one again may take
+        topics back that were in force.
         """
-        if not self._settled < version <= self._sent:
+        if not self._settled <= version <= self._sent:
             return {}
         self._settled = version
         codes = dict(refused)

@@ -12,7 +12,7 @@ import random
 import ssl as tls
 from collections import deque
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any
 
 import aiohttp
 
@@ -26,8 +26,9 @@ from rtcbroker.core.states import ClientState
 from rtcbroker.core.stats import ClientStats
 from rtcbroker.core.subscriptions import SubscriptionSet
 from rtcbroker.io.links import LinkDialer, Links
+from rtcbroker.io.listeners import Listeners
 from rtcbroker.io.sender import Sender
-from rtcbroker.io.signalling import CoordinatorSocket, with_query
+from rtcbroker.io.signalling import CoordinatorSocket, check_answer, with_query
 from rtcbroker.io.tokens import Token, ask
 from rtcbroker.io.waiting import Waiters
 from service.clock import Clock
@@ -39,18 +40,12 @@ _NORMAL_CLOSURE = 1000
 
 logger = logging.getLogger(__name__)
 
-StateListener = Callable[[ClientState, RtcBrokerError | None], None]
-ErrorListener = Callable[[RtcBrokerError], None]
-EndListener = Callable[[ClientClosed | None], None]
-
 
 class Driver:
     """One client at work."""
 
-    def __init__(
-        self, url: str, token: Token, options: ClientOptions, ssl: tls.SSLContext | None, dialer: LinkDialer | None = None
-    ) -> None:
-        """`url` is as :func:`connect_url` gives it; `dialer` is for tests, by default links are WebRTC's."""
+    def __init__(self, url: str, token: Token, options: ClientOptions, ssl: tls.SSLContext | None) -> None:
+        """`url` is as :func:`connect_url` gives it."""
         self.stats = ClientStats()
         self.subscriptions = SubscriptionSet()
         self.clock = Clock()
@@ -61,6 +56,12 @@ class Driver:
         """Those who wait for a version of the subscriptions to be acknowledged."""
         self.pings: Waiters[int, float] = Waiters()
         """Those who wait for the PING of a number; they get the seconds it took."""
+        self.state_listeners: Listeners[ClientState, RtcBrokerError | None] = Listeners()
+        """Told each new state and its cause."""
+        self.error_listeners: Listeners[RtcBrokerError] = Listeners()
+        """Told what was refused."""
+        self.end_listeners: Listeners[ClientClosed | None] = Listeners()
+        """Told that the client is closed, with the error where that was not the application's wish."""
         self._url = url
         self._token = token
         self._options = options
@@ -69,9 +70,8 @@ class Driver:
         self.session = Session(
             options, self.stats, self.subscriptions, self.delivery, random.Random(), token=fixed, renewable=callable(token)
         )
-        self._links = Links(
-            dialer or make_dialer(options), self.feed, self._on_message, self._on_room, trickle=bool(options.ice_servers)
-        )
+        trickle = bool(options.ice_servers)
+        self._links = Links(make_dialer(options), self.feed, self._on_message, self._on_room, trickle=trickle)
         self.sender = Sender(options, self.stats, lambda: self.session.joined, self._links)
         self._http: aiohttp.ClientSession | None = None
         self._socket: CoordinatorSocket | None = None
@@ -82,9 +82,6 @@ class Driver:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._flush: asyncio.Handle | None = None
-        self._state_listeners: dict[object, StateListener] = {}
-        self._error_listeners: dict[object, ErrorListener] = {}
-        self._end_listeners: dict[object, EndListener] = {}
         self._ended: ConnectionClosed | None = None
         self._doers: dict[type, Callable[[Any], None]] = {
             events.AskToken: self._do_ask_token,
@@ -210,16 +207,14 @@ class Driver:
             self.pings.fail(lambda: NotConnected("ping"))
         if output.state is ClientState.CLOSED:
             self._end(output.cause)
-        for listener in list(self._state_listeners.values()):
-            _call(listener, output.state, output.cause)
+        self.state_listeners.tell(output.state, output.cause)
 
     def _end(self, cause: ConnectionClosed | None) -> None:
         self._ended = cause
         self.connected.fail(lambda: self.closed_error() if cause is None else type(cause)(cause.code, cause.reason))
         self.settled.fail(self.closed_error)
         self.sender.fail(self.closed_error)
-        for listener in list(self._end_listeners.values()):
-            _call(listener, None if cause is None else self.closed_error())
+        self.end_listeners.tell(None if cause is None else self.closed_error())
         if self._http is not None:
             self._closing = asyncio.get_running_loop().create_task(self._shut(), name="closing the client")
 
@@ -228,14 +223,13 @@ class Driver:
 
     def _do_refused(self, output: events.Refused) -> None:
         logger.info("client %d: %s", self.session.alias, output.error)
-        for listener in list(self._error_listeners.values()):
-            _call(listener, output.error)
+        self.error_listeners.tell(output.error)
 
     # ----------------------------------------------------------------------------------------------- start and end
 
     def start(self) -> None:
         """Connect; :attr:`connected` tells when."""
-        self._http = aiohttp.ClientSession()
+        self._http = aiohttp.ClientSession(raise_for_status=check_answer)
         self.feed(events.Start())
 
     async def closed(self) -> None:
@@ -266,20 +260,6 @@ class Driver:
             return ClientClosed(_NORMAL_CLOSURE, "closed by the application")
         return ClientClosed(self._ended.code, self._ended.reason)
 
-    # ---------------------------------------------------------------------------------------------------- listeners
-
-    def on_state(self, listener: StateListener) -> Callable[[], None]:
-        """Call `listener` with each new state and its cause. Returns what ends this."""
-        return _register(self._state_listeners, listener)
-
-    def on_error(self, listener: ErrorListener) -> Callable[[], None]:
-        """Call `listener` with what is refused. Returns what ends this."""
-        return _register(self._error_listeners, listener)
-
-    def on_end(self, listener: EndListener) -> Callable[[], None]:
-        """Call `listener` when the client is closed, with the error where it was not the application's wish."""
-        return _register(self._end_listeners, listener)
-
 
 def make_dialer(options: ClientOptions) -> LinkDialer:
     """The dialer of a client: WebRTC with these options."""
@@ -289,23 +269,3 @@ def make_dialer(options: ClientOptions) -> LinkDialer:
         fast=options.fast, setup_timeout=options.join_timeout, silence=options.link_timeout, low_mark=low_mark
     )
     return Dialer(ice_servers=options.ice_servers, options=link_options)
-
-
-L = TypeVar("L", bound=Callable[..., None])
-
-
-def _register(listeners: dict[object, L], listener: L) -> Callable[[], None]:
-    key = object()
-    listeners[key] = listener
-
-    def end() -> None:
-        listeners.pop(key, None)
-
-    return end
-
-
-def _call(listener: Callable[..., None], *args: object) -> None:
-    try:
-        listener(*args)
-    except Exception:
-        logger.exception("a callback of the application raised")

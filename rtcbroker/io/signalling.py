@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import ssl as tls
 from collections.abc import Callable
@@ -23,6 +24,9 @@ MAX_OUTGOING = 256
 """Frames waiting for the socket. A join sends about ten; more waiting than this means that the coordinator does not read."""
 
 _SCHEMES = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
+
+MAX_REFUSAL_BYTES = 2_048
+"""Of an answer that is no WebSocket: room for our coordinator's JSON, not for a proxy's page."""
 
 CLOSE_TIMEOUT_S = 1.0
 """For the coordinator to answer our close frame."""
@@ -106,8 +110,8 @@ class CoordinatorSocket:
                 finally:
                     writer.cancel()
                     await asyncio.wait([writer])
-        except aiohttp.WSServerHandshakeError as error:
-            self._end(*refusal(error))
+        except HttpRefusal as error:
+            self._end(error.code, error.reason)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             self._end(Code.LINK_LOST, str(error) or type(error).__name__)
 
@@ -140,11 +144,37 @@ class CoordinatorSocket:
             report(events.SocketEnded(int(code), reason))
 
 
-def refusal(error: aiohttp.WSServerHandshakeError) -> tuple[int, str]:
-    """Code and reason of an answer that was no WebSocket."""
-    reason = f"HTTP {error.status}"
-    if error.status == 401:
-        return Code.AUTH_FAILED, reason
-    if error.status == 403:
-        return Code.WRONG_ROLE, reason
-    return Code.LINK_LOST, reason
+class HttpRefusal(Exception):
+    """The coordinator answered with HTTP instead of a WebSocket."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(code, reason)
+        self.code = code
+        self.reason = reason
+
+
+async def check_answer(response: aiohttp.ClientResponse) -> None:
+    """Read why a WebSocket was refused while the body is there to be read (aiohttp's own error has only the status).
+
+    For ``aiohttp.ClientSession(raise_for_status=...)``. Raises :class:`HttpRefusal`.
+    """
+    if response.status >= 400:
+        body = await response.content.read(MAX_REFUSAL_BYTES)
+        response.close()
+        raise HttpRefusal(*refusal(response.status, body))
+
+
+def refusal(status: int, body: bytes) -> tuple[int, str]:
+    """Code and reason of a refusal: what the body says, as our coordinators write it (JSON), or what the status is good for."""
+    code: int = {401: Code.AUTH_FAILED, 403: Code.WRONG_ROLE}.get(status, Code.LINK_LOST)
+    reason = f"HTTP {status}"
+    try:
+        told = json.loads(body)
+    except (ValueError, RecursionError):
+        return code, reason
+    if isinstance(told, dict):
+        if isinstance(told.get("code"), int) and 4000 <= told["code"] < 5000:
+            code = told["code"]
+        if isinstance(told.get("reason"), str):
+            reason += f": {told['reason'][:200]}"
+    return code, reason

@@ -1,0 +1,108 @@
+"""The socket to the coordinator, as far as the session knows it: how far it is, what WELCOME said, and when to dial again."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from protocol.pb import broker_pb2 as pb
+from rtcbroker.core import events
+from rtcbroker.core.backoff import Backoff
+from rtcbroker.core.credentials import Credentials
+from rtcbroker.core.options import ClientOptions
+from rtcbroker.core.servers import ServerList
+
+if TYPE_CHECKING:
+    import random
+
+
+class Socket(enum.Enum):
+    """How far the socket is."""
+
+    DOWN = "down"
+    """Dialed at its deadline, if it has one."""
+    TOKEN = "token"
+    """Waits for the application's token."""
+    DIALING = "dialing"
+    OPEN = "open"
+    """Waits for WELCOME."""
+    WELCOMED = "welcomed"
+
+
+class Signalling:
+    """The one socket of a client. A call that leads to another state says so; what that means is the session's business."""
+
+    def __init__(
+        self, options: ClientOptions, credentials: Credentials, rng: random.Random, emit: Callable[[events.Output], None]
+    ) -> None:
+        self.socket = Socket.DOWN
+        self.deadline: float | None = None
+        """When to call :meth:`is_late`."""
+        self.alias = 0
+        """Our alias at the coordinator, by the last WELCOME; 0 before."""
+        self.servers = ServerList()
+        self._resume = ""
+        self._options = options
+        self._credentials = credentials
+        self._pauses = Backoff(options.backoff_base, options.backoff_cap, rng)
+        self._emit = emit
+
+    @property
+    def speaks_part2(self) -> bool:
+        """Whether the coordinator is one of ours: it gave a proof with which the alias can be had again."""
+        return bool(self._resume)
+
+    def dial(self, now: float) -> None:
+        """Dial, once there is a token to show."""
+        self.deadline = None
+        if self._credentials.is_due(now):
+            self.socket = Socket.TOKEN
+            self.ask_token()
+            return
+        self.socket = Socket.DIALING
+        self.deadline = now + self._options.dial_timeout
+        # Without a proof there is no use in asking for an alias.
+        self._emit(events.DialCoordinator(self.alias if self._resume else 0, self._resume, self._credentials.token))
+
+    def ask_token(self) -> None:
+        """Ask the application for a token, unless that was done already."""
+        if not self._credentials.asked:
+            self._credentials.asked = True
+            self._emit(events.AskToken())
+
+    def hang_up(self) -> None:
+        """Close the socket, or stop dialing."""
+        if self.socket in (Socket.DIALING, Socket.OPEN, Socket.WELCOMED):
+            self._emit(events.HangUp())
+        self.socket = Socket.DOWN
+        self.deadline = None
+
+    def dial_at(self, when: float) -> None:
+        """Hang up, and dial again at `when`. A dial that waits for its token goes on by itself."""
+        if self.socket is not Socket.TOKEN:
+            self.hang_up()
+            self.deadline = when
+
+    def dial_later(self, now: float) -> None:
+        """The socket did not come up, or went: dial again after a pause, longer each time until there is a WELCOME."""
+        self.dial_at(now + self._pauses.next())
+
+    def welcomed(self, welcome: pb.WelcomeMessage) -> None:
+        """WELCOME came."""
+        self.socket = Socket.WELCOMED
+        self.deadline = None
+        self.alias = welcome.alias
+        self._resume = welcome.resume
+        self._pauses.reset()
+        self.servers.refresh(welcome.available_servers)
+
+    def is_late(self, now: float) -> bool:
+        """Look at the deadline: True when a dial did not lead to WELCOME in time and was given up; a dial that is due is made."""
+        if self.deadline is None or now < self.deadline:
+            return False
+        if self.socket is Socket.DOWN:
+            self.dial(now)
+            return False
+        self.hang_up()
+        return True
