@@ -87,7 +87,7 @@ class DialerLink(Session):
     async def prepare(self, servers: dict[str, Any]) -> None:
         """Gather, write the answer, and let set-up go on by itself."""
         offer, agent = self._offer, self._agent
-        found = await agent.gather_host(local_addresses(offer.candidates, remote_is_lite=offer.ice_lite))
+        found = agent.gather_host(local_addresses(offer.candidates, remote_is_lite=offer.ice_lite))
         if self._on_candidate is None:
             found += await agent.gather_servers(servers)
         own = Description(
@@ -119,7 +119,7 @@ class DialerLink(Session):
             if candidate is not None and candidate.address is not None and candidate.address.is_loopback:
                 # aioice leaves loopback out, and only a socket on loopback reaches it.
                 source = source_address(candidate.host, candidate.port)
-                self._tell_candidates(await self._agent.gather_host([source] if source else []))
+                self._tell_candidates(self._agent.gather_host([source] if source else []))
             await self._agent.add_candidate(candidate)
             if candidate is None:
                 return

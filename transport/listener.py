@@ -14,41 +14,34 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from protocol.errors import CandidateError, SdpError
+from protocol.errors import CandidateError, ConfigError, SdpError
 from protocol.limits import MAX_CANDIDATES
 from protocol.signalling import CandidateInit
 from transport.candidates import from_init, host_candidate
 from transport.fastpath.dtls import SharedCertificate
-from transport.ice_lite import IceLite, IcePeer, Path, Reply
+from transport.ice_lite import Address, IceLite, IcePeer, Path
 from transport.link import LinkEnd, LinkHandler
 from transport.options import LinkOptions
 from transport.sdp import Description, Fingerprint, build, parse_answer
 from transport.session import Session
 from transport.sockets import announced, bind_all
+from transport.udp import Traffic, UdpSocket
 
 logger = logging.getLogger(__name__)
 
-MAX_DATAGRAMS_A_TURN = 64
-"""Read from one socket before the loop gets its turn: a flood on one socket delays timers by a few milliseconds at most."""
-
 CLOSE_TIMEOUT_S = 5.0
 
-_RECEIVE_BYTES = 4096  # DTLS packets stay under 1,500; what is cut off fails its integrity check
 _ICE_CHARS = string.ascii_letters + string.digits + "+/"
 
 
 @dataclass(slots=True)
-class ListenerStats:
+class ListenerStats(Traffic):
     """Counters since the listener opened."""
 
-    datagrams_in: int = 0
-    bytes_in: int = 0
-    datagrams_out: int = 0
-    bytes_out: int = 0
-    send_failed: int = 0
-    """Datagrams the kernel did not take (buffer full, no route): lost, like any other in the network."""
     binding_requests: int = 0
+    """Valid ones."""
     address_changes: int = 0
+    """Times a peer was followed to another address."""
     links: int = 0
     """Links that have not ended, now."""
     dropped: dict[str, int] = field(default_factory=dict)
@@ -134,12 +127,12 @@ class Listener:
 
     def __init__(self, sockets: list[socket.socket], announce: Sequence[str], options: LinkOptions) -> None:
         """Use :meth:`open`."""
-        self._sockets = sockets
         self._options = options
         self._loop = asyncio.get_running_loop()
         self._ice = IceLite(options.silence)
         self._links: dict[IcePeer, ListenerLink] = {}
-        self._counters = ListenerStats()
+        self._stats = ListenerStats()
+        self._sockets = [UdpSocket(sock, partial(self._received, index), self._stats) for index, sock in enumerate(sockets)]
         self._timer: asyncio.TimerHandle | None = None
         self._closing = False
         self.port: int = sockets[0].getsockname()[1]
@@ -170,20 +163,19 @@ class Listener:
             options = LinkOptions(fast=fast, silence=silence, setup_timeout=setup_timeout, certificate=certificate)
         sockets = bind_all(bind, port)
         try:
-            listener = cls(sockets, announced(announce, [sock.getsockname()[0] for sock in sockets]), options)
-        except Exception:
+            addresses = announced(announce, [sock.getsockname()[0] for sock in sockets])
+        except ConfigError:
             for sock in sockets:
                 sock.close()
             raise
-        for index, sock in enumerate(sockets):
-            listener._loop.add_reader(sock, listener._readable, index, sock)
+        listener = cls(sockets, addresses, options)
         logger.info("listening on UDP port %d, announced as %s", listener.port, ", ".join(c.host for c in listener.candidates))
         return listener
 
     @property
     def stats(self) -> ListenerStats:
         """The counters as they are now."""
-        now = self._counters
+        now = self._stats
         now.binding_requests, now.address_changes = self._ice.requests, self._ice.moved
         now.links, now.dropped = len(self._links), dict(self._ice.dropped)
         return now
@@ -210,46 +202,25 @@ class Listener:
             self._timer.cancel()
             self._timer = None
         for sock in self._sockets:
-            self._loop.remove_reader(sock)
             sock.close()
-        self._sockets.clear()
 
     def transmit(self, data: bytes, path: Path) -> None:
-        """Send one datagram, or lose it; never raises, never waits."""
-        counters = self._counters
-        try:
-            self._sockets[path[0]].sendto(data, path[1])
-        except (OSError, IndexError):  # IndexError: the listener has closed
-            counters.send_failed += 1
-        else:
-            counters.datagrams_out += 1
-            counters.bytes_out += len(data)
+        """Send one datagram, or lose it."""
+        self._sockets[path[0]].send(data, path[1])
 
     def forget(self, peer: IcePeer) -> None:
         """A link has ended."""
         self._ice.remove(peer)
         self._links.pop(peer, None)
 
-    def _readable(self, index: int, sock: socket.socket) -> None:
-        now = self._loop.time()
-        counters = self._counters
-        for _ in range(MAX_DATAGRAMS_A_TURN):
-            try:
-                data, address = sock.recvfrom(_RECEIVE_BYTES)
-            except OSError:  # nothing more, or the ICMP error of an earlier send
-                return
-            counters.datagrams_in += 1
-            counters.bytes_in += len(data)
-            path = (index, address)
-            found = self._ice.datagram(data, path, now)
-            if isinstance(found, IcePeer):
-                self._links[found].datagram(data)
-            elif found is not None:
-                self._answered(found, path)
-
-    def _answered(self, reply: Reply, path: Path) -> None:
-        self.transmit(reply.data, path)
-        self._links[reply.peer].start_if_ready()
+    def _received(self, index: int, data: bytes, address: Address) -> None:
+        path = (index, address)
+        found = self._ice.datagram(data, path, self._loop.time())
+        if isinstance(found, IcePeer):
+            self._links[found].datagram(data)
+        elif found is not None:
+            self.transmit(found.data, path)
+            self._links[found.peer].start_if_ready()
 
     def _keep_time(self) -> None:
         """One timer for the silence of all peers."""

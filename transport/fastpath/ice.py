@@ -12,8 +12,9 @@ from typing import Any, cast
 from aioice import Candidate, Connection, stun
 from aioice.ice import StunProtocol, get_host_addresses, server_reflexive_candidate
 
-from transport.candidates import IceCandidate
-from transport.sockets import source_address
+from transport.candidates import IceCandidate, host_candidate
+from transport.sockets import bind_all, source_address
+from transport.udp import Traffic, UdpSocket
 
 logger = logging.getLogger(__name__)
 
@@ -25,12 +26,6 @@ CONSENT_RETRANSMISSIONS = 2
 
 GATHER_TIMEOUT_S = 5.0
 """For STUN and TURN servers to answer."""
-
-RECEIVE_BUFFER = 1024 * 1024
-"""Bytes; aioice's 256 KiB hold some 300 small packets, fewer than a burst that one congestion window of them makes."""
-
-MAX_WRITE_BUFFER = 1024 * 1024
-"""Bytes waiting in asyncio for a UDP socket that takes no more; what comes on top is lost, as it would be in the network."""
 
 
 class IceAgent(Connection):
@@ -54,15 +49,24 @@ class IceAgent(Connection):
 
     # gathering
 
-    async def gather_host(self, addresses: Iterable[str]) -> list[IceCandidate]:
-        """A socket, and so a host candidate, for each local address that has none yet."""
+    def gather_host(self, addresses: Iterable[str]) -> list[IceCandidate]:
+        """A socket, and so a host candidate, for each local address that has none yet and can be bound."""
         used = {protocol.local_candidate.host for protocol in self._protocols}
-        known = len(self._protocols)
-        found = await self.get_component_candidates(1, [a for a in addresses if a not in used])
-        for protocol in self._protocols[known:]:
-            protocol.transport.set_protocol(_Demultiplexer(protocol, self._from_socket))
-            sock = protocol.transport.get_extra_info("socket")
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        found = []
+        for address in addresses:
+            if address in used:
+                continue
+            try:
+                [sock] = bind_all([address], 0)
+            except OSError as error:
+                logger.debug("no candidate on %s: %s", address, error)
+                continue
+            protocol = StunProtocol(self)
+            transport = _StunTransport(sock, protocol, self._from_socket)
+            protocol.connection_made(transport)
+            protocol.local_candidate = _to_aioice(host_candidate(*transport.address, rank=len(self._protocols)))
+            self._protocols.append(protocol)
+            found.append(protocol.local_candidate)
         return self._take(found)
 
     async def gather_servers(self, servers: dict[str, Any]) -> list[IceCandidate]:
@@ -101,14 +105,10 @@ class IceAgent(Connection):
     # the way of a datagram
 
     def send_datagram(self, data: bytes) -> None:
-        """Send by the nominated pair; lost before there is one, and when the socket takes no more."""
+        """Send by the nominated pair; lost before there is one."""
         pair = self._nominated.get(1)
-        if pair is None:
-            return
-        transport = pair.protocol.transport
-        waiting = getattr(transport, "get_write_buffer_size", None)  # a relay's transport has none
-        if waiting is None or waiting() <= MAX_WRITE_BUFFER:
-            transport.sendto(data, pair.remote_addr)
+        if pair is not None:
+            pair.protocol.transport.sendto(data, pair.remote_addr)
 
     def data_received(self, data: bytes, component: int) -> None:
         """By way of a relay: aioice has told it apart from STUN."""
@@ -148,28 +148,37 @@ class IceAgent(Connection):
             self.heard = self._loop.time()
 
 
-class _Demultiplexer(asyncio.DatagramProtocol):
-    """Stands before aioice's protocol on its socket: DTLS goes straight on, STUN to aioice, the rest nowhere (RFC 7983)."""
+class _StunTransport(asyncio.DatagramTransport):
+    """The transport under aioice's protocol: DTLS goes straight on, STUN to aioice, the rest nowhere (RFC 7983)."""
 
-    def __init__(self, inner: StunProtocol, dtls: Callable[[bytes, tuple[Any, ...]], None]) -> None:
-        self._inner = inner
+    def __init__(self, sock: socket.socket, protocol: StunProtocol, dtls: Callable[[bytes, tuple[Any, ...]], None]) -> None:
+        super().__init__()
+        self._protocol = protocol
         self._dtls = dtls
+        self._udp = UdpSocket(sock, self._received, Traffic())
 
-    def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
+    @property
+    def address(self) -> tuple[str, int]:
+        return self._udp.address
+
+    def sendto(self, data: Any, addr: Any = None) -> None:
+        if addr is not None:
+            self._udp.send(data, addr)
+
+    def close(self) -> None:
+        if not self._udp.is_closed:
+            self._udp.close()
+            asyncio.get_running_loop().call_soon(self._protocol.connection_lost, None)
+
+    def _received(self, data: bytes, address: tuple[Any, ...]) -> None:
         first = data[0] if data else 255
         if 20 <= first <= 63:
-            self._dtls(data, addr)
+            self._dtls(data, address)
         elif first <= 3:
             try:
-                self._inner.datagram_received(data, addr)
+                self._protocol.datagram_received(data, address)
             except Exception as error:  # aioice reads attributes of strangers' messages before it checks them
-                logger.debug("a STUN message from %s was dropped: %r", addr[:2], error)
-
-    def error_received(self, exc: Exception) -> None:
-        self._inner.error_received(exc)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._inner.connection_lost(exc)
+                logger.debug("a STUN message from %s was dropped: %r", address[:2], error)
 
 
 def local_addresses(remote: Iterable[IceCandidate], *, remote_is_lite: bool) -> list[str]:

@@ -146,10 +146,8 @@ async def test_a_listener_that_falls_silent_is_noticed(open_rtc: OpenRtc, fast: 
     rtc = await open_rtc(fast=fast, silence=0.8)
     a, b = Recorder(), Recorder()
     await rtc.join(a, b)
-    loop = asyncio.get_running_loop()
     for sock in rtc.listener._sockets:
-        loop.remove_reader(sock)  # deaf, so it will not answer either
-    rtc.listener.transmit = lambda data, path: None  # type: ignore[method-assign]  # and mute
+        sock.close()
     assert await b.has_ended(5) is LinkEnd.SILENT
     assert await a.has_ended(5) is LinkEnd.SILENT
 
