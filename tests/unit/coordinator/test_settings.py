@@ -1,0 +1,71 @@
+"""The coordinator's options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from coordinator.core.config import CoordinatorConfig
+from coordinator.settings import CoordinatorSettings
+from service.options import options_of
+from tests.support.forge import SECRET
+
+
+def settings(**options: object) -> CoordinatorSettings:
+    return CoordinatorSettings(**options)  # type: ignore[arg-type]
+
+
+def key(**options: object) -> bytes:
+    return settings(**options).core_config().resume_key
+
+
+def test_the_defaults_are_those_of_the_core() -> None:
+    config = settings().core_config()
+    expected = CoordinatorConfig(resume_key=config.resume_key)
+    assert config == expected
+    assert settings(auth="none").core_config().auth_required is False
+
+
+def test_each_number_arrives() -> None:
+    config = settings(
+        ping_interval=1,
+        ping_timeout=2,
+        status_timeout=3,
+        max_clients=4,
+        max_servers=5,
+        outbox_frames=60,
+        outbox_bytes=700_000,
+        client_frames_per_s=8,
+        client_frames_burst=90,
+    ).core_config()
+    assert (config.ping_interval_s, config.ping_timeout_s, config.status_timeout_s) == (1, 2, 3)
+    assert (config.max_clients, config.max_servers, config.outbox_frames, config.outbox_bytes) == (4, 5, 60, 700_000)
+    assert (config.client_frames_per_s, config.client_frames_burst) == (8, 90)
+
+
+def test_proofs_outlive_a_restart_where_there_is_a_secret(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_bytes(SECRET)
+    assert key(auth_secret=SECRET.decode()) == key(auth_secret_file=file)
+    assert key(resume_secret="r" * 16) == key(resume_secret="r" * 16, auth_secret=SECRET.decode())
+    assert len({key(auth_secret=SECRET.decode()), key(resume_secret="r" * 16), key(resume_secret="s" * 16)}) == 3
+    assert SECRET not in key(auth_secret=SECRET.decode())
+
+
+def test_without_a_secret_they_do_not() -> None:
+    assert key() != key()
+    assert len(key()) == 32
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"port": -1}, {"selector": "first"}, {"resume_secret": "short"}, {"max_clients": 0}, {"stop_timeout": 0}]
+)
+def test_wrong_values_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        settings(**wrong)
+
+
+def test_every_option_says_what_it_is_for() -> None:
+    assert all(option.description and option.group for option in options_of(CoordinatorSettings))
