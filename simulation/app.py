@@ -38,8 +38,8 @@ POLL_S = 0.1
 START_DELAY_S = 0.5
 """Between "everyone is there" and the first packet: more than SETTLE_S, so that the subscriptions are everywhere."""
 
-DRAIN_STILL_S = 0.8
-"""When nothing more has come for so long, nothing more will: four progresses of the workers."""
+DRAIN_STILL_S = 0.6
+"""When nothing more has come for so long, nothing more will: three progresses of the workers."""
 
 DRAIN_MAX_S = 10.0
 

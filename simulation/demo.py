@@ -155,34 +155,24 @@ async def _watch(crew: Crew, watch: Watch, console: Console, until: float) -> No
 
 
 def demo_table(servers: Sequence[tuple[ServerSample, ServerRates] | None], pace: Pace) -> Table:
-    """One row a server, and one for the bots."""
-    table = Table(title="rtcbroker demo: bots publish where they are to the topic of their cell", title_justify="left")
-    table.add_column("")
-    for heading in ("clients", "topics", "packets in/s", "packets out/s", "deliveries/s", "latency p50", "p99", "CPU"):
-        table.add_column(heading, justify="right")
+    """One row a server, and one for the bots; it fits a terminal of 80 columns."""
+    table = Table(title="packets per second, latency between bots", title_justify="left")
+    table.add_column("", no_wrap=True)
+    for heading in ("clients", "topics", "in/s", "out/s", "p50", "p99", "CPU"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for number, server in enumerate(servers, 1):
         name = f"comm server {number}"
         if server is None:
-            table.add_row(name, "does not answer")
+            table.add_row(name, "away")
             continue
         sample, rates = server
         latency = pace.latency(sample.alias) if sample.alias is not None else Histogram()
-        table.add_row(
-            name,
-            str(sample.clients),
-            str(sample.topics),
-            f"{rates.packets_in:,.0f}",
-            f"{rates.packets_out:,.0f}",
-            f"{rates.deliveries:,.0f}",
-            *_latency_cells(latency),
-            f"{rates.cpu:.0%}",
-        )
+        traffic = f"{rates.packets_in:,.0f}", f"{rates.packets_out:,.0f}"
+        table.add_row(name, str(sample.clients), str(sample.topics), *traffic, *_latency_cells(latency), f"{rates.cpu:.0%}")
     table.add_section()
     sent, received = pace.rates()
-    progress = pace.last
-    table.add_row(
-        "all bots", str(progress.connected), "", f"{sent:,.0f}", "", f"{received:,.0f}", *_latency_cells(pace.latency()), ""
-    )
+    traffic = f"{received:,.0f}", f"{sent:,.0f}"
+    table.add_row("all bots", str(pace.last.connected), "", *traffic, *_latency_cells(pace.latency()), "")
     return table
 
 

@@ -39,7 +39,12 @@ _SHARED = (
     _option(_LOAD, "--size", type=click.IntRange(MIN_SIZE, MAX_SIZE), default=64, help="Bytes of a packet's body."),
     _option(_LOAD, "--reliable/--unreliable", default=False, help="Channel that packets are published on."),
     _option(
-        _LOAD, "--workers", type=WORKERS, default="auto", metavar="N", help="Load processes; 'auto' takes as many as it needs, at most one for each processor."
+        _LOAD,
+        "--workers",
+        type=WORKERS,
+        default="auto",
+        metavar="N",
+        help="Load processes; 'auto': as many as it takes, one a processor at most.",
     ),
     _option(
         _CLUSTER,

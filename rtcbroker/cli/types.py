@@ -19,9 +19,7 @@ class Duration(click.ParamType[float]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """In seconds."""
-        if isinstance(value, int | float):
-            return float(value)
-        match = _DURATION.fullmatch(str(value).strip())
+        match = _DURATION.fullmatch(str(value).strip())  # a number, as a file may have it, is read as its text is
         seconds = float(match["number"]) * _UNITS[match["unit"]] if match else 0.0
         if seconds <= 0:
             self.fail(f"{value!r} is no duration above 0, such as 90, 90s, 15m, 1h or 30d", param, ctx)
@@ -70,7 +68,7 @@ class Workers(click.ParamType[int | None]):
         """None for ``auto``."""
         if value is None or value == "auto":
             return None
-        if isinstance(value, int) or (str(value).isdecimal() and 1 <= int(value) <= 256):
+        if str(value).isdecimal() and 1 <= int(value) <= 256:
             return int(value)
         self.fail(f"{value!r} is neither 'auto' nor a number from 1 to 256", param, ctx)
 

@@ -21,7 +21,6 @@ class ServerSample:
     packets_in: float
     """Data channel messages received, however many records each holds."""
     packets_out: float
-    deliveries: float
     cpu_s: float
 
 
@@ -31,7 +30,6 @@ class ServerRates:
 
     packets_in: float
     packets_out: float
-    deliveries: float
     cpu: float
     """Share of one core."""
 
@@ -52,7 +50,6 @@ def parse_page(text: str, now: float) -> ServerSample:
         topics=int(_sum(values, "rtcbroker_topics", {})),
         packets_in=_sum(values, "rtcbroker_packets_total", {"direction": "in"}),
         packets_out=_sum(values, "rtcbroker_packets_total", {"direction": "out"}),
-        deliveries=_sum(values, "rtcbroker_deliveries_total", {}),
         cpu_s=_sum(values, "rtcbroker_process_cpu_seconds_total", {}),
     )
 
@@ -65,11 +62,10 @@ def _sum(values: Mapping[tuple[str, frozenset[tuple[str, str]]], float], name: s
 def rates(before: ServerSample | None, now: ServerSample) -> ServerRates:
     """What happened per second between two looks; zeros where there was only one, or the server was started again in between."""
     if before is None or now.at <= before.at or now.packets_in < before.packets_in:
-        return ServerRates(0, 0, 0, 0)
+        return ServerRates(0, 0, 0)
     span = now.at - before.at
     return ServerRates(
         (now.packets_in - before.packets_in) / span,
         (now.packets_out - before.packets_out) / span,
-        (now.deliveries - before.deliveries) / span,
         (now.cpu_s - before.cpu_s) / span,
     )

@@ -1,0 +1,90 @@
+"""`rtcbroker demo` shows a living cluster, lets others join it, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+import socket
+import sys
+
+import psutil
+
+from rtcbroker import Client
+from tests.support.poll import until
+
+
+async def start(*arguments: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "rtcbroker.cli", "demo", *arguments),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        start_new_session=True,
+    )
+
+
+async def output(process: asyncio.subprocess.Process) -> str:
+    try:
+        async with asyncio.timeout(30):
+            text, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return text.decode()
+
+
+def rows(text: str) -> dict[str, list[str]]:
+    """The last table: name and cells of each row."""
+    found = [[cell.strip() for cell in line.strip("│").split("│")] for line in text.splitlines() if line.startswith("│")]
+    return {row[0]: row[1:] for row in found}
+
+
+async def test_for_a_while() -> None:
+    process = await start("--duration", "5", "--bots", "6", "--port", "0")
+    me = psutil.Process(process.pid)
+    await until(lambda: len(me.children()) == 4, 20, "a coordinator, two comm servers and a load worker run")
+    children = me.children()
+    text = await output(process)
+    assert process.returncode == 0, text
+    assert "Traceback" not in text
+    table = rows(text)
+    assert table.keys() == {"comm server 1", "comm server 2", "all bots"}
+    assert table["all bots"][0] == "6"
+    assert not [child for child in children if child.is_running()]
+
+
+async def test_someone_else_joins_and_ctrl_c_ends_it() -> None:
+    process = await start("--bots", "8", "--port", "0")
+    assert process.stdout is not None
+    said = b""
+    async with asyncio.timeout(20):
+        while b"TOKEN = " not in said:
+            said += await process.stdout.readline()
+    url, token = re.search(r'Client\("(.+?)"', said.decode()), re.search(r"TOKEN = (\S+)", said.decode())
+    assert url
+    assert token
+    cells = [f"demo/cell/{x}/{y}" for x in range(-2, 8) for y in range(-2, 8)]
+    async with Client(url[1], token=token[1]) as client, client.subscribe(*cells) as packets, asyncio.timeout(20):
+        senders = set()
+        async for packet in packets:
+            assert packet.topic in cells
+            senders.add(packet.sender)
+            if len(senders) == 8:
+                break
+    process.send_signal(signal.SIGINT)
+    text = await output(process)
+    assert process.returncode == 0, text
+    assert text.rstrip().endswith("stopped")
+
+
+async def test_a_port_in_use_is_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        process = await start("--port", str(port))
+        text = await output(process)
+    assert process.returncode == 1
+    assert "demo: coordinator: ended with code 2" in text
+    assert f"--port {port}: cannot listen there" in text
+    assert "Traceback" not in text

@@ -1,0 +1,154 @@
+"""Options become a run; those that do not go together are refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from rich.console import Console
+
+from rtcbroker.cli import main, run_options
+from simulation import app
+from simulation.app import RunOptions
+from simulation.core.messages import Credentials
+from simulation.core.payload import MAX_BODY_BYTES, MIN_BODY_BYTES
+
+SECRET = "0123456789abcdef0123456789abcdef"
+
+
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch) -> list[RunOptions]:
+    asked: list[RunOptions] = []
+
+    async def simulate(options: RunOptions, out: Console, progress: Console) -> int:
+        asked.append(options)
+        return 0
+
+    monkeypatch.setattr(app, "simulate", simulate)
+    monkeypatch.setattr("service.logs.configure", lambda *_: None)
+    return asked
+
+
+def invoke(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["simulate", *arguments], terminal_width=400)
+
+
+def one(runs: list[RunOptions], *arguments: str) -> RunOptions:
+    result = invoke(*arguments)
+    assert result.exit_code == 0, result.output
+    (found,) = runs
+    return found
+
+
+def test_dense(runs: list[RunOptions]) -> None:
+    found = one(
+        runs, "dense", "--spawn", "3", "--clients", "7", "--seconds", "4", "--warmup", "500ms", "--hz", "20", "--size", "99"
+    )
+    assert (found.spawn, found.url, found.hz, found.size, found.reliable, found.max_loss) == (3, None, 20.0, 99, False, 0.001)
+    assert (found.workers, found.prefix, found.connect_timeout_s, found.json, found.plot) == (None, "sim", 15.0, None, None)
+    scenario = found.scenario("run")
+    assert (scenario.name, len(scenario.plans), scenario.seconds, scenario.warmup_s) == ("dense", 7, 4.0, 0.5)
+
+
+def test_groups(runs: list[RunOptions]) -> None:
+    scenario = one(runs, "groups", "--spawn", "1", "--clients", "6", "--groups", "3", "--reliable").scenario("run")
+    assert runs[0].reliable
+    assert len({plan.route.at(0).topic for plan in scenario.plans}) == 3
+
+
+def test_churn(runs: list[RunOptions]) -> None:
+    scenario = one(runs, "churn", "--spawn", "1", "--arrivals", "3", "--stay", "2s", "--seconds", "5", "--seed", "4").scenario(
+        "run"
+    )
+    assert sum(plan.joins_at is None for plan in scenario.plans) == 6
+
+
+def test_replay_of_a_file(runs: list[RunOptions], tmp_path: Path) -> None:
+    path = tmp_path / "walk.csv"
+    path.write_text("t_s,person,x_m,y_m\n0,a,0,0\n4,a,1,0\n")
+    scenario = one(runs, "replay", str(path), "--spawn", "1", "--speed", "2", "--cell", "0.5").scenario("run")
+    assert (len(scenario.plans), scenario.seconds) == (1, 2.0)
+    assert scenario.plans[0].route.at(2.0).topic == "run/cell/2/0"
+
+
+def test_replay_without_a_file_plays_the_one_that_comes_with_the_project(runs: list[RunOptions]) -> None:
+    assert len(one(runs, "replay", "--spawn", "1").scenario("run").plans) == 36
+
+
+def test_results(runs: list[RunOptions], tmp_path: Path) -> None:
+    paths = [str(tmp_path / name) for name in ("r.json", "r.png")]
+    found = one(runs, "dense", "--spawn", "1", "--json", paths[0], "--plot", paths[1], "--max-loss", "1%", "--workers", "2")
+    assert (str(found.json), str(found.plot), found.max_loss, found.workers) == (*paths, 0.01, 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "credentials"),
+    [
+        ([], Credentials()),
+        (["--token", "abc"], Credentials(token="abc")),
+        (["--secret", SECRET], Credentials(secret=SECRET)),
+        (["--token", "abc", "--secret", SECRET], Credentials(token="abc")),
+    ],
+)
+def test_an_existing_cluster(runs: list[RunOptions], arguments: list[str], credentials: Credentials) -> None:
+    found = one(runs, "dense", "--url", "ws://localhost:9090", *arguments)
+    assert (found.url, found.spawn) == ("ws://localhost:9090", 0)
+    assert found.credentials == credentials
+
+
+def test_a_token_in_a_file(runs: list[RunOptions], tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    path.write_text("abc\n")
+    assert one(runs, "dense", "--url", "ws://x", "--token-file", str(path)).credentials == Credentials(token="abc")
+
+
+def test_the_clusters_secret_in_the_environment_does_not_disturb_one_that_is_started(
+    runs: list[RunOptions], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RTCBROKER_AUTH_SECRET", SECRET)
+    assert one(runs, "dense", "--spawn", "1").credentials == Credentials()
+
+
+def test_environment_and_file(runs: list[RunOptions], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = tmp_path / "rtcbroker.toml"
+    path.write_text("[simulate]\nclients = 4\nspawn = 2\nhz = 5\narrivals = 1.5\n")
+    monkeypatch.setenv("RTCBROKER_SIMULATE_HZ", "6")
+    found = one(runs, "dense", "--config", str(path), "--spawn", "1")
+    assert (found.spawn, found.hz, len(found.scenario("run").plans)) == (1, 6.0, 4)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["dense"], "rtcbroker simulate dense: --spawn, --url: give one of them"),
+        (["dense", "--spawn", "1", "--url", "ws://x"], "--spawn, --url: give one of them"),
+        (["dense", "--url", "localhost"], "--url 'localhost': is no URL of a coordinator, such as ws://localhost:9090"),
+        (["dense", "--spawn", "1", "--token", "x"], "--token, --token-file: only with --url"),
+        (["dense", "--url", "ws://x", "--token", "x", "--token-file", "y"], "--token and --token-file: give one of them"),
+        (["dense", "--url", "ws://x", "--secret", "short"], "--secret: "),
+        (["dense", "--spawn", "1", "--prefix", "a b"], "--prefix 'a b': has white space"),
+        (["dense", "--spawn", "1", "--size", "31"], "--size"),
+        (["dense", "--spawn", "1", "--hz", "0"], "--hz"),
+        (["dense", "--spawn", "0"], "--spawn"),
+        (["dense", "--spawn", "1", "--clients", "1"], "--clients"),
+        (["replay", "gone.csv", "--spawn", "1"], "rtcbroker simulate: gone.csv: cannot be read"),
+    ],
+)
+def test_what_is_wrong_is_named(runs: list[RunOptions], arguments: list[str], message: str) -> None:
+    result = invoke(*arguments)
+    assert (result.exit_code, runs) == (2, [])
+    assert message in result.output
+    assert "Traceback" not in result.output
+
+
+def test_an_option_of_no_scenario_in_a_file_is_named(runs: list[RunOptions], tmp_path: Path) -> None:
+    path = tmp_path / "rtcbroker.toml"
+    path.write_text("[simulate]\nclient = 4\n")
+    result = invoke("dense", "--config", str(path), "--spawn", "1")
+    assert (result.exit_code, runs) == (2, [])
+    assert "[simulate] client: no such option (did you mean clients?)" in result.output
+
+
+def test_the_bounds_of_a_body_are_those_of_the_payload() -> None:
+    assert (run_options.MIN_SIZE, run_options.MAX_SIZE) == (MIN_BODY_BYTES, MAX_BODY_BYTES)
