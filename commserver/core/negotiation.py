@@ -93,7 +93,7 @@ class Negotiation:
 
     def offer(self, message: pb.WebRtcMessage, now: float) -> None:
         """An offer: expected only from a server we dialed."""
-        session = self._expecting(message.from_alias, dialed=True)
+        session = self._state.peers.negotiating(message.from_alias, dialed=True)
         if session is None or session.answered:
             self._ignore("offer that was not asked for", message.from_alias)
             return
@@ -109,7 +109,7 @@ class Negotiation:
 
     def answer(self, message: pb.WebRtcMessage, now: float) -> None:
         """The answer to our offer."""
-        session = self._expecting(message.from_alias, dialed=False)
+        session = self._state.peers.negotiating(message.from_alias, dialed=False)
         if session is None or session.answered or not session.described:
             self._ignore("answer that was not asked for", message.from_alias)
             return
@@ -127,7 +127,11 @@ class Negotiation:
         if not sessions:
             self._ignore("candidate of a stranger", message.from_alias)
             return
-        session = sessions[-1]
+        # Where two servers dial each other it is not said whose this is; the wrong agent tries it in vain.
+        for session in [s for s in sessions if s.state is SessionState.NEGOTIATING] or sessions[-1:]:
+            self._candidate_for(session, message, now)
+
+    def _candidate_for(self, session: Session, message: pb.WebRtcMessage, now: float) -> None:
         session.candidates += 1
         if session.candidates > MAX_CANDIDATES:
             self._state.counters.errors[Code.TOO_MANY_CANDIDATES.name] += 1
@@ -146,7 +150,7 @@ class Negotiation:
 
     def refused(self, message: pb.ConnectionRefusedMessage, now: float) -> None:
         """A server we dialed does not take us."""
-        session = self._expecting(message.from_alias, dialed=True)
+        session = self._state.peers.negotiating(message.from_alias, dialed=True)
         if session is None:
             self._ignore("refusal of nothing", message.from_alias)
             return
@@ -170,10 +174,6 @@ class Negotiation:
         self._state.counters.errors[code.name] += 1
         if session.state is SessionState.NEGOTIATING:
             self._refuse(session, code, now)
-
-    def _expecting(self, alias: int, *, dialed: bool) -> Session | None:
-        session = self._state.peers.negotiating(alias)
-        return session if session is not None and session.dialed is dialed else None
 
     def _broken(self, session: Session, error: ProtocolError, now: float) -> None:
         self._state.log(WARNING, "link %d of %d: %s", session.link, session.alias, error)

@@ -68,10 +68,10 @@ class Peers:
         """The active session of an alias."""
         return next((session for session in self._by_alias.get(alias, ()) if session.is_active), None)
 
-    def negotiating(self, alias: int) -> Session | None:
-        """The newest session of an alias that has not opened yet."""
+    def negotiating(self, alias: int, *, dialed: bool) -> Session | None:
+        """The newest session of an alias, dialed by us or by it, that has not opened yet: servers may dial each other at once."""
         sessions = self._by_alias.get(alias, ())
-        return next((s for s in reversed(sessions) if s.state is SessionState.NEGOTIATING), None)
+        return next((s for s in reversed(sessions) if s.state is SessionState.NEGOTIATING and s.dialed is dialed), None)
 
     def servers(self) -> list[Session]:
         """Every active server link, oldest first."""
