@@ -1,0 +1,417 @@
+"""The way in: token, coordinator, servers one after another, READY; and what may go wrong on it."""
+
+from __future__ import annotations
+
+import pytest
+
+from protocol import signalling
+from protocol.codes import Code
+from protocol.keys import secret_key
+from protocol.pb import broker_pb2 as pb
+from protocol.signalling import CandidateInit
+from protocol.tokens import TokenRole, sign
+from rtcbroker.core import events
+from rtcbroker.core.errors import AuthError, ConnectError
+from rtcbroker.core.options import ClientOptions
+from rtcbroker.core.states import ClientState
+from tests.support.session_world import ALIAS, ALL, NOW, OFFER, SessionWorld, asked, one, only, sent, sets, states
+from transport.link import LinkEnd
+
+
+def test_the_way_in() -> None:
+    world = SessionWorld(token="secret")
+    outputs = world.start()
+    assert states(outputs) == [ClientState.CONNECTING]
+    assert one(outputs, events.DialCoordinator) == events.DialCoordinator(0, "", "secret")
+    assert world.opened() == []
+    assert asked(world.welcome(5, 6)) == [5]
+    assert world.offer(5) == [events.AnswerOffer(1, "the offer")]
+    assert world.feed(events.LinkAnswered(1, "the answer")) == [events.SendSignal(signalling.answer(5, "the answer"))]
+    auth = sent(world.feed(events.LinkOpened(1)))
+    assert auth == [pb.AuthMessage(type=pb.AUTH, role=pb.CLIENT, body=b"secret", capabilities=ALL)]
+    assert world.session.joined is None
+    outputs = world.ready(1, alias=88)
+    assert outputs == [events.StateChanged(ClientState.CONNECTED, None)]
+    assert (world.server, world.session.alias) == (5, 88)
+    assert world.delivery.alias == 88  # records of this alias are our own
+    assert world.stats.joins == 1
+
+
+def test_a_token_function_is_asked_before_the_first_dial() -> None:
+    world = SessionWorld(renewable=True)
+    outputs = world.start()
+    assert only(outputs, events.DialCoordinator) == []
+    one(outputs, events.AskToken)
+    assert world.session.next_deadline() is None  # whoever asks has a deadline of its own
+    assert world.feed(events.TokenReceived("fresh")) == [events.DialCoordinator(0, "", "fresh")]
+
+
+def test_a_token_function_that_fails_is_asked_again_after_a_pause() -> None:
+    world = SessionWorld(renewable=True)
+    world.start()
+    assert world.feed(events.TokenFailed("no network")) == []
+    assert world.session.failure.code == Code.AUTH_FAILED
+    assert "no network" in world.session.failure.reason
+    assert world.wait(0.24) == []
+    one(world.wait(0.02), events.AskToken)
+
+
+def test_a_coordinator_that_cannot_be_reached_is_dialed_again_with_growing_pauses() -> None:
+    world = SessionWorld()
+    world.start()
+    for pause in (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0):
+        assert world.socket_ended() == []
+        assert world.session.next_deadline() == pytest.approx(world.now + pause)
+        one(world.wait(pause), events.DialCoordinator)
+    assert world.state is ClientState.CONNECTING
+
+
+def test_a_dial_without_welcome_in_time_is_given_up_and_tried_again() -> None:
+    world = SessionWorld()
+    world.start()
+    world.opened()
+    assert world.wait(5.0) == [events.HangUp()]
+    assert world.session.failure.code == Code.TIMEOUT
+    one(world.wait(0.25), events.DialCoordinator)
+
+
+def test_a_refused_connect_goes_to_the_next_server_at_once() -> None:
+    world = SessionWorld()
+    world.start()
+    world.opened()
+    world.welcome(5, 6, 7)
+    assert asked(world.signal(signalling.refused(ALIAS, 5, Code.SERVER_FULL))) == [6]
+    assert asked(world.signal(signalling.refused(ALIAS, 6, Code.PEER_NOT_FOUND))) == [7]
+    # A second refusal of the first one says nothing any more.
+    assert world.signal(signalling.refused(ALIAS, 5, Code.SERVER_FULL)) == []
+    world.join(7, 3)
+    assert world.server == 7
+
+
+@pytest.mark.parametrize("code", [Code.UNEXPECTED_MESSAGE, Code.BAD_MESSAGE])
+def test_a_refused_connect_is_never_final(code: Code) -> None:
+    world = SessionWorld()
+    world.start()
+    world.opened()
+    world.welcome(5, 6)
+    assert asked(world.signal(signalling.refused(ALIAS, 5, code))) == [6]
+
+
+def test_when_all_servers_were_tried_the_coordinator_is_dialed_for_a_fresh_list() -> None:
+    world = SessionWorld()
+    world.start()
+    world.opened()
+    world.welcome(5)
+    assert world.signal(signalling.refused(ALIAS, 5, Code.SERVER_FULL)) == [events.HangUp()]
+    assert world.session.failure.code == Code.SERVER_FULL
+    assert one(world.wait(0.25), events.DialCoordinator) == events.DialCoordinator(ALIAS, "proof", "")
+    world.opened()
+    assert world.welcome() == [events.HangUp()]  # nobody there at all
+    assert world.session.failure.code == Code.NO_SERVERS
+    assert world.session.next_deadline() == pytest.approx(world.now + 0.5)
+
+
+def test_a_server_without_offer_is_left_in_time() -> None:
+    world = SessionWorld()
+    world.start()
+    world.opened()
+    world.welcome(5, 6)
+    assert world.wait(4.9) == []
+    assert asked(world.wait(0.1)) == [6]
+
+
+@pytest.mark.parametrize("stage", ["answering", "opening", "authenticating"])
+def test_a_join_that_hangs_is_given_up_in_time(stage: str) -> None:
+    world = SessionWorld()
+    world.start()
+    world.opened()
+    world.welcome(5, 6)
+    world.offer(5)
+    if stage != "answering":
+        world.feed(events.LinkAnswered(1, "the answer"))
+    if stage == "authenticating":
+        world.feed(events.LinkOpened(1))
+    assert world.wait(14.9) == []
+    outputs = world.wait(0.1)
+    assert outputs[0] == events.CloseLink(1)
+    assert asked(outputs) == [6]
+    assert world.session.failure.code == Code.TIMEOUT
+
+
+@pytest.mark.parametrize("end", [LinkEnd.FAILED, LinkEnd.REMOTE, LinkEnd.TIMEOUT, LinkEnd.SILENT])
+def test_a_link_that_fails_while_joining_goes_to_the_next_server(end: LinkEnd) -> None:
+    world = SessionWorld()
+    world.start()
+    world.opened()
+    world.welcome(5, 6)
+    world.open_link(5, 1)
+    assert asked(world.feed(events.LinkEnded(1, end))) == [6]
+
+
+def test_an_offer_that_cannot_be_used_goes_to_the_next_server() -> None:
+    world = SessionWorld()
+    world.start()
+    world.opened()
+    world.welcome(5, 6, 7)
+    assert asked(world.offer(5, b"nonsense")) == [6]
+    assert world.session.failure.code == Code.BAD_SDP
+    world.offer(6)
+    outputs = world.feed(events.LinkRefused(2, Code.BAD_SDP, "no fingerprint"))
+    assert asked(outputs) == [7]
+    assert outputs[0] == events.CloseLink(2)
+
+
+def test_signals_of_strangers_and_second_offers_are_passed_over() -> None:
+    world = SessionWorld()
+    world.start()
+    world.opened()
+    world.welcome(5, 6)
+    assert world.offer(6) == []
+    assert world.signal(signalling.refused(ALIAS, 6, Code.SERVER_FULL)) == []
+    assert world.signal(signalling.peer_gone(6)) == []
+    assert world.signal(signalling.connect(3)) == []
+    assert world.signal(signalling.answer(ALIAS, "sdp", 5)) == []
+    world.offer(5)
+    assert world.offer(5) == []
+
+
+@pytest.mark.parametrize("frame", [b"", b"\xff\xff", b"\x08\x06", bytes(70_000)])
+def test_frames_that_are_none_are_counted_and_change_nothing(frame: bytes) -> None:
+    world = SessionWorld()
+    world.connect(5)
+    assert world.signal(frame) == []
+    assert world.stats.dropped["undecodable"] == 1
+    assert world.state is ClientState.CONNECTED
+
+
+def test_candidates_before_offer_and_answer_wait_for_them() -> None:
+    world = SessionWorld()
+    world.start()
+    world.opened()
+    world.welcome(5)
+    line = CandidateInit("candidate:1 1 udp 2130706431 127.0.0.1 9 typ host", "0", 0)
+    assert world.signal(signalling.candidate(ALIAS, line, 5)) == []
+    world.offer(5)
+    assert world.feed(events.LocalCandidate(1, line)) == []
+    assert world.feed(events.LinkAnswered(1, "the answer")) == [
+        events.SendSignal(signalling.answer(5, "the answer")),
+        events.AddCandidate(1, line),
+        events.SendSignal(signalling.candidate(5, line)),
+    ]
+
+
+def test_a_server_that_leaves_while_it_is_asked_is_not_waited_for() -> None:
+    world = SessionWorld()
+    world.start()
+    world.opened()
+    world.welcome(5, 6, 7)
+    assert asked(world.signal(signalling.peer_gone(5))) == [6]
+    world.open_link(6, 2)
+    assert world.signal(signalling.peer_gone(6)) == []  # the link is open: it may yet come
+    assert asked(world.wait(1.0)) == [7]
+
+
+def test_a_socket_that_breaks_before_the_answer_ends_the_join_and_is_dialed_again() -> None:
+    world = SessionWorld()
+    world.start()
+    world.opened()
+    world.welcome(5, 6)
+    world.offer(5)
+    assert world.socket_ended() == [events.CloseLink(1)]
+    assert one(world.wait(0.25), events.DialCoordinator) == events.DialCoordinator(ALIAS, "proof", "")
+
+
+def test_a_coordinator_that_always_breaks_while_joining_is_not_asked_at_full_speed() -> None:
+    world = SessionWorld()
+    world.start()
+    for pause in (0.25, 0.5, 1.0, 2.0):
+        world.opened()
+        world.welcome(5)
+        world.socket_ended()
+        assert world.session.next_deadline() == pytest.approx(world.now + pause)
+        world.wait(pause)
+
+
+def test_a_socket_that_breaks_after_the_answer_does_not_matter() -> None:
+    world = SessionWorld()
+    world.start()
+    world.opened()
+    world.welcome(5)
+    world.offer(5)
+    world.feed(events.LinkAnswered(1, "the answer"))
+    assert world.socket_ended() == []
+    world.feed(events.LinkOpened(1))
+    world.ready(1)
+    assert world.state is ClientState.CONNECTED
+    one(world.wait(0.25), events.DialCoordinator)
+
+
+def test_events_of_links_that_are_no_more_say_nothing() -> None:
+    world = SessionWorld()
+    world.start()
+    world.opened()
+    world.welcome(5, 6)
+    world.open_link(5, 1)
+    world.feed(events.LinkEnded(1, LinkEnd.FAILED))
+    for event in (events.LinkEnded(1, LinkEnd.FAILED), events.LinkOpened(1), events.LinkAnswered(1, "x")):
+        assert world.feed(event) == []
+    assert world.ready(1) == []
+    assert world.state is ClientState.CONNECTING
+
+
+# ------------------------------------------------------------------------------------------------------------ refusals
+
+
+@pytest.mark.parametrize("code", [Code.AUTH_FAILED, Code.TOKEN_EXPIRED, Code.TOKEN_NOT_YET_VALID, Code.WRONG_ROLE])
+def test_a_fixed_token_that_is_refused_is_the_end(code: Code) -> None:
+    world = SessionWorld(token="secret")
+    world.start()
+    outputs = world.socket_ended(code, "HTTP 401")
+    change = one(outputs, events.StateChanged)
+    assert change.state is ClientState.CLOSED
+    assert isinstance(change.cause, AuthError)
+    assert (change.cause.code, change.cause.reason) == (code, "HTTP 401")
+    assert world.session.next_deadline() is None
+    assert world.wait(1_000) == []
+
+
+def test_a_token_function_gets_one_second_chance_and_no_third() -> None:
+    world = SessionWorld(renewable=True)
+    world.start()
+    world.feed(events.TokenReceived("stale"))
+    assert world.socket_ended(Code.TOKEN_EXPIRED) == []
+    one(world.wait(0.0), events.AskToken)
+    assert one(world.feed(events.TokenReceived("fresh")), events.DialCoordinator).token == "fresh"
+    assert isinstance(one(world.socket_ended(Code.TOKEN_EXPIRED), events.StateChanged).cause, AuthError)
+
+
+def test_a_token_the_server_refuses_is_treated_alike() -> None:
+    world = SessionWorld(renewable=True)
+    world.start()
+    world.feed(events.TokenReceived("stale"))
+    world.opened()
+    world.welcome(5, 6)
+    world.open_link(5, 1)
+    outputs = world.message(1, _close(Code.AUTH_FAILED))
+    assert outputs == [events.CloseLink(1), events.HangUp()]
+    one(world.wait(0.0), events.AskToken)
+    world.feed(events.TokenReceived("fresh"))
+    world.opened()
+    world.welcome(5, 6)
+    assert sent(world.open_link(5, 2))[0].body == b"fresh"  # type: ignore[union-attr]  # it is AUTH
+    world.ready(2)
+    assert world.state is ClientState.CONNECTED
+
+
+def test_keys_that_cannot_be_had_just_now_are_no_refusal() -> None:
+    world = SessionWorld(token="secret")
+    world.start()
+    assert world.socket_ended(Code.TOKEN_UNVERIFIABLE) == []
+    one(world.wait(0.25), events.DialCoordinator)
+
+
+@pytest.mark.parametrize("code", [Code.BAD_MESSAGE, Code.TOO_MANY_ERRORS, 4299])
+def test_told_never_to_come_back_the_client_closes(code: int) -> None:
+    world = SessionWorld()
+    world.start()
+    world.opened()
+    world.welcome(5, 6)
+    world.open_link(5, 1)
+    outputs = world.message(1, _close(code))
+    cause = one(outputs, events.StateChanged).cause
+    assert isinstance(cause, ConnectError)
+    assert not isinstance(cause, AuthError)
+    assert cause.code == code
+    assert outputs[:2] == [events.CloseLink(1), events.HangUp()]
+
+
+def test_an_auth_that_came_too_late_is_passing_trouble() -> None:
+    world = SessionWorld()
+    world.start()
+    world.opened()
+    world.welcome(5, 6)
+    world.open_link(5, 1)
+    assert asked(world.message(1, _close(Code.AUTH_TIMEOUT))) == [6]
+
+
+def test_attempts_may_be_limited() -> None:
+    world = SessionWorld(ClientOptions(max_attempts=2))
+    world.start()
+    world.socket_ended()
+    world.wait(0.25)
+    world.opened()
+    world.welcome(5)
+    outputs = world.signal(signalling.refused(ALIAS, 5, Code.SERVER_FULL))
+    cause = one(outputs, events.StateChanged).cause
+    assert isinstance(cause, ConnectError)
+    assert cause.code == Code.SERVER_FULL
+
+
+# ------------------------------------------------------------------------------------------------------- old servers
+
+
+def test_behind_an_old_coordinator_a_server_without_ready_is_an_old_one() -> None:
+    world = SessionWorld(token="secret")
+    world.start()
+    world.opened()
+    world.welcome(5, resume="")
+    world.subscribe("a")
+    world.open_link(5, 1)
+    assert world.wait(1.4) == []
+    outputs = world.wait(0.1)
+    assert states(outputs) == [ClientState.CONNECTED]
+    assert sets(outputs) == [(1, {"a"})]
+    link = world.session.joined
+    assert link is not None
+    assert (link.batched, link.max_message_bytes) == (False, 5_120)
+    assert world.delivery.alias == ALIAS
+    # It acknowledges nothing: what was sent counts as in force.
+    assert world.subscriptions.acknowledged("a") == world.now
+    assert world.subscriptions.settled_version == 1
+    world.socket_ended()
+    assert one(world.wait(0.25), events.DialCoordinator) == events.DialCoordinator(0, "", "secret")
+
+
+def test_behind_an_old_coordinator_there_may_be_a_new_server() -> None:
+    world = SessionWorld()
+    world.start()
+    world.opened()
+    world.welcome(5, resume="")
+    world.open_link(5, 1)
+    world.ready(1)
+    link = world.session.joined
+    assert link is not None
+    assert link.batched
+
+
+def test_an_old_server_is_not_sent_a_second_auth() -> None:
+    world = SessionWorld(renewable=True)
+    world.start()
+    world.feed(events.TokenReceived(_token(100)))
+    world.opened()
+    world.welcome(5, resume="")
+    world.open_link(5, 1)
+    world.wait(1.5)
+    world.subscribe("a")
+    outputs: list[events.Output] = []
+    for _ in range(25):  # so often that the link stays alive
+        outputs += world.wait(4.0)
+        world.message(1, _topic_fw())
+    one(outputs, events.AskToken)
+    assert sent(world.feed(events.TokenReceived(_token(200)))) == []
+
+
+def _token(lifetime_s: float) -> str:
+    return sign(secret_key("s" * 32), subject="me", role=TokenRole.CLIENT, now=NOW, lifetime_s=lifetime_s)
+
+
+def _topic_fw() -> bytes:
+    return pb.TopicFWMessage(type=pb.TOPIC_FW, from_alias=3, body=b"x").SerializeToString()
+
+
+def _close(code: int) -> bytes:
+    return pb.CloseMessage(type=pb.CLOSE, code=code, reason="told").SerializeToString()
+
+
+def test_the_offer_of_the_tests_is_one() -> None:
+    assert signalling.read_description(OFFER, "offer") == "the offer"
