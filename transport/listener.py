@@ -97,10 +97,10 @@ class ListenerLink(Session):
 
         Raises :class:`~protocol.errors.CandidateError` for what does not parse, and for too many.
         """
-        self._candidates += 1
-        if self._candidates > MAX_CANDIDATES + 1:  # and the end of candidates
-            raise CandidateError(f"more than {MAX_CANDIDATES} candidates")
-        from_init(init)
+        if from_init(init) is not None:
+            self._candidates += 1
+            if self._candidates > MAX_CANDIDATES:
+                raise CandidateError(f"more than {MAX_CANDIDATES} candidates")
 
     def start_if_ready(self) -> None:
         """Begin DTLS once the answer is here and a binding request has shown where the peer is."""

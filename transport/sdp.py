@@ -66,9 +66,9 @@ class Description:
 
 def build(description: Description, session_id: int) -> str:
     """Write a description, offer or answer. `session_id` is any number below 2^63 (RFC 8866 section 5.2)."""
-    first = description.candidates[0] if description.candidates else None
     # Where a client would look without ICE; 9 and 0.0.0.0 are the placeholders of trickle ICE (RFC 8840 section 4.1.1).
-    address, port = (first.host, first.port) if first is not None and first.address is not None else ("0.0.0.0", 9)
+    places = ((c.host, c.port) for c in description.candidates if c.is_usable and c.address is not None)
+    address, port = next(places, ("0.0.0.0", 9))
     family = "IP6" if ":" in address else "IP4"
     lines = ["v=0", f"o=- {session_id} 2 IN IP4 127.0.0.1", "s=-", "t=0 0"]
     if description.ice_lite:

@@ -43,7 +43,7 @@ def test_ipv6_is_written_canonically() -> None:
         ("candidate:1 1 udp 4294967296 192.0.2.1 4000 typ host", "priority"),
         ("candidate:1 1 udp -5 192.0.2.1 4000 typ host", "priority"),
         ("candidate:1 1 udp 5 192.0.2.1 65536 typ host", "port '65536'"),
-        ("candidate:1 1 udp 5 192.0.2.1 ４０ typ host", "port"),
+        ("candidate:1 1 udp 5 192.0.2.1 \uff14\uff10 typ host", "port"),
         ("candidate:1 1 udp 5 192.0.2.1_ 4000 typ ho/st", "type"),
         ("candidate:1 1 udp 5 not/a/host 4000 typ host", "address 'not/a/host'"),
         ("candidate:1 1 udp 5 -x- 4000 typ host", "address '-x-'"),

@@ -13,9 +13,9 @@ from transport import LinkEnd, fake_pair
 from transport.fake import FakeLink, pump
 
 
-def pair(**options: int) -> tuple[FakeLink, FakeLink, Recorder, Recorder]:
+def pair(max_message: int = 65536, low_mark: int = 65536) -> tuple[FakeLink, FakeLink, Recorder, Recorder]:
     a, b = Recorder(), Recorder()
-    first, second = fake_pair(a, b, **options)
+    first, second = fake_pair(a, b, max_message=max_message, low_mark=low_mark)
     return first, second, a, b
 
 

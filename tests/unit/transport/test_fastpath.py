@@ -161,7 +161,7 @@ async def test_the_attributes_we_read_are_there() -> None:
     await a.is_open()
     await b.is_open()
     dtls, association = first.dtls, first.sctp
-    for owner, attributes in (
+    expected: list[tuple[Any, dict[str, Any]]] = [
         (dtls, {"_ssl": SSL.Connection, "_state": State, "_data_receiver": RTCSctpTransport, "_transport": object}),
         (
             association,
@@ -178,11 +178,10 @@ async def test_the_attributes_we_read_are_there() -> None:
                 "_data_channel_queue": object,
             },
         ),
-    ):
+    ]
+    for owner, attributes in expected:
         for name, kind in attributes.items():
-            assert isinstance(getattr(owner, name), kind), (
-                f"{type(owner).__mro__[1].__name__}.{name} is no {kind} any more"
-            )
+            assert isinstance(getattr(owner, name), kind), f"{type(owner).__mro__[1].__name__}.{name} is no {kind} any more"
     assert dtls._transport is first._port
     await ended(first, second)
 

@@ -24,8 +24,8 @@ from aiortc.rtcsctptransport import (
     ReconfigChunk,
     SackChunk,
     ShutdownChunk,
-    crc32c,
 )
+from google_crc32c import value as crc32c
 
 from tests.support.poll import until
 from tests.support.rtc import MemorySession, Recorder, ended, memory_pair
