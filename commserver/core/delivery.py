@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
 
-from commserver.core.events import LinkId, Send
+from commserver.core.events import AskBuffered, LinkId, Send
 from commserver.core.flow import Overflow, Queued
 from commserver.core.session import Session
 from commserver.core.state import State
@@ -61,6 +61,9 @@ class Delivery:
         if channel.buffered(amount):
             for item in channel.drain():
                 self._send(session, item.data, reliable)
+            if channel.paused:
+                # Where the transport took all of this at once, nothing falls, and nobody would tell us to go on.
+                self._state.emit(AskBuffered(session.link, reliable))
 
     def _one(self, session: Session, data: bytes, reliable: bool, item: Queued, key: Hashable | None) -> None:
         channel = session.channels[reliable]

@@ -143,6 +143,14 @@ class Send:
 
 
 @dataclass(slots=True)
+class AskBuffered:
+    """Send Buffered for that channel, whatever the amount is: more waits than was let go."""
+
+    link: LinkId
+    reliable: bool
+
+
+@dataclass(slots=True)
 class MakeOffer:
     """Open a listener link and make its offer."""
 
@@ -191,4 +199,4 @@ class Log:
     arguments: tuple[object, ...]
 
 
-Output = SendSignal | Send | MakeOffer | ApplyAnswer | MakeAnswer | AddCandidate | CloseLink | Log
+Output = SendSignal | Send | AskBuffered | MakeOffer | ApplyAnswer | MakeAnswer | AddCandidate | CloseLink | Log

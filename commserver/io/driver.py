@@ -75,6 +75,7 @@ class Driver:
         self._empty = asyncio.Event()
         self._deeds: dict[type, Callable[..., None]] = {
             ev.Send: self._send,
+            ev.AskBuffered: self._look_at_buffered,
             ev.SendSignal: lambda output: self._send_signal(output.frame),
             ev.MakeOffer: self._make_offer,
             ev.ApplyAnswer: self._apply_answer,
@@ -166,6 +167,10 @@ class Driver:
             amount = link.buffered_amount(reliable=output.reliable)
             if amount or (self._holding and (number, output.reliable) in self._holding):
                 self._report(number, output.reliable, amount)
+
+    def _look_at_buffered(self, output: ev.AskBuffered) -> None:
+        if (link := self._links.get(output.link)) is not None:
+            self._report(output.link, output.reliable, link.buffered_amount(reliable=output.reliable))
 
     def _report(self, number: ev.LinkId, reliable: bool, amount: int) -> None:
         if amount:

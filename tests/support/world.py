@@ -258,6 +258,8 @@ class Server:
         self.state: State = self.broker._state
         """The core's inside, for tests of what must not be left there."""
         self.ends: dict[int, End] = {}
+        self.held: dict[tuple[int, bool], int] = {}
+        """What the transport of a channel pretends to hold; see :meth:`hold`."""
         self.outputs: list[ev.Output] = []
         """Everything the core asked for, in order."""
         self.alive = True
@@ -297,6 +299,9 @@ class Server:
                 for link in output.links:
                     if (end := self.ends.get(link)) is not None:
                         world.send(end, output.data, output.reliable)
+            case ev.AskBuffered():
+                held = self.held.get((output.link, output.reliable), 0)
+                world.later(0.0, lambda: self.feed(ev.Buffered(output.link, output.reliable, held)))
             case ev.CloseLink() if output.link in self.ends:
                 end = self.ends.pop(output.link)
                 world.later(0.0, lambda: world.close(end))
@@ -306,6 +311,12 @@ class Server:
         self.ends[output.link] = end
         self.feed(ev.DescriptionMade(output.link, sdp))
         self.feed(ev.CandidateFound(output.link, END_OF_CANDIDATES))
+
+    def hold(self, alias: int, amount: int, *, reliable: bool = True) -> None:
+        """From now on the transport to that peer holds `amount` bytes, however much is sent."""
+        (session,) = self.broker.peers.of_alias(alias)
+        self.held[session.link, reliable] = amount
+        self.feed(ev.Buffered(session.link, reliable, amount))
 
     # what the world tells
 

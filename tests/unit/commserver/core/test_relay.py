@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+import pytest
+
+from commserver.core import events as ev
+from protocol import batch, packets
+from protocol.codes import Code
+from protocol.limits import MAX_ERRORS, PeerLimits
+from protocol.pb import broker_pb2 as pb
+from tests.support.world import World, token
+from tests.support.world_client import OLD, Client, Got, joined
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.mark.parametrize("reliable", [True, False])
+def test_everyone_who_wants_it_gets_it_on_the_same_channel_but_its_sender(world: World, reliable: bool) -> None:
+    server = world.server()
+    speaker, listener, old, other = (
+        joined(world, server, "t"),
+        joined(world, server, "t"),
+        joined(world, server, "t", capabilities=OLD),
+        joined(world, server, "u"),
+    )
+    speaker.publish("t", b"hello", reliable=reliable)
+    world.run()
+    assert listener.got == [Got("t", speaker.alias, b"hello", reliable)]
+    assert old.got == [Got("", speaker.alias, b"hello", reliable)]
+    assert speaker.got == other.got == []
+    assert (server.broker.counters.records_relayed, server.broker.counters.deliveries) == (1, 2)
+
+
+def test_identity_is_what_the_server_verified(world: World) -> None:
+    server, far = world.server(), world.server()
+    world.run()
+    speaker = joined(world, server, subject="alice")
+    listeners = [joined(world, server, "t"), joined(world, far, "t"), joined(world, server, "t", capabilities=OLD)]
+    world.run()
+    forged = pb.TopicIdentityMessage(type=pb.TOPIC_IDENTITY, topic="t", identity=b"root", role=pb.COMMUNICATION_SERVER, body=b"x")
+    speaker.send(forged.SerializeToString())
+    speaker.publish_batch("t", [b"y"], identity=True)
+    speaker.publish("t", b"z")
+    world.run()
+    for listener in listeners:
+        assert [(got.body, got.identity) for got in listener.got] == [(b"x", b"alice"), (b"y", b"alice"), (b"z", b"")]
+
+
+def test_a_batch_of_a_client_is_relayed_group_by_group(world: World) -> None:
+    server, far = world.server(), world.server()
+    world.run()
+    speaker = joined(world, server)
+    near, distant, old = joined(world, server, "a", "b"), joined(world, far, "a"), joined(world, far, "b", capabilities=OLD)
+    world.run()
+    speaker.send(batch.batch([batch.group_frame("a", (), [b"1", b"2"]), batch.group_frame("b", (), [b"3"])]))
+    world.run()
+    assert near.bodies == [b"1", b"2", b"3"]
+    assert distant.bodies == [b"1", b"2"]
+    assert old.bodies == [b"3"]
+    assert {got.sender for got in near.got} == {speaker.alias}
+
+
+def test_a_broken_group_is_refused_and_the_others_are_not(world: World) -> None:
+    server = world.server()
+    speaker, listener = joined(world, server), joined(world, server, "t")
+    good = batch.group_frame("t", (), [b"good"])
+    for bad in (
+        batch.frame_of(b"\xff\xff"),
+        batch.frame_of(b""),
+        batch.group_frame("t", (listener.alias,), [b"forged"]),
+        batch.group_frame("t", (), [b"x"], [batch.SenderIdentity(1, b"root", pb.CLIENT)]),
+    ):
+        speaker.send(batch.batch([bad, good]))
+    world.run()
+    assert listener.bodies == [b"good"] * 4
+    assert [code for code, _ in speaker.errors] == [Code.BAD_MESSAGE] * 4
+
+
+def test_a_message_of_empty_groups_costs_its_sender_the_link_and_us_nothing(world: World) -> None:
+    server = world.server()
+    speaker = joined(world, server)
+    speaker.send(batch.batch([batch.frame_of(b"")] * 30_000))
+    world.run()
+    assert speaker.close_codes == [Code.TOO_MANY_ERRORS]
+    assert server.broker.counters.errors["BAD_MESSAGE"] == MAX_ERRORS + 1, "what comes after is not looked at"
+
+
+@pytest.mark.parametrize("topic", ["", "with space", "x" * 300, "a/*", "line\nfeed", "\u200b"])
+def test_a_bad_topic_is_refused(world: World, topic: str) -> None:
+    speaker = joined(world, world.server())
+    speaker.publish(topic)
+    speaker.publish_batch(topic, [b"x"])
+    world.run()
+    assert speaker.errors == [(Code.BAD_TOPIC, topic[:80])] * 2
+    assert speaker.is_open
+
+
+def test_what_is_not_granted_is_refused_by_name_and_the_rest_is_not(world: World) -> None:
+    server = world.server()
+    speaker = joined(world, server, auth=token("alice", publish="room/1/*,lobby").encode())
+    listener = joined(world, server, "room/1/a", "room/2/a", "lobby")
+    for topic in ("room/1/a", "room/2/a", "lobby", "nobody/wants/it"):
+        speaker.publish(topic, topic.encode())
+    speaker.publish_batch("room/2/a", [b"x"])
+    world.run()
+    assert listener.bodies == [b"room/1/a", b"lobby"]
+    assert speaker.errors == [(Code.NOT_ALLOWED, topic) for topic in ("room/2/a", "nobody/wants/it", "room/2/a")]
+
+
+def test_who_keeps_on_is_closed(world: World) -> None:
+    server = world.server()
+    speaker, listener = joined(world, server, auth=token("alice", publish="").encode()), joined(world, server, "t")
+    for _ in range(MAX_ERRORS + 50):
+        speaker.publish("t")
+    world.run()
+    assert speaker.close_codes == [Code.TOO_MANY_ERRORS]
+    assert len(speaker.errors) <= 21, "it is told less often than it is refused"
+    assert server.broker.counters.errors["NOT_ALLOWED"] == MAX_ERRORS + 1
+    assert listener.is_open
+    assert listener.got == []
+
+
+def test_a_few_errors_are_forgiven(world: World) -> None:
+    speaker = joined(world, world.server(), auth=token("alice", publish="").encode())
+    for _ in range(3 * MAX_ERRORS):
+        speaker.publish("t")
+        world.run(0.25)
+    assert speaker.is_open
+
+
+def test_over_the_rate_packets_are_dropped_and_counted(world: World) -> None:
+    server = world.server(limits=PeerLimits(packets_per_second=10, packets_burst=5))
+    speaker, other, listener = joined(world, server), joined(world, server), joined(world, server, "t")
+    (ready,) = speaker.of_type(pb.READY)
+    assert (ready.limits.packets_per_second, ready.limits.packets_burst) == (10, 5)
+    for n in range(200):
+        speaker.publish("t", b"%d" % n, reliable=n % 2 == 0)
+    other.publish("t", b"other")
+    world.run(0.05)
+    assert listener.bodies == [b"0", b"1", b"2", b"3", b"4", b"other"]
+    assert server.broker.counters.dropped_by_topic == {("t", "rate limit"): 195}
+    assert {code for code, _ in speaker.errors} == {Code.RATE_LIMITED}
+    assert speaker.is_open, "being fast is no fault"
+    world.run(0.2)
+    speaker.publish_batch("t", [b"again", b"and again"])
+    world.run()
+    assert listener.bodies[-2:] == [b"again", b"and again"]
+
+
+def test_nobody_listens(world: World) -> None:
+    server = world.server()
+    joined(world, server).publish("t")
+    world.run()
+    assert server.broker.counters.records_relayed == 0
+
+
+def test_a_server_passes_a_group_on_as_it_came(world: World) -> None:
+    hub, one, other = world.server(hub=True), world.server(), world.server()
+    world.run(5)
+    speaker, listener = joined(world, one), joined(world, other, "t")
+    world.run()
+    speaker.publish_batch("t", [b"1", b"2"], identity=True)
+    world.run()
+    assert listener.bodies == [b"1", b"2"]
+    relayed = [o.data for s in (one, hub, other) for o in s.outputs if isinstance(o, ev.Send) and o.data[1] == pb.TOPIC_BATCH]
+    assert len(relayed) == 3
+    assert len(set(relayed)) == 1
+
+
+def test_broken_groups_of_a_server_do_not_close_its_link_at_once(world: World) -> None:
+    one, other = world.server(), world.server()
+    world.run()
+    joined(world, one, "t")
+    (end,) = other.ends.values()
+    world.send(end, batch.batch([batch.frame_of(b"\xff")]), True)
+    world.run()
+    assert one.links_to(other) == 1
+    assert one.broker.counters.errors == {"BAD_MESSAGE": 1}
+
+
+def test_one_output_serves_all_receivers(world: World) -> None:
+    server = world.server()
+    speaker = joined(world, server)
+    for _ in range(10):
+        joined(world, server, "t")
+    world.run()
+    server.outputs.clear()
+    speaker.publish("t")
+    world.run()
+    assert [len(output.links) for output in server.outputs if isinstance(output, ev.Send)] == [10]
+
+
+def test_packets_that_only_servers_send_are_refused(world: World) -> None:
+    client = joined(world, world.server())
+    for data in (packets.topic_fw(1, b"x"), packets.subscribed(1), packets.error(Code.RESYNC), packets.subscription_update(1, ["t"], [])):
+        client.send(data)
+    world.run()
+    assert [code for code, _ in client.errors] == [Code.UNEXPECTED_MESSAGE] * 4
+    assert client.is_open
+
+
+def test_clients_of_three_servers_hear_each_other_once(world: World) -> None:
+    servers = [world.server() for _ in range(3)]
+    world.run()
+    clients: list[Client] = [joined(world, server, "t", capabilities=c) for server in servers for c in (OLD, (pb.BATCH, pb.ERRORS))]
+    world.run()
+    for n, client in enumerate(clients):
+        client.publish("t", b"%d" % n)
+    world.run()
+    for n, client in enumerate(clients):
+        assert sorted(client.bodies) == [b"%d" % m for m in range(6) if m != n]
