@@ -41,11 +41,16 @@ class Claim:
 
 
 def may_have(claim: Claim, holder: Holder | None) -> bool:
-    """The rule. A present holder that has to give way is closed with REPLACED."""
+    """The rule. A present holder that has to give way is closed with REPLACED.
+
+    While somebody holds it, an alias does not change between client and server: links and lists of servers go by it.
+    """
+    if holder is None:
+        return claim.proven or claim.takes_free
+    if holder.role.is_server != claim.role.is_server:
+        return False
     if claim.proven:
         return True
-    if holder is None:
-        return claim.takes_free
     return claim.takes_own and claim.subject != "" and (claim.subject, claim.role) == (holder.subject, holder.role)
 
 

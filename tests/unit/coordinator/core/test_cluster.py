@@ -9,14 +9,20 @@ import pytest
 from coordinator.core.cluster import Claim, Holder, ServerState, may_have
 from protocol.tokens import TokenRole
 
-CLIENT, SERVER = TokenRole.CLIENT, TokenRole.COMMUNICATION_SERVER
+CLIENT, SERVER, HUB = TokenRole.CLIENT, TokenRole.COMMUNICATION_SERVER, TokenRole.COMMUNICATION_SERVER_HUB
 CLAIM = Claim(1, 7, CLIENT, "alice")
 HOLDER = Holder("node", 2, CLIENT, "alice")
 
 
-@pytest.mark.parametrize("holder", [None, HOLDER, dataclasses.replace(HOLDER, subject="bob", role=SERVER)])
+@pytest.mark.parametrize("holder", [None, HOLDER, dataclasses.replace(HOLDER, subject="bob")])
 def test_a_proof_takes_it_from_anyone(holder: Holder | None) -> None:
     assert may_have(dataclasses.replace(CLAIM, proven=True), holder)
+
+
+def test_a_servers_alias_does_not_become_a_clients() -> None:
+    assert not may_have(dataclasses.replace(CLAIM, proven=True), dataclasses.replace(HOLDER, role=SERVER))
+    assert not may_have(dataclasses.replace(CLAIM, proven=True, role=SERVER), HOLDER)
+    assert may_have(dataclasses.replace(CLAIM, proven=True, role=HUB), dataclasses.replace(HOLDER, role=SERVER))
 
 
 @pytest.mark.parametrize("takes_free", [True, False])

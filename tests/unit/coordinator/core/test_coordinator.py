@@ -176,6 +176,22 @@ def test_the_newer_socket_replaces_the_older() -> None:
     assert [gone.alias for gone in server.got(pb.PeerGoneMessage)] == [client.alias]
 
 
+def test_a_server_that_is_replaced_stays_a_server() -> None:
+    world = World()
+    server = world.server("server")
+    newer = world.server("server", wish=server.wish)
+    assert server.closed is Code.REPLACED
+    assert list(world.client().welcome.available_servers) == [newer.alias]
+
+
+def test_an_alias_is_free_once_its_holder_has_gone() -> None:
+    world = World()
+    server = world.server("one")
+    assert world.server("two", wish=AliasWish(server.alias)).alias != server.alias
+    server.leave()
+    assert world.server("two", wish=AliasWish(server.alias)).alias == server.alias
+
+
 def test_ones_own_alias_needs_no_proof_while_one_holds_it() -> None:
     world = World()
     client = world.client("alice")
