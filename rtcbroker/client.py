@@ -14,7 +14,7 @@ from rtcbroker.core.states import ClientState
 from rtcbroker.core.stats import ClientStats, Drop
 from rtcbroker.io.driver import Driver
 from rtcbroker.io.requests import Requests
-from rtcbroker.io.sender import as_bytes
+from rtcbroker.io.sender import Body, as_bytes
 from rtcbroker.io.signalling import connect_url
 from rtcbroker.io.tokens import Token
 from rtcbroker.subscription import Subscription
@@ -101,7 +101,7 @@ class Client:
 
     # ------------------------------------------------------------------------------------------------- publishing
 
-    async def publish(self, topic: str, body: bytes | str, *, reliable: bool = True, identity: bool = False) -> None:
+    async def publish(self, topic: str, body: Body, *, reliable: bool = True, identity: bool = False) -> None:
         """Publish `body` (a text as UTF-8) to everyone else who is subscribed to `topic`.
 
         Reliable: arrives, and in order; waits for room in the send buffer, and for a connection while there is none, for up to
@@ -121,7 +121,7 @@ class Client:
         else:
             self._count_drop()
 
-    def publish_nowait(self, topic: str, body: bytes | str, *, reliable: bool = True, identity: bool = False) -> bool:
+    def publish_nowait(self, topic: str, body: Body, *, reliable: bool = True, identity: bool = False) -> bool:
         """Publish without ever waiting; False, and counted, when it was dropped because there was no connection or no room.
 
         Raises as :meth:`publish`, but for the time-outs.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from typing import TypeAlias
 
 from protocol.topics import check_topic
 from rtcbroker.core.options import ClientOptions
@@ -12,6 +13,9 @@ from rtcbroker.core.server_link import ServerLink
 from rtcbroker.core.stats import ClientStats, Drop
 from rtcbroker.io.links import Links
 from rtcbroker.io.waiting import Waiters
+
+Body: TypeAlias = bytes | bytearray | memoryview | str
+"""What an application may publish; a text as UTF-8."""
 
 _checked = lru_cache(maxsize=4_096)(check_topic)
 """An application publishes to the same topics over and over; the grammar is looked at once."""
@@ -83,7 +87,7 @@ class Sender:
         self._room.fail(error)
 
 
-def as_bytes(body: bytes | bytearray | memoryview | str) -> bytes:
+def as_bytes(body: Body) -> bytes:
     """A body as it is sent; a text as UTF-8. Raises TypeError for anything else."""
     if isinstance(body, bytes):
         return body

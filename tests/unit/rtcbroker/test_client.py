@@ -1,0 +1,392 @@
+"""The client as an application sees it, against a cluster in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+
+from protocol import packets
+from protocol.codes import Code
+from protocol.errors import MessageTooLarge, RtcBrokerError, TopicError
+from protocol.limits import PeerLimits
+from rtcbroker import (
+    AuthError,
+    Client,
+    ClientClosed,
+    ClientOptions,
+    ClientState,
+    ConfigError,
+    ConnectError,
+    Drop,
+    NotConnected,
+    RequestRefused,
+    RequestTimeout,
+)
+from tests.support.fake_cluster import URL, FakeCluster
+from tests.support.poll import until
+
+QUICK = ClientOptions(connect_timeout=0.05, subscribe_timeout=0.05, publish_timeout=0.05, close_timeout=0.05, backoff_base=0.001)
+
+
+# --------------------------------------------------------------------------------------------------- connecting, closing
+
+
+async def test_inside_its_block_a_client_is_connected(cluster: FakeCluster) -> None:
+    client = Client(URL, token="secret")
+    assert (client.state, client.alias, client.server) == (ClientState.NEW, 0, 0)
+    async with client as entered:
+        assert entered is client
+        assert (client.state, client.alias, client.server) == (ClientState.CONNECTED, 101, 5)
+        assert cluster.dials == [({"v": "2"}, "secret")]
+        assert cluster.servers[5].clients[0].token == b"secret"
+        assert repr(client) == "<Client 101 connected, server 5>"
+    assert client.state is ClientState.CLOSED
+    assert cluster.sockets == []
+    await until(lambda: not cluster.servers[5].clients, 1, "the link is closed too")
+
+
+async def test_a_client_is_used_once(cluster: FakeCluster) -> None:
+    client = Client(URL)
+    await client.connect()
+    with pytest.raises(RuntimeError, match="connects once"):
+        await client.connect()
+    await client.close()
+    await client.close()
+    with pytest.raises(ClientClosed):
+        await client.connect()
+
+
+async def test_a_client_that_never_connected_is_closed_at_once(cluster: FakeCluster) -> None:
+    client = Client(URL)
+    await client.close()
+    assert client.state is ClientState.CLOSED
+    assert cluster.dials == []
+
+
+@pytest.mark.parametrize("url", ["", "localhost:9090", "ftp://host", "ws://", "ws://host:port", "ws://[::1"])
+def test_a_url_that_is_none_is_told_at_once(url: str) -> None:
+    with pytest.raises(ConfigError, match="url"):
+        Client(url)
+
+
+async def test_when_time_is_up_the_last_failure_is_told(cluster: FakeCluster) -> None:
+    cluster.refusal = (Code.LINK_LOST, "nobody there")
+    client = Client(URL, options=QUICK)
+    with pytest.raises(ConnectError, match="nobody there") as error:
+        await client.connect()
+    assert error.value.code == Code.LINK_LOST
+    assert client.state is ClientState.CLOSED
+    assert len(cluster.dials) > 1
+
+
+async def test_a_refused_token_is_told_at_once(cluster: FakeCluster) -> None:
+    cluster.refusal = (Code.TOKEN_EXPIRED, "HTTP 401")
+    client = Client(URL, token="old")
+    states: list[tuple[ClientState, type | None]] = []
+    client.on_state(lambda state, cause: states.append((state, type(cause) if cause else None)))
+    with pytest.raises(AuthError) as error:
+        await client.connect()
+    assert error.value.code == Code.TOKEN_EXPIRED
+    assert states == [(ClientState.CONNECTING, None), (ClientState.CLOSED, AuthError)]
+    with pytest.raises(ClientClosed) as closed:
+        await client.publish("a", b"")
+    assert closed.value.code == Code.TOKEN_EXPIRED
+
+
+async def test_connecting_can_be_cancelled(cluster: FakeCluster) -> None:
+    cluster.is_mute = True
+    client = Client(URL)
+    connecting = asyncio.create_task(client.connect())
+    await until(lambda: cluster.sockets, 1, "the socket is open")
+    connecting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await connecting
+    assert client.state is ClientState.CLOSED
+    await client.close()
+    assert cluster.sockets == []
+
+
+async def test_closing_waits_until_the_server_has_everything(cluster: FakeCluster) -> None:
+    client = Client(URL)
+    await client.connect()
+    await client.publish("a", b"last words")
+    await client.close()
+    assert cluster.servers[5].published == [("a", b"last words", True)]
+
+
+async def test_closing_does_not_wait_for_ever(cluster: FakeCluster, caplog: pytest.LogCaptureFixture) -> None:
+    client = Client(URL, options=QUICK)
+    await client.connect()
+    await client.publish("a", b"last words")
+    cluster.servers[5].is_dead = True
+    with caplog.at_level(logging.INFO):
+        await client.close()
+    assert "may not have everything" in caplog.text
+    assert client.state is ClientState.CLOSED
+
+
+# ------------------------------------------------------------------------------------------------------------ tokens
+
+
+async def test_a_token_function_may_be_plain_or_async(cluster: FakeCluster) -> None:
+    async def later() -> str:
+        await asyncio.sleep(0)
+        return "later\n"
+
+    async with Client(URL, token=lambda: "at once"), Client(URL, token=later):
+        assert {token for _, token in cluster.dials} == {"at once", "later"}
+        assert {peer.token for peer in cluster.servers[5].clients} == {b"at once", b"later"}
+
+
+@pytest.mark.parametrize("result", [ValueError("no luck"), 5, None])
+async def test_a_token_function_that_fails_says_so(cluster: FakeCluster, result: object) -> None:
+    def get() -> str:
+        if isinstance(result, Exception):
+            raise result
+        return result  # type: ignore[return-value]  # wrong on purpose
+
+    with pytest.raises(ConnectError, match=r"no luck|not a str"):
+        await Client(URL, token=get, options=QUICK).connect()
+    assert cluster.dials == []
+
+
+async def test_a_token_function_that_hangs_is_given_up(cluster: FakeCluster) -> None:
+    options = ClientOptions(connect_timeout=0.1, token_timeout=0.02)
+
+    async def never() -> str:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    with pytest.raises(ConnectError, match="TimeoutError"):
+        await Client(URL, token=never, options=options).connect()
+
+
+async def test_no_token_is_ever_logged(cluster: FakeCluster, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        async with Client(URL, token="a very secret token") as client, client.subscribe("a"):
+            await client.publish("a", b"body")
+            cluster.stop_coordinator()
+            await until(lambda: len(cluster.dials) == 2, 2, "the coordinator is dialed again")
+        cluster.refusal = (Code.AUTH_FAILED, "HTTP 401")
+        with pytest.raises(AuthError):
+            await Client(URL, token=lambda: "a very secret token").connect()
+    assert "client 101: connecting -> connected (joined server 5)" in caplog.text
+    assert "very secret" not in caplog.text
+    assert "proof of" not in caplog.text
+
+
+# -------------------------------------------------------------------------------------------------------- publishing
+
+
+async def test_what_is_published_in_one_turn_leaves_in_one_message(cluster: FakeCluster) -> None:
+    server = cluster.servers[5]
+    async with Client(URL) as client:
+        for number in range(5):
+            await client.publish("a", b"%d" % number)
+        assert client.publish_nowait("a", "5")
+        assert client.publish_nowait("b", bytearray(b"6"), reliable=False)
+        await until(lambda: len(server.published) == 7, 1, "everything is published")
+        assert server.messages == 2  # one a channel
+        assert [body for _, body, reliable in server.published if reliable] == [b"0", b"1", b"2", b"3", b"4", b"5"]
+        assert server.published[-1] == ("b", b"6", False)
+        assert client.stats.sent == 7
+
+
+async def test_receivers_learn_who_it_was_if_the_sender_wants_it(cluster: FakeCluster) -> None:
+    async with Client(URL, token="alice") as alice, Client(URL) as bob, bob.subscribe("a") as heard:
+        await alice.publish("a", b"hello", identity=True)
+        packet = await anext(heard)
+        assert (packet.sender, packet.identity, packet.body) == (alice.alias, "alice", b"hello")
+        await alice.publish("a", b"hello", reliable=False)
+        packet = await anext(heard)
+        assert (packet.identity, packet.reliable) == (None, False)
+
+
+@pytest.mark.parametrize("topic", ["", "a b", "a/*", "x" * 257])
+async def test_a_topic_outside_the_grammar_is_refused(cluster: FakeCluster, topic: str) -> None:
+    async with Client(URL) as client:
+        with pytest.raises(TopicError):
+            await client.publish(topic, b"")
+        with pytest.raises(TopicError):
+            client.subscribe("fine", topic)
+
+
+async def test_a_body_is_bytes_or_text(cluster: FakeCluster) -> None:
+    async with Client(URL) as client:
+        with pytest.raises(TypeError, match="not int"):
+            client.publish_nowait("a", 5)  # type: ignore[arg-type]  # wrong on purpose
+
+
+async def test_a_body_larger_than_the_server_takes_is_refused(cluster: FakeCluster) -> None:
+    cluster.add_server(5, limits=PeerLimits(max_message_bytes=2_000))
+    async with Client(URL) as client:
+        with pytest.raises(MessageTooLarge) as error:
+            await client.publish("a", bytes(2_000))
+        assert error.value.limit == 2_000
+
+
+async def test_before_connecting_nothing_can_be_published_or_subscribed(cluster: FakeCluster) -> None:
+    client = Client(URL)
+    with pytest.raises(NotConnected, match=r"before connect\(\)"):
+        await client.publish("a", b"")
+    with pytest.raises(NotConnected):
+        client.publish_nowait("a", b"")
+    with pytest.raises(NotConnected):
+        await client.subscribe("a").__aenter__()
+    with pytest.raises(NotConnected):
+        await client.ping()
+
+
+async def test_a_full_channel_makes_reliable_wait_and_drops_the_rest(cluster: FakeCluster) -> None:
+    async with Client(URL) as client:
+        link = cluster.servers[5].clients[0].theirs
+        link.set_buffered(1_000_000, reliable=True)
+        link.set_buffered(1_000_000, reliable=False)
+        waiting = asyncio.create_task(client.publish("a", b"patient"))
+        await client.publish("a", b"dropped", reliable=False)
+        assert not client.publish_nowait("a", b"dropped")
+        assert client.stats.dropped == {Drop.SEND_BUFFER: 2}
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        link.set_buffered(1_000, reliable=True)
+        await asyncio.wait_for(waiting, 1)
+        await until(lambda: cluster.servers[5].published == [("a", b"patient", True)], 1, "it is published")
+
+
+async def test_room_that_does_not_come_is_a_time_out(cluster: FakeCluster) -> None:
+    async with Client(URL, options=QUICK) as client:
+        link = cluster.servers[5].clients[0].theirs
+        link.set_buffered(1_000_000, reliable=True)
+        with pytest.raises(RequestTimeout, match="publish to 'a'"):
+            await client.publish("a", b"")
+
+
+async def test_a_burst_beyond_the_buffer_waits_for_the_turn_to_end_and_loses_nothing(cluster: FakeCluster) -> None:
+    async with Client(URL, options=ClientOptions(reliable_buffer=1_000)) as client:
+        for number in range(100):
+            await asyncio.wait_for(client.publish("a", b"%100d" % number), 1)
+        await until(lambda: len(cluster.servers[5].published) == 100, 1, "all is published")
+        assert [int(body) for _, body, _ in cluster.servers[5].published] == list(range(100))
+
+
+async def test_without_a_connection_reliable_waits_for_one(cluster: FakeCluster) -> None:
+    async with Client(URL, options=ClientOptions(backoff_base=0.001)) as client:
+        cluster.servers[5].refuses = Code.SERVER_FULL
+        cluster.servers[5].close(Code.SERVER_STOPPING)
+        await until(lambda: client.state is ClientState.RECONNECTING, 1, "the connection is lost")
+        waiting = asyncio.create_task(client.publish("a", b"patient"))
+        await client.publish("a", b"dropped", reliable=False)
+        assert client.stats.dropped == {Drop.NOT_CONNECTED: 1}
+        cluster.servers[5].refuses = None
+        await asyncio.wait_for(waiting, 2)
+        await until(lambda: cluster.servers[5].published == [("a", b"patient", True)], 1, "it is published")
+        assert client.stats.reconnects == 1
+
+
+async def test_a_connection_that_does_not_come_is_told(cluster: FakeCluster) -> None:
+    async with Client(URL, options=QUICK) as client:
+        cluster.servers[5].refuses = Code.SERVER_FULL
+        cluster.servers[5].close(Code.SERVER_STOPPING)
+        await until(lambda: client.state is ClientState.RECONNECTING, 1, "the connection is lost")
+        with pytest.raises(NotConnected, match=r"within 0\.05 s"):
+            await client.publish("a", b"")
+
+
+async def test_a_client_that_is_closed_meanwhile_ends_every_wait(cluster: FakeCluster) -> None:
+    client = Client(URL)
+    await client.connect()
+    link = cluster.servers[5].clients[0].theirs
+    link.set_buffered(1_000_000, reliable=True)
+    cluster.servers[5].acknowledges = False
+    waiting = [
+        asyncio.create_task(client.publish("a", b"")),
+        asyncio.create_task(client.subscribe("a").__aenter__()),
+    ]
+    await asyncio.sleep(0)
+    await client.close()
+    for result in await asyncio.gather(*waiting, return_exceptions=True):
+        assert isinstance(result, ClientClosed)
+        assert result.code == 1000
+
+
+# ----------------------------------------------------------------------------------------------- reconnects, reports
+
+
+async def test_a_client_moves_to_another_server_and_its_subscriptions_with_it(cluster: FakeCluster) -> None:
+    cluster.add_server(6)
+    options = ClientOptions(probe_timeout=0.02, backoff_base=0.001)
+    async with Client(URL, options=options) as client, client.subscribe("a", "b") as heard:
+        assert client.server == 5
+        cluster.kill(5)
+        await until(lambda: client.server == 6, 2, "the client is on the other server")
+        await until(lambda: heard.acknowledged("a") is not None, 1, "its subscription is in force")
+        assert cluster.servers[6].clients[0].topics == {"a", "b"}
+        assert client.alias == 101  # the coordinator gave it back
+        async with Client(URL) as other:
+            await other.publish("a", b"still here")
+            assert (await anext(heard)).body == b"still here"
+
+
+async def test_a_link_outlives_the_coordinators_socket(cluster: FakeCluster) -> None:
+    async with Client(URL, options=ClientOptions(backoff_base=0.001)) as client, client.subscribe("a") as heard:
+        states: list[ClientState] = []
+        client.on_state(lambda state, cause: states.append(state))
+        cluster.stop_coordinator()
+        async with Client(URL) as other:
+            await other.publish("a", b"meanwhile")
+            assert (await anext(heard)).body == b"meanwhile"
+        await until(lambda: len(cluster.dials) == 3, 2, "the coordinator is dialed again")
+        assert ({"v": "2", "alias": "101", "resume": "proof of 101"}, "") in cluster.dials
+        assert states == []
+
+
+async def test_a_ping_takes_some_time(cluster: FakeCluster) -> None:
+    async with Client(URL) as client:
+        assert 0.0 <= await client.ping() < 1.0
+
+
+async def test_a_ping_ends_with_its_connection(cluster: FakeCluster) -> None:
+    cluster.add_server(6)
+    async with Client(URL) as client:
+        server = cluster.servers[5]
+        server.is_dead = True
+        pinging = asyncio.create_task(client.ping())
+        await asyncio.sleep(0)
+        server.clients[0].link.close()
+        with pytest.raises(NotConnected):
+            await pinging
+
+
+async def test_refusals_are_reported(cluster: FakeCluster) -> None:
+    errors: list[RtcBrokerError] = []
+    async with Client(URL) as client:
+        end = client.on_error(errors.append)
+        peer = cluster.servers[5].clients[0]
+        peer.send(packets.error(Code.RATE_LIMITED, name="a"))
+        await until(lambda: errors, 1, "the error is told")
+        assert isinstance(errors[0], RequestRefused)
+        assert errors[0].code == Code.RATE_LIMITED
+        end()
+        end()
+        peer.send(packets.error(Code.RATE_LIMITED))
+        await client.ping()
+        assert len(errors) == 1
+
+
+async def test_a_callback_that_raises_harms_nobody(cluster: FakeCluster, caplog: pytest.LogCaptureFixture) -> None:
+    states: list[ClientState] = []
+
+    def broken(*args: object) -> None:
+        raise ValueError("a fault of the application")
+
+    client = Client(URL)
+    client.on_state(broken)
+    client.on_state(lambda state, cause: states.append(state))
+    client.on_error(broken)
+    async with client:
+        cluster.servers[5].clients[0].send(packets.error(Code.RATE_LIMITED))
+        await client.ping()
+    assert states == [ClientState.CONNECTING, ClientState.CONNECTED, ClientState.CLOSED]
+    assert caplog.text.count("a callback of the application raised") == 4
