@@ -33,6 +33,8 @@ class SubscriptionSet:
         self._unsettled: set[str] = set()
         self._sent = 0
         self._settled = 0
+        self._lost = 0
+        """The last version of the connection before this one: nobody can have it in force any more."""
         self._changed = False
 
     # ------------------------------------------------------------------------------------------ what the client wants
@@ -102,10 +104,10 @@ class SubscriptionSet:
     def acknowledge(self, version: int, refused: Sequence[tuple[str, int]], now: float) -> dict[str, int]:
         """The server has `version` in force, without the topics of `refused` (with their codes). Returns those refused only now.
 
-        A version that was never sent, or an older one than was acknowledged already, changes nothing. The same one again may take
+        A version that was never sent on this connection, or an older one than was acknowledged already, changes nothing. The same one again may take
         topics back that were in force.
         """
-        if not self._settled <= version <= self._sent:
+        if not max(self._settled, self._lost + 1) <= version <= self._sent:
             return {}
         self._settled = version
         codes = dict(refused)
@@ -136,6 +138,7 @@ class SubscriptionSet:
         """Nothing is in force any more, and what was refused may be tried anew: the next server gets the whole set."""
         for topic in self._topics.values():
             topic.acknowledged = topic.refused = None
+        self._lost = self._sent
         self._unsettled = set(self._topics)
 
     def acknowledged(self, name: str) -> float | None:
