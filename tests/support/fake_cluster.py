@@ -213,10 +213,9 @@ class FakeServer:
     def accept(self, alias: int, handler: LinkHandler) -> FakeDialed:
         """A new client."""
         peer = FakePeer(self, alias)
-        theirs, peer.link = fake_pair(handler, peer, loop=asyncio.get_running_loop())
-        peer.theirs = theirs
+        peer.theirs, peer.link = fake_pair(handler, peer, loop=asyncio.get_running_loop())
         self.clients.append(peer)
-        return FakeDialed(theirs)
+        return FakeDialed(peer.theirs)
 
     def relay(self, sender: FakePeer, topic: str, bodies: list[bytes], *, reliable: bool, identity: bool) -> None:
         """To everyone subscribed, the sender too: it is to drop what is its own."""
@@ -236,9 +235,9 @@ class FakeServer:
 class FakePeer:
     """The server's side of one client's link."""
 
-    link: FakeLink
+    link: Link
     theirs: FakeLink
-    """The client's end."""
+    """The client's end, where both are in memory."""
 
     def __init__(self, server: FakeServer, alias: int) -> None:
         self._server = server

@@ -1,0 +1,179 @@
+"""The one current link: what older ones still say, and what cannot be made, is told or not as it should be."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from protocol.codes import Code
+from protocol.errors import CandidateError, SdpError
+from protocol.signalling import END_OF_CANDIDATES, CandidateInit
+from rtcbroker.core import events
+from rtcbroker.io.links import Links
+from tests.support.fake_cluster import FakeDialed
+from tests.support.poll import until
+from transport.fake import FakeLink, fake_pair
+from transport.link import Link, LinkEnd, LinkHandler
+
+LINE = CandidateInit("candidate:1 1 udp 1 127.0.0.1 9 typ host")
+
+
+class Nobody:
+    """The other end."""
+
+    def on_open(self, link: Link) -> None: ...
+    def on_message(self, link: Link, data: bytes, reliable: bool) -> None: ...
+    def on_buffered_low(self, link: Link, reliable: bool) -> None: ...
+    def on_closed(self, link: Link, end: LinkEnd) -> None: ...
+
+
+class Dialed(FakeDialed):
+    """One that remembers candidates."""
+
+    def __init__(self, link: FakeLink, other: FakeLink) -> None:
+        super().__init__(link)
+        self.other = other
+        self.candidates: list[CandidateInit | None] = []
+
+    def add_candidate(self, init: CandidateInit | None) -> None:
+        if init == CandidateInit("bad"):
+            raise CandidateError("bad")
+        self.candidates.append(init)
+
+
+class Dialer:
+    """One whose answers wait until they are let go."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+        self.go = asyncio.Event()
+        self.go.set()
+        self.links: list[Dialed] = []
+        self.on_candidate: Callable[[CandidateInit], None] | None = None
+
+    async def answer(self, sdp: str, handler: LinkHandler, on_candidate: Callable[[CandidateInit], None] | None) -> Dialed:
+        await self.go.wait()
+        if self.error is not None:
+            raise self.error
+        self.on_candidate = on_candidate
+        ours, other = fake_pair(handler, Nobody(), loop=asyncio.get_running_loop(), max_message=1_000)
+        self.links.append(Dialed(ours, other))
+        return self.links[-1]
+
+    async def close(self) -> None: ...
+
+
+class World:
+    def __init__(self, error: Exception | None = None, *, trickle: bool = False) -> None:
+        self.dialer = Dialer(error)
+        self.events: list[events.Event] = []
+        self.messages: list[tuple[int, bytes, bool]] = []
+        self.rooms = 0
+        self.links = Links(
+            self.dialer, self.events.append, lambda *message: self.messages.append(message), self._on_room, trickle=trickle
+        )
+
+    def _on_room(self) -> None:
+        self.rooms += 1
+
+    async def opened(self) -> Dialed:
+        """A link with number 1 that has opened."""
+        self.links.answer(1, "offer")
+        await until(lambda: events.LinkOpened(1) in self.events, 1, "it is open")
+        return self.dialer.links[0]
+
+
+async def test_a_link_tells_of_its_life() -> None:
+    world = World()
+    dialed = await world.opened()
+    assert world.events == [events.LinkAnswered(1, "the answer"), events.LinkOpened(1)]
+    dialed.other.send(b"hello", reliable=False)
+    await until(lambda: world.messages == [(1, b"hello", False)], 1, "the message comes")
+    dialed.fake.set_buffered(100_000, reliable=True)
+    assert world.links.buffered(reliable=True) == 100_000
+    dialed.fake.set_buffered(0, reliable=True)
+    await until(lambda: world.rooms == 1, 1, "there is room")
+    dialed.fake.finish(LinkEnd.SILENT)
+    await until(lambda: world.events[-1] == events.LinkEnded(1, LinkEnd.SILENT), 1, "its end is told")
+    await world.links.shut()
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(SdpError("no fingerprint"), Code.BAD_SDP), (OSError("no more files"), Code.LINK_LOST)]
+)
+async def test_an_offer_that_cannot_be_answered_is_told(error: Exception, code: Code) -> None:
+    world = World(error)
+    world.links.answer(1, "offer")
+    await until(lambda: world.events, 1, "it is told")
+    event = world.events[0]
+    assert isinstance(event, events.LinkRefused)
+    assert event.code == code
+    assert str(error).split(" [")[0] in event.reason
+    await world.links.shut()
+
+
+async def test_a_closed_link_says_nothing_any_more() -> None:
+    world = World()
+    dialed = await world.opened()
+    told = len(world.events)
+    dialed.fake.set_buffered(100_000, reliable=True)
+    dialed.fake.set_buffered(0, reliable=True)
+    world.links.close(1)
+    assert world.links.link is None
+    assert world.links.buffered(reliable=True) == 0
+    assert world.links.send(b"x", reliable=True)  # to nobody
+    await until(lambda: dialed.fake.end_seen, 1, "it has ended")
+    assert len(world.events) == told
+    assert world.rooms == 0
+
+
+async def test_a_link_closed_while_it_is_made_never_comes() -> None:
+    world = World()
+    world.dialer.go.clear()
+    world.links.answer(1, "offer")
+    await asyncio.sleep(0)
+    world.links.close(2)  # another one's number
+    world.links.close(1)
+    await world.links.shut()
+    assert world.events == []
+    assert world.dialer.links == []
+
+
+async def test_a_link_that_is_no_longer_wanted_when_it_comes_is_closed() -> None:
+    world = World()
+    world.dialer.go.clear()
+    world.links.answer(1, "offer")
+    await asyncio.sleep(0)
+    world.links.answer(2, "another offer")
+    world.dialer.go.set()
+    await until(lambda: events.LinkOpened(2) in world.events, 1, "the second is open")
+    assert [event for event in world.events if getattr(event, "link", 2) == 1] == []
+    await until(lambda: [link.fake.end_seen for link in world.dialer.links].count(LinkEnd.LOCAL) == 1, 1, "the first was closed")
+    await world.links.shut()
+
+
+async def test_candidates_pass_both_ways() -> None:
+    world = World(trickle=True)
+    dialed = await world.opened()
+    assert world.dialer.on_candidate is not None
+    world.dialer.on_candidate(LINE)
+    world.dialer.on_candidate(END_OF_CANDIDATES)
+    assert world.events[-2:] == [events.LocalCandidate(1, LINE), events.LocalCandidate(1, None)]
+    for candidate in (LINE, CandidateInit("bad"), None):
+        world.links.add_candidate(1, candidate)
+    world.links.add_candidate(9, LINE)
+    assert dialed.candidates == [LINE, None]
+    await world.links.shut()
+    world.links.add_candidate(1, LINE)
+
+
+async def test_a_message_the_server_does_not_take_is_not_sent(caplog: pytest.LogCaptureFixture) -> None:
+    world = World()
+    dialed = await world.opened()
+    assert not world.links.send(bytes(1_001), reliable=True)
+    assert "1001 bytes" in caplog.text
+    assert world.links.send(bytes(1_000), reliable=True)
+    assert len(dialed.fake.sent) == 1
+    await world.links.shut()
