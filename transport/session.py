@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from aiortc import RTCDataChannel, RTCDataChannelParameters, RTCDtlsFingerprint, RTCDtlsParameters, RTCSctpCapabilities
@@ -16,23 +17,12 @@ from aiortc import RTCDataChannel, RTCDataChannelParameters, RTCDtlsFingerprint,
 from protocol.errors import MessageTooLarge
 from transport.fastpath.dtls import DataDtls, DatagramPort, FastDtls, drive, process_certificate
 from transport.fastpath.sctp import FastSctp, GuardedSctp
-from transport.link import RELIABLE_LABEL, UNRELIABLE_LABEL, Link, LinkEnd, LinkHandler
+from transport.link import RELIABLE_LABEL, UNRELIABLE_LABEL, LinkEnd, LinkHandler
+from transport.mailbox import Mailbox, Nobody
 from transport.options import LinkOptions
 from transport.sdp import SCTP_PORT, Description
 
 logger = logging.getLogger(__name__)
-
-MAX_EARLY_MESSAGES = 64
-"""Messages held that overtook the opening of the other channel; a peer sends one (AUTH) before it hears an answer."""
-
-
-class _Nobody:
-    """The handler of a link that nobody has."""
-
-    def on_open(self, link: Link) -> None: ...
-    def on_message(self, link: Link, data: bytes, reliable: bool) -> None: ...
-    def on_buffered_low(self, link: Link, reliable: bool) -> None: ...
-    def on_closed(self, link: Link, end: LinkEnd) -> None: ...
 
 
 class Session:
@@ -42,7 +32,7 @@ class Session:
     """
 
     def __init__(self, handler: LinkHandler, options: LinkOptions, name: str) -> None:
-        self._handler = handler
+        self._mailbox = Mailbox(self, handler, name, partial(self._finish, LinkEnd.FAILED))
         self._options = options
         self._name = name
         self._certificate = options.certificate or process_certificate()
@@ -54,14 +44,8 @@ class Session:
         self._streams: dict[int, bool] = {}
         self._max_send = 0
 
-        # What aiortc brought and the handler was not told yet: (channel, message), or (channel, None) for a buffer that ran low.
-        self._inbox: list[tuple[bool, bytes | None]] = []
-        self._wake: asyncio.Handle | None = None
         self._driven = False  # datagrams go straight through; before, they wait in the port
-        self._feeding = False  # a datagram is inside aiortc
         self._opened = False
-        self._told_open = False
-        self._muted = False  # the handler wants nothing more but on_closed
         self._torn_down = False
         self._end: LinkEnd | None = None
         self._closed = asyncio.Event()
@@ -107,13 +91,13 @@ class Session:
     def close(self) -> None:
         """End the link now; see :meth:`transport.link.Link.close`."""
         if self._end is None:
-            self._muted = True
+            self._mailbox.muted = True
             self._finish(LinkEnd.LOCAL, "closed here")
             self._tear_down()
 
     def discard(self) -> None:
         """End a link that was never handed out: without a word to its handler."""
-        self._handler = _Nobody()
+        self._mailbox.handler = Nobody()
         self.close()
 
     @property
@@ -129,10 +113,10 @@ class Session:
 
     def datagram(self, data: bytes) -> None:
         """A DTLS datagram came for this link. Never raises."""
-        if not self._driven:
-            self._port.put(data)
-        elif self._end is None:
+        if self._driven:
             self._feed(data)
+        else:
+            self._port.put(data)
 
     def _send_datagram(self, data: bytes) -> None:
         """Send a datagram to the peer; a loss is no error."""
@@ -194,10 +178,10 @@ class Session:
     # events of aiortc
 
     def _feed(self, data: bytes) -> None:
-        assert isinstance(self._dtls, FastDtls)  # only then it is driven
         if self._end is not None:
             return
-        self._feeding = True
+        assert isinstance(self._dtls, FastDtls)  # only then it is driven
+        self._mailbox.held = True
         try:
             self._dtls.feed(data)
         except ConnectionError as error:
@@ -205,9 +189,8 @@ class Session:
         except Exception as error:  # of OpenSSL or aiortc: this link's alone, the socket serves others
             self._fail(error)
         finally:
-            self._feeding = False
-        if self._inbox or not self._told_open:
-            self._tell()
+            self._mailbox.held = False
+        self._mailbox.tell()
 
     def _adopt(self, channel: RTCDataChannel) -> None:
         """Take one of the two channels; others, and a second one of the same name, are left alone."""
@@ -218,16 +201,16 @@ class Session:
         channel.bufferedAmountLowThreshold = self._options.low_mark
         channel.on("open", self._channel_opened)
         channel.on("close", self._remote_ended)
-        channel.on("bufferedamountlow", lambda: self._note(reliable, None))
+        channel.on("bufferedamountlow", partial(self._mailbox.low, reliable))
         if not isinstance(self._sctp, FastSctp):
-            channel.on("message", lambda data: self._note(reliable, data.encode() if isinstance(data, str) else data))
+            channel.on("message", lambda data: self._mailbox.message(reliable, data.encode() if isinstance(data, str) else data))
         self._channel_opened()
 
     def _channel_opened(self) -> None:
         if not self._opened and [c.readyState for c in self._channels.values()] == ["open", "open"]:
             self._opened = True
             self._setup_timer.cancel()
-            self._wake_up()
+            self._mailbox.open()
 
     def _received(self, stream_id: int, data: bytes) -> None:
         """A message on the fast path."""
@@ -239,14 +222,7 @@ class Session:
             if reliable is None:
                 return  # on a channel of the peer's own
             self._streams[stream_id] = reliable
-        self._note(reliable, data)
-
-    def _note(self, reliable: bool, data: bytes | None) -> None:
-        self._inbox.append((reliable, data))
-        if not self._opened and len(self._inbox) > MAX_EARLY_MESSAGES:
-            self._finish(LinkEnd.FAILED, f"over {MAX_EARLY_MESSAGES} messages before both channels were open")
-            self._inbox.clear()
-        self._wake_up()
+        self._mailbox.message(reliable, data)
 
     def _dtls_changed(self) -> None:
         """After set-up: the pump of the plain path stopped, or the fast path could not send."""
@@ -260,51 +236,13 @@ class Session:
             LinkEnd.REMOTE if opened else LinkEnd.FAILED, "SCTP or a channel was closed" + ("" if opened else " during set-up")
         )
 
-    # telling the handler
-
-    def _wake_up(self) -> None:
-        if not self._feeding and self._wake is None:
-            self._wake = self._loop.call_soon(self._woken)
-
-    def _woken(self) -> None:
-        self._wake = None
-        self._tell()
-
-    def _tell(self) -> None:
-        """Tell the handler what came. A handler that raises loses its link."""
-        if not self._opened or self._muted:
-            return
-        # One batch: what sends of the handler bring about (a buffer that ran low) waits for the next turn of the loop.
-        inbox, self._inbox = self._inbox, []
-        try:
-            if not self._told_open:
-                self._told_open = True
-                self._handler.on_open(self)
-            for reliable, data in inbox:
-                if self._deaf():
-                    return
-                if data is None:
-                    self._handler.on_buffered_low(self, reliable)
-                else:
-                    self._handler.on_message(self, data, reliable)
-        except Exception:  # a fault of our own program: its traceback is needed, and the other links are not to suffer
-            logger.exception("the handler of %s failed", self._name)
-            self._muted = True
-            self._finish(LinkEnd.FAILED, "its handler failed")
-
-    def _deaf(self) -> bool:
-        """The handler has closed the link while it was told of something earlier."""
-        return self._muted
+    # the end
 
     def _conclude(self) -> None:
         """Last words to both sides."""
-        self._tell()
-        self._inbox.clear()
+        self._mailbox.tell()  # what came before the end
         self._tear_down()
-        try:
-            self._handler.on_closed(self, self._end or LinkEnd.FAILED)
-        except Exception:  # as above
-            logger.exception("the handler of %s failed", self._name)
+        self._mailbox.close(self._end or LinkEnd.FAILED)
         if self._tasks:
             self._start_task(self._settle)
         else:
@@ -331,6 +269,9 @@ class Session:
             await self._sctp.stop()
         if self._dtls is not None:
             await self._dtls.stop()
+        # Nothing here refers to aiortc's objects any more, so they go at once and not when cycles are next collected.
+        self._sctp = self._dtls = None
+        self._channels.clear()
 
     async def _settle(self) -> None:
         """Wait for what is still running."""

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 import socket
 import time
+from typing import Any
 
 import pytest
+from aioice import stun
+from aiortc import RTCDtlsTransport, RTCSctpTransport
 
 from protocol.errors import CandidateError, ConfigError, SdpError
 from protocol.limits import MAX_CANDIDATES
@@ -16,8 +20,11 @@ from tests.integration.transport.conftest import OpenRtc, Rtc
 from tests.support.poll import until
 from tests.support.rtc import Recorder
 from transport import Dialer, IceServer, Link, LinkEnd, Listener
+from transport.candidates import parse_candidate
 from transport.ice_lite import Drop
 from transport.sdp import parse_offer
+from transport.sockets import bind_all
+from transport.udp import Traffic, UdpSocket
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
@@ -381,3 +388,76 @@ async def test_many_options_at_once(open_rtc: OpenRtc) -> None:
         await b.has(40)
         other.close()
     await until(lambda: rtc.listener.stats.links == 0, 5, "links are left")
+
+
+class StunServer:
+    """Answers binding requests from loopback with an address of the documentation's, or not at all."""
+
+    def __init__(self, mapped: tuple[str, int] | None) -> None:
+        self._mapped = mapped
+        [sock] = bind_all(["127.0.0.1"], 0)
+        self.udp = UdpSocket(sock, self._received, Traffic())
+        self.server = IceServer(f"stun:127.0.0.1:{self.udp.address[1]}")
+
+    def _received(self, data: bytes, address: tuple[Any, ...]) -> None:
+        if self._mapped is not None:
+            request = stun.parse_message(data)
+            response = stun.Message(stun.Method.BINDING, stun.Class.RESPONSE, request.transaction_id)
+            response.attributes["XOR-MAPPED-ADDRESS"] = self._mapped
+            self.udp.send(bytes(response), address)
+
+
+@pytest.mark.parametrize("trickle", [True, False])
+async def test_a_stun_server_adds_a_server_reflexive_candidate(trickle: bool) -> None:
+    server = StunServer(("203.0.113.9", 41000))
+    listener, dialer = await Listener.open(bind=["127.0.0.1"]), Dialer(ice_servers=[server.server])
+    told: list[CandidateInit] = []
+    other = await dialer.answer(listener.offer(Recorder()).local_sdp, Recorder(), told.append if trickle else None)
+    if trickle:
+        await until(lambda: END_OF_CANDIDATES in told, 5, "no end of candidates")
+        found = [parse_candidate(init.candidate) for init in told[:-1]]
+    else:
+        found = list(parse_offer(other.local_sdp).candidates)
+    assert [(c.type, c.host) for c in found] == [("host", "127.0.0.1"), ("srflx", "203.0.113.9")]
+    assert (found[1].port, found[1].related_host, found[1].related_port) == (41000, "127.0.0.1", found[0].port)
+    server.udp.close()
+    await dialer.close()
+    await listener.close()
+
+
+async def test_an_answer_given_up_leaves_nothing() -> None:
+    server = StunServer(None)
+    listener, dialer = await Listener.open(bind=["127.0.0.1"]), Dialer(ice_servers=[server.server])
+    b = Recorder()
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(dialer.answer(listener.offer(Recorder()).local_sdp, b), 0.1)
+    await dialer.close()
+    assert b.ends == [], "a link that was never handed out has nothing to say"
+    server.udp.close()
+    await listener.close()
+
+
+async def test_ended_links_leave_no_objects_behind(rtc: Rtc) -> None:
+    """Not even for the collector of cycles, for the most part: a server sees thousands of short visits."""
+
+    def alive() -> int:
+        return sum(isinstance(thing, RTCSctpTransport | RTCDtlsTransport) for thing in gc.get_objects())
+
+    gc.collect()
+    before = alive()
+    gc.disable()
+    try:
+        for _ in range(5):
+            a, b = Recorder(), Recorder()
+            link, other = await rtc.join(a, b)
+            link.send(b"x", reliable=True)
+            await b.has(1)
+            other.close()
+            await a.has_ended()
+            await other.wait_closed()
+            await link.wait_closed()
+            del link, other, a, b
+        await asyncio.sleep(0)
+        assert alive() - before <= 4, "five links of two ends are twenty objects"
+    finally:
+        gc.enable()

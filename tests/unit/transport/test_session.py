@@ -14,9 +14,10 @@ from protocol.errors import MessageTooLarge
 from tests.support.poll import until
 from tests.support.rtc import MemorySession, Recorder, ended, memory_pair
 from transport.link import Link, LinkEnd
+from transport.mailbox import MAX_EARLY_MESSAGES
 from transport.options import LinkOptions
 from transport.sdp import Fingerprint
-from transport.session import MAX_EARLY_MESSAGES, Session
+from transport.session import Session
 
 
 @pytest.fixture(params=[True, False], ids=["fast", "plain"])
@@ -255,7 +256,7 @@ async def test_a_handler_that_raises_loses_its_link_and_no_more(
     assert await b.has_ended() is (LinkEnd.LOCAL if call == "on_closed" else LinkEnd.FAILED)
     assert len(b.messages) == {"on_open": 0, "on_message": 1, "on_closed": 3}[call]
     assert await a.has_ended() is LinkEnd.REMOTE
-    assert [record.levelno for record in caplog.records if record.name == "transport.session"] == [logging.ERROR]
+    assert [record.levelno for record in caplog.records if record.name == "transport.mailbox"] == [logging.ERROR]
     await ended(first, second)
 
 
@@ -275,7 +276,7 @@ async def test_messages_wait_for_the_other_channel(options: LinkOptions) -> None
     await b.is_open()
     second.send(b"0", reliable=True)
     second.send(b"1", reliable=True)  # a third would have the lost one sent again at once
-    await until(lambda: len(first._inbox) == 2, 0.9, "they do not come")
+    await until(lambda: len(first._mailbox) == 2, 0.9, "they do not come")
     assert not a.opened
     await a.is_open()
     await a.has(2)
