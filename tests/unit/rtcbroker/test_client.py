@@ -27,7 +27,9 @@ from rtcbroker import (
 from tests.support.fake_cluster import URL, FakeCluster
 from tests.support.poll import until
 
-QUICK = ClientOptions(connect_timeout=0.05, subscribe_timeout=0.05, publish_timeout=0.05, close_timeout=0.05, backoff_base=0.001)
+QUICK = ClientOptions(
+    connect_timeout=0.05, subscribe_timeout=0.05, publish_timeout=0.05, close_timeout=0.05, backoff_base=0.001, backoff_cap=0.01
+)
 
 
 # --------------------------------------------------------------------------------------------------- connecting, closing
@@ -272,7 +274,7 @@ async def test_a_burst_beyond_the_buffer_waits_for_the_turn_to_end_and_loses_not
 
 
 async def test_without_a_connection_reliable_waits_for_one(cluster: FakeCluster) -> None:
-    async with Client(URL, options=ClientOptions(backoff_base=0.001)) as client:
+    async with Client(URL, options=ClientOptions(backoff_base=0.001, backoff_cap=0.01)) as client:
         cluster.servers[5].refuses = Code.SERVER_FULL
         cluster.servers[5].close(Code.SERVER_STOPPING)
         await until(lambda: client.state is ClientState.RECONNECTING, 1, "the connection is lost")
@@ -316,7 +318,7 @@ async def test_a_client_that_is_closed_meanwhile_ends_every_wait(cluster: FakeCl
 
 async def test_a_client_moves_to_another_server_and_its_subscriptions_with_it(cluster: FakeCluster) -> None:
     cluster.add_server(6)
-    options = ClientOptions(probe_timeout=0.02, backoff_base=0.001)
+    options = ClientOptions(probe_timeout=0.02, backoff_base=0.001, backoff_cap=0.01)
     async with Client(URL, options=options) as client, client.subscribe("a", "b") as heard:
         assert client.server == 5
         cluster.kill(5)
@@ -330,7 +332,7 @@ async def test_a_client_moves_to_another_server_and_its_subscriptions_with_it(cl
 
 
 async def test_a_link_outlives_the_coordinators_socket(cluster: FakeCluster) -> None:
-    async with Client(URL, options=ClientOptions(backoff_base=0.001)) as client, client.subscribe("a") as heard:
+    async with Client(URL, options=ClientOptions(backoff_base=0.001, backoff_cap=0.01)) as client, client.subscribe("a") as heard:
         states: list[ClientState] = []
         client.on_state(lambda state, cause: states.append(state))
         cluster.stop_coordinator()

@@ -170,7 +170,7 @@ async def test_an_acknowledgement_that_does_not_come_is_told_and_nothing_is_kept
 
 
 async def test_without_a_connection_subscribing_waits_for_one(cluster: FakeCluster) -> None:
-    options = ClientOptions(subscribe_timeout=0.05, backoff_base=0.001)
+    options = ClientOptions(subscribe_timeout=0.2, backoff_base=0.001, backoff_cap=0.01)
     async with Client(URL, options=options) as client, client.subscribe("a"):
         cluster.servers[5].refuses = Code.SERVER_FULL
         cluster.servers[5].close(Code.SERVER_STOPPING)
