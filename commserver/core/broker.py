@@ -215,6 +215,7 @@ class Broker:
             self._state.doom(rival, Code.REPLACED)
         if session.is_server:
             self._mesh.active(session, now)
+        self._probing.became_active(session, now)
         self._state.status_changed(now)
 
     def _close(self, session: Session, code: Code, now: float) -> None:

@@ -23,8 +23,19 @@ class Probing:
 
     def probe(self, alias: int, now: float) -> None:
         """The coordinator says that the peer is gone. Old peers are left to the transport's own deadline."""
-        session = self._state.peers.active(alias)
-        if session is None or session.link in self._probes or not session.capabilities:
+        for session in self._state.peers.of_alias(alias):
+            if session.is_active:
+                self._probe(session, now)
+            else:
+                session.gone_hint = True
+
+    def became_active(self, session: Session, now: float) -> None:
+        """The session may have been made with the last words of a peer that is gone."""
+        if session.gone_hint:
+            self._probe(session, now)
+
+    def _probe(self, session: Session, now: float) -> None:
+        if session.link in self._probes or not session.capabilities:
             return
         self._probes[session.link] = session.packets
         self._delivery.control(session, self._ping)

@@ -79,6 +79,8 @@ class Session:
     """The coordinator says so; until AUTH it counts as one."""
     assumed: bool = False
     """Active as an old server, since it did not prove itself; an AUTH may still come."""
+    gone_hint: bool = False
+    """The coordinator said that it is gone before it was active: to be probed as soon as it is."""
     doomed: bool = False
     """To be closed at the end of this event."""
     state: SessionState = SessionState.NEGOTIATING

@@ -27,6 +27,8 @@ from protocol.tokens import Claims, TokenRole
 from protocol.topics import PatternSet
 
 START = 1_000_000.0
+SILENCE = 30.0
+"""After which the transport ends a link whose other side is dead."""
 WIRE_ROLES = {
     TokenRole.CLIENT: pb.CLIENT,
     TokenRole.COMMUNICATION_SERVER: pb.COMMUNICATION_SERVER,
@@ -281,6 +283,8 @@ class Server:
         self.alive = False
         for end in self.ends.values():
             end.mute = end.closed = True
+            if end.peer is not None:
+                self.world.later(SILENCE, lambda peer=end.peer: self.world.close(peer, "silent"))  # type: ignore[misc]  # as above
         self.world.unregister(self)
 
     def _do(self, output: ev.Output) -> None:

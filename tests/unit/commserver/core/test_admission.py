@@ -1,3 +1,5 @@
+"""AUTH: who gets in, for how long, and with which code the others go."""
+
 from __future__ import annotations
 
 import logging
@@ -97,9 +99,9 @@ def test_auth_must_come_in_time() -> None:
     client = Client(world).connect(server)
     client.speaks_first = False
     world.run(1.9)
-    assert client.is_open
+    assert client.closed == []
     world.run(0.2)
-    assert not client.is_open
+    assert client.closed == ["remote"]
     assert server.broker.counters.closes["AUTH_TIMEOUT"] == 1
 
 

@@ -1,3 +1,5 @@
+"""Each form of a group, made once."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""Counting, bounded."""
+
 from __future__ import annotations
 
 from commserver.core.counters import MAX_COUNTED_TOPICS, OTHER_TOPICS, Counters, Histogram

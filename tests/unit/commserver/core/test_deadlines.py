@@ -1,3 +1,5 @@
+"""Named deadlines on one heap."""
+
 from __future__ import annotations
 
 from commserver.core.deadlines import Deadlines

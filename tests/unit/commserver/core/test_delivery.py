@@ -1,3 +1,5 @@
+"""Slow readers, each on its own, under every policy."""
+
 from __future__ import annotations
 
 import dataclasses

@@ -1,3 +1,5 @@
+"""One channel's queue under each policy."""
+
 from __future__ import annotations
 
 import pytest
@@ -28,14 +30,9 @@ def waiting(made: Channel) -> list[str]:
 
 def test_it_pauses_at_the_high_mark_and_opens_at_the_low_one() -> None:
     made = channel(Policy.BUFFERED, paused=False)
-    assert not made.buffered(HIGH - 1)
-    assert not made.paused
-    assert not made.buffered(HIGH)
-    assert made.paused
-    assert not made.buffered(LOW + 1)
-    assert made.buffered(LOW)
-    assert waiting(made) == []
-    assert not made.paused
+    steps = [(made.buffered(amount), made.paused) for amount in (HIGH - 1, HIGH, LOW + 1, LOW)]
+    assert steps == [(False, False), (False, True), (False, True), (True, True)]
+    assert (waiting(made), made.paused) == ([], False)
 
 
 def test_what_waited_goes_out_in_order_up_to_the_high_mark() -> None:
@@ -43,13 +40,11 @@ def test_what_waited_goes_out_in_order_up_to_the_high_mark() -> None:
     made.buffered(HIGH)
     for n in range(25):
         made.push(item(str(n)))
-    assert waiting(made) == [str(n) for n in range(10)]
-    assert made.paused, "more waits: nothing may overtake it"
-    assert made.queued_bytes == 150
+    first = [str(n) for n in range(10)]
+    assert (waiting(made), made.paused, made.queued_bytes) == (first, True, 150), "more waits: nothing may overtake it"
     made.push(item("25"))
-    assert waiting(made) + waiting(made) == [str(n) for n in range(10, 26)]
-    assert not made.paused
-    assert made.queued_bytes == 0
+    rest = [str(n) for n in range(10, 26)]
+    assert (waiting(made) + waiting(made), made.paused, made.queued_bytes) == (rest, False, 0)
 
 
 def test_discard_drops_the_new() -> None:

@@ -1,3 +1,5 @@
+"""Which servers are linked, in a mesh and in a star, whatever happens to them and to the coordinator."""
+
 from __future__ import annotations
 
 import pytest
@@ -233,7 +235,9 @@ def test_the_next_hub_takes_over() -> None:
     hubs = [world.server(hub=True), world.server(hub=True)]
     plain = [world.server(), world.server()]
     world.run(5)
-    assert [server.state.router.uplink is not None and server.state.router.uplink.alias for server in plain] == [hubs[0].alias] * 2
+    assert [server.state.router.uplink is not None and server.state.router.uplink.alias for server in plain] == [
+        hubs[0].alias
+    ] * 2
     clients = [joined(world, server, "t") for server in (*plain, *hubs)]
     hubs[0].die()
     world.run(5)

@@ -1,3 +1,5 @@
+"""From CONNECT to exchanged descriptions, and what ends on the way."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""Sessions by link and alias, and their counts."""
+
 from __future__ import annotations
 
 from commserver.core.flow import RELIABLE_FLOW, UNRELIABLE_FLOW

@@ -1,3 +1,5 @@
+"""PING: echoed for others, and sent to see who is still there."""
+
 from __future__ import annotations
 
 from protocol import signalling
@@ -106,3 +108,17 @@ def test_a_dead_server_is_dropped_with_its_interest_and_dialed_again_until_it_is
     world.run(30)
     assert not third.broker._mesh._attempts
     assert Code.PEER_NOT_FOUND.name not in third.broker.counters.closes
+
+
+def test_a_hint_that_comes_before_the_link_is_active_is_not_forgotten() -> None:
+    world = World()
+    server = world.server()
+    client = Client(world).connect(server)
+    client.speaks_first = False
+    world.run(0.1)
+    world.unregister(client)
+    world.run(0.1)
+    client.prove()
+    client.echoes = False
+    world.run(2)
+    assert server.broker.counters.closes["LINK_LOST"] == 1

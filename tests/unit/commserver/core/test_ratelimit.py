@@ -1,3 +1,5 @@
+"""The token bucket."""
+
 from __future__ import annotations
 
 from commserver.core.ratelimit import TokenBucket

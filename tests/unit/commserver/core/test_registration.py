@@ -1,3 +1,5 @@
+"""Alias, proof and patience."""
+
 from __future__ import annotations
 
 import random

@@ -1,3 +1,5 @@
+"""The packet path from every kind of peer to every other."""
+
 from __future__ import annotations
 
 import pytest
@@ -194,7 +196,12 @@ def test_one_output_serves_all_receivers(world: World) -> None:
 
 def test_packets_that_only_servers_send_are_refused(world: World) -> None:
     client = joined(world, world.server())
-    for data in (packets.topic_fw(1, b"x"), packets.subscribed(1), packets.error(Code.RESYNC), packets.subscription_update(1, ["t"], [])):
+    for data in (
+        packets.topic_fw(1, b"x"),
+        packets.subscribed(1),
+        packets.error(Code.RESYNC),
+        packets.subscription_update(1, ["t"], []),
+    ):
         client.send(data)
     world.run()
     assert [code for code, _ in client.errors] == [Code.UNEXPECTED_MESSAGE] * 4
@@ -204,7 +211,9 @@ def test_packets_that_only_servers_send_are_refused(world: World) -> None:
 def test_clients_of_three_servers_hear_each_other_once(world: World) -> None:
     servers = [world.server() for _ in range(3)]
     world.run()
-    clients: list[Client] = [joined(world, server, "t", capabilities=c) for server in servers for c in (OLD, (pb.BATCH, pb.ERRORS))]
+    clients: list[Client] = [
+        joined(world, server, "t", capabilities=c) for server in servers for c in (OLD, (pb.BATCH, pb.ERRORS))
+    ]
     world.run()
     for n, client in enumerate(clients):
         client.publish("t", b"%d" % n)

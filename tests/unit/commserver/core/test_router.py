@@ -1,3 +1,5 @@
+"""Who gets a packet, in both topologies."""
+
 from __future__ import annotations
 
 import pytest
@@ -31,7 +33,16 @@ def peer(name: str) -> Session:
         (True, "c1 s3 s4 h5 h6", "s3", "c1 s4 h5 h6"),
         (True, "c1 s3 s4 h5 h6", "h5", "c1 s3 s4"),
     ],
-    ids=["mesh", "mesh, one hop", "star: uplink only", "star: down", "star: stray", "hub", "hub passes on", "hub to hub: one hop"],
+    ids=[
+        "mesh",
+        "mesh, one hop",
+        "star: uplink only",
+        "star: down",
+        "star: stray",
+        "hub",
+        "hub passes on",
+        "hub to hub: one hop",
+    ],
 )
 def test_who_gets_what_everybody_wants(is_hub: bool, linked: str, source: str, expected: str) -> None:
     peers = {name: peer(name) for name in linked.split()}

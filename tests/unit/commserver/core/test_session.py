@@ -1,3 +1,5 @@
+"""What one peer is."""
+
 from __future__ import annotations
 
 import math

@@ -1,3 +1,5 @@
+"""Subscription sets: what is in force, what is refused, and what it costs."""
+
 from __future__ import annotations
 
 import pytest
@@ -41,7 +43,12 @@ def test_what_is_refused_is_listed_and_the_rest_is_in_force(world: World) -> Non
     world.run()
     assert topics_of(server, client) == {"room/1", "lobby"}
     (ack,) = client.of_type(pb.SUBSCRIBED)
-    refused = [("secret", Code.NOT_ALLOWED), ("room/*", Code.BAD_TOPIC), ("room/2", Code.TOO_MANY_TOPICS), ("room/3", Code.TOO_MANY_TOPICS)]
+    refused = [
+        ("secret", Code.NOT_ALLOWED),
+        ("room/*", Code.BAD_TOPIC),
+        ("room/2", Code.TOO_MANY_TOPICS),
+        ("room/3", Code.TOO_MANY_TOPICS),
+    ]
     assert [(entry.topic, entry.code) for entry in ack.refused] == refused
     assert client.errors == [(code, topic) for topic, code in refused]
 
@@ -64,8 +71,11 @@ def test_a_thousand_refused_topics_are_one_fault_told_in_part(world: World) -> N
     ("message", "code"),
     [
         (pb.SubscriptionMessage(type=pb.SUBSCRIPTION, format=pb.GZIP, topics=b"not gzip"), Code.BAD_MESSAGE),
-        (pb.SubscriptionMessage(type=pb.SUBSCRIPTION, format=pb.GZIP, topics=packets.gzip(b"a" * 2 * MAX_SUBSCRIPTION_BYTES)), 4202),
-        (pb.SubscriptionMessage(type=pb.SUBSCRIPTION, format=9, topics=b"a"), Code.BAD_MESSAGE),
+        (
+            pb.SubscriptionMessage(type=pb.SUBSCRIPTION, format=pb.GZIP, topics=packets.gzip(b"a" * 2 * MAX_SUBSCRIPTION_BYTES)),
+            4202,
+        ),
+        (pb.SubscriptionMessage.FromString(b"\x08\x07\x10\x09\x1a\x01a"), Code.BAD_MESSAGE),
         (pb.SubscriptionMessage(type=pb.SUBSCRIPTION, topics=b"\xff"), Code.BAD_MESSAGE),
     ],
     ids=["not gzip", "gzip bomb", "format", "not UTF-8"],
@@ -79,11 +89,15 @@ def test_what_cannot_be_read_leaves_the_former_set(world: World, message: pb.Sub
     assert topics_of(server, client) == {"a"}
 
 
-@pytest.mark.parametrize("text", [" ".join(f"{n:04x}" for n in range(10_000)).encode(), b" " * MAX_SUBSCRIPTION_BYTES], ids=["topics", "spaces"])
+@pytest.mark.parametrize(
+    "text", [" ".join(f"{n:04x}" for n in range(10_000)).encode(), b" " * MAX_SUBSCRIPTION_BYTES], ids=["topics", "spaces"]
+)
 def test_costly_sets_all_the_time_are_ignored_and_then_end_the_link(world: World, text: bytes) -> None:
     server = world.server()
     client, other = joined(world, server), joined(world, server)
-    message = pb.SubscriptionMessage(type=pb.SUBSCRIPTION, format=pb.GZIP, topics=packets.gzip(text), version=1).SerializeToString()
+    message = pb.SubscriptionMessage(
+        type=pb.SUBSCRIPTION, format=pb.GZIP, topics=packets.gzip(text), version=1
+    ).SerializeToString()
     for _ in range(500):
         client.send(message)
         world.run(0.001)
@@ -112,7 +126,7 @@ def test_servers_are_told_after_a_moment_and_only_of_what_changed(world: World) 
         world.run(0.0015)
     world.run()
     assert other.interest_of(one) == {"kept", "passing/9"}
-    (end,) = one.ends[1],
+    (end,) = (one.ends[1],)
     told = [packets.decode_packet(data) for data in one.sent(end.number)]
     updates = [m for m in told if isinstance(m, pb.SubscriptionUpdateMessage)]
     assert 1 <= len(updates) <= 2

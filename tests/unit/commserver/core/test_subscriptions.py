@@ -1,3 +1,5 @@
+"""The index both ways."""
+
 from __future__ import annotations
 
 from commserver.core.subscriptions import SubscriptionIndex
