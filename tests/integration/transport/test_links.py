@@ -60,6 +60,35 @@ async def test_both_address_families_at_once(open_rtc: OpenRtc) -> None:
     await listener.close()
 
 
+@pytest.mark.parametrize(("anywhere", "announce"), [("0.0.0.0", "127.0.0.1"), ("::", "::1")])
+async def test_bound_to_any_address(open_rtc: OpenRtc, anywhere: str, announce: str) -> None:
+    listener = await Listener.open(bind=[anywhere], announce=[announce])
+    dialer, a, b = Dialer(), Recorder(), Recorder()
+    link = listener.offer(a)
+    other = await dialer.answer(link.local_sdp, b)
+    link.accept(other.local_sdp)
+    await b.is_open()
+    other.send(b"x", reliable=True)
+    await a.has(1)
+    await dialer.close()
+    await listener.close()
+
+
+async def test_a_storm_of_joins_does_not_stall_an_open_link(rtc: Rtc) -> None:
+    a, b = Recorder(), Recorder()
+    link, _ = await rtc.join(a, b)
+    storm = asyncio.gather(*(rtc.join(Recorder(), Recorder()) for _ in range(60)))
+    worst, sent = 0.0, 0
+    while not storm.done():
+        before = time.process_time()
+        link.send(b"x", reliable=True)
+        sent += 1
+        await b.has(sent)
+        worst = max(worst, time.process_time() - before)
+    await storm
+    assert worst < 0.25, "60 joins are 200 ms of work on both sides together; no message waits for all of them"
+
+
 async def test_thousands_of_messages_both_ways(rtc: Rtc) -> None:
     a, b = Recorder(), Recorder()
     link, other = await rtc.join(a, b)
@@ -218,17 +247,17 @@ async def test_a_flood_on_the_socket_does_not_starve_the_loop(rtc: Rtc) -> None:
             stranger.sendto(b"\x17" * 100, ("127.0.0.1", rtc.listener.port))
     worst, began = 0.0, loop.time()
     while loop.time() - began < 0.3:
-        before = time.perf_counter()
+        before = time.process_time()  # not of other programs on this machine
         await asyncio.sleep(0)
-        worst = max(worst, time.perf_counter() - before)
+        worst = max(worst, time.process_time() - before)
     assert worst < 0.1
     assert rtc.listener.stats.dropped[Drop.DTLS_UNKNOWN_ADDRESS] > 100
 
 
 async def test_the_offer_is_made_without_waiting(rtc: Rtc) -> None:
-    before = time.perf_counter()
+    before = time.process_time()
     links = [rtc.listener.offer(Recorder()) for _ in range(100)]
-    assert time.perf_counter() - before < 1.0
+    assert time.process_time() - before < 1.0
     assert len({parse_offer(link.local_sdp).ufrag for link in links}) == 100
 
 
