@@ -220,9 +220,9 @@ class Coordinator:
             self._post.emit(ServerUp(state))
 
     def _servers_for(self, peer: Peer, now: float) -> list[int]:
-        """For a client those that take clients, the chosen one first; for a server all others, since full servers link too."""
+        """For a client those that take clients, the chosen one first; for a server its neighbours."""
         if peer.is_server:
-            servers = [alias for alias in self._servers.aliases() if alias != peer.alias]
+            servers = self._servers.neighbours(peer.alias, peer.role)
         else:
             servers = self._selector.order(self._servers.candidates(now), self._rng)
         return servers if peer.part2 else servers[:OLD_PEER_SERVERS]
@@ -233,8 +233,6 @@ class Coordinator:
 
     def _end(self, peer: Peer) -> None:
         """Forget a peer, and tell whom it concerns - unless it was replaced: then its alias lives on."""
-        if self._registry.by_key(peer.key) is not peer:
-            return
         self._registry.remove(peer)
         self._heartbeats.remove(peer.key)
         self._joining.pop(peer.key, None)

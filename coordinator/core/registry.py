@@ -85,7 +85,7 @@ class Peer:
             del self.contacts[next(iter(self.contacts))]
 
     def __str__(self) -> str:
-        return f"{ROLE_NAMES[self.role]} {self.alias:x}" if self.alias else f"{ROLE_NAMES[self.role]} on socket {self.key}"
+        return f"{ROLE_NAMES[self.role]} {self.alias}" if self.alias else f"{ROLE_NAMES[self.role]} on socket {self.key}"
 
 
 class Registry:

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from coordinator.core.cluster import ServerState
 from coordinator.core.selector import Candidate, load_of
+from protocol.tokens import TokenRole
+
+_HUB = TokenRole.COMMUNICATION_SERVER_HUB
 
 
 @dataclass(slots=True)
@@ -55,8 +58,17 @@ class Servers:
         ]
 
     def aliases(self) -> Iterable[int]:
-        """All servers, also those that take no clients: servers link with all of them."""
+        """All servers, also those that take no clients."""
         return self._entries.keys()
+
+    def neighbours(self, alias: int, role: TokenRole) -> list[int]:
+        """Whom the server `alias` is to be linked with, full ones too: everyone in a mesh, but where there are hubs, a plain server
+        links with those alone.
+        """
+        others = [entry.state for other, entry in self._entries.items() if other != alias]
+        if role is not _HUB and any(state.role is _HUB for state in others):
+            others = [state for state in others if state.role is _HUB]
+        return [state.alias for state in others]
 
     def conditions(self, now: float) -> dict[str, int]:
         """How many are ready, full, draining, stale."""

@@ -1,7 +1,7 @@
 """The WebSocket of one peer: admitted before the upgrade, one writer, every end with a code.
 
 Reading is a loop in the handler; writing is one task that takes frames from the core's outbox, so a peer that does not read blocks
-only its own writer while its outbox fills up to its mark. Closing never waits for such a peer: after CLOSE_TIMEOUT_S the socket is cut.
+only its own writer while its outbox fills up to its mark. Closing never waits for such a peer: CUT_S later the connection is cut.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 
 CLOSE_TIMEOUT_S = 2.0
 """For our close frame to leave and the peer's to come (RFC 6455 section 7.1.1)."""
+
+CUT_S = CLOSE_TIMEOUT_S + 0.5
+"""After that a connection that should be closed is cut. A peer that does not read never takes the close frame, nor lets buffers empty."""
 
 WRITE_AHEAD_BYTES = 16 * 1024
 """Handed to the network ahead of the peer's reading; the rest waits in the outbox, where it is counted."""
@@ -57,10 +60,11 @@ class PeerSocket:
             await self._read()
         finally:
             self._driver.left(self._key)
-            self._writer.cancel()
-            await self._ended(self._writer)
             if self._closer is not None:
                 await self._ended(self._closer)
+            # Not earlier: closer and writer may wait for the same buffer, and aiohttp lets a cancellation of one end both.
+            self._writer.cancel()
+            await self._ended(self._writer)
             self._cut_later()
 
     def wake(self) -> None:
@@ -76,6 +80,7 @@ class PeerSocket:
         """Close with a code. Idempotent."""
         if self._closer is None:
             self._closer = asyncio.create_task(self._shut(code, reason), name="peer-closer")
+            self._cut_later()
 
     async def _read(self) -> None:
         while True:
@@ -107,21 +112,12 @@ class PeerSocket:
             pass  # the reader finds the same, and ends the peer
 
     async def _shut(self, code: int, reason: str) -> None:
-        if self._writer is not None:
-            self._writer.cancel()
         text = reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore").encode()
-        try:
-            # The socket's own timeout begins when the close frame has left, which a peer that does not read can put off.
-            async with asyncio.timeout(CLOSE_TIMEOUT_S + 0.5):
-                await self._ws.close(code=code, message=text)
-        except TimeoutError:
-            if self._transport is not None:
-                self._transport.abort()
+        await self._ws.close(code=code, message=text)
 
     def _cut_later(self) -> None:
-        """aiohttp now closes the connection, which leaves only once its buffers are empty: for a peer that does not read, never."""
         if self._transport is not None:
-            asyncio.get_running_loop().call_later(CLOSE_TIMEOUT_S, self._transport.abort)
+            asyncio.get_running_loop().call_later(CUT_S, self._transport.abort)
 
     @staticmethod
     async def _ended(task: asyncio.Task[None]) -> None:

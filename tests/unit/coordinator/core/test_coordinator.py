@@ -50,11 +50,19 @@ def test_a_client_gets_the_servers_that_take_clients() -> None:
 
 def test_a_server_gets_all_others() -> None:
     world = World()
-    full, draining, hub = world.server(), world.server(), world.server(hub=True)
+    full, draining = world.server(), world.server()
     full.report(clients=5, max_clients=5)
     draining.report(draining=True)
     world.client()
-    assert sorted(world.server().welcome.available_servers) == sorted([full.alias, draining.alias, hub.alias])
+    assert sorted(world.server().welcome.available_servers) == sorted([full.alias, draining.alias])
+
+
+def test_where_there_are_hubs_a_plain_server_gets_those_and_a_hub_gets_everyone() -> None:
+    world = World()
+    plain, hub = world.server(), world.server(hub=True)
+    assert list(hub.welcome.available_servers) == [plain.alias]
+    assert list(world.server().welcome.available_servers) == [hub.alias]
+    assert len(world.server(hub=True).welcome.available_servers) == 3
 
 
 def test_without_servers_the_list_is_empty() -> None:

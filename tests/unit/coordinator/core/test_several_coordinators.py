@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from coordinator.core.cluster import Claim
+from coordinator.core.cluster import Claim, Forward
 from protocol import signalling
 from protocol.codes import Code
 from protocol.limits import OLD_PEER_SIGNAL_BYTES
 from protocol.pb import broker_pb2 as pb
+from protocol.tokens import TokenRole
 from tests.support.coordination import World
 
 
@@ -71,6 +72,22 @@ def test_a_frame_that_arrives_too_late_comes_back(world: World) -> None:
     world.nodes[0].core._registry.remove(world.nodes[0].core._registry.by_key(server.key))  # type: ignore[arg-type]
     client.send(signalling.connect(server.alias))
     assert client.next(pb.ConnectionRefusedMessage).code == Code.PEER_NOT_FOUND
+
+
+def test_what_another_coordinator_should_not_have_sent_is_dropped(world: World) -> None:
+    one, other = world.client(node=0), world.client(node=1)
+    wrong = Forward(other.alias, one.alias, TokenRole.CLIENT, pb.WEBRTC_ANSWER, signalling.answer(other.alias, "v=0"))
+    assert world.nodes[1].core.forwarded(wrong)
+    assert other.frames[1:] == []
+    assert world.nodes[1].core.stats.dropped == {("webrtc_answer", "unexpected"): 1}
+
+
+def test_news_of_an_end_that_finds_nobody_is_no_loss(world: World) -> None:
+    server, client = world.server(node=0), world.client(node=1)
+    client.send(signalling.connect(server.alias))
+    world.cluster._holders.pop(server.alias)
+    client.leave()
+    assert not world.nodes[1].core.stats.dropped
 
 
 def test_ends_are_told_across(world: World) -> None:
