@@ -146,5 +146,5 @@ def test_a_peer_is_named_in_logs_by_role_and_alias() -> None:
     peers = registry()
     hub = add(peers, 3, HUB)
     assert str(hub) == "hub on socket 3"
-    peers.place(hub, 0xABC)
-    assert str(hub) == "hub abc"
+    peers.place(hub, 2748)
+    assert str(hub) == "hub 2748"
