@@ -70,11 +70,13 @@ class Subscription:
     async def update(self, add: Iterable[str] = (), remove: Iterable[str] = (), *, wait: bool = True) -> None:
         """Change topics, all in one message; returns when the server has acknowledged it, or at once with ``wait=False``.
 
-        Raises :class:`SubscriptionRefused` for refused topics of `add`, which are left out then (with `partial` they stay, in
-        :attr:`refused`; with ``wait=False`` they do too, and are reported to ``client.on_error``); :class:`TopicError`; and as
-        entering does. Topics of `add` that are here already, and topics of `remove` that are not, are passed over. A topic in both
-        stays or comes.
+        Topics of `add` that are here already, and topics of `remove` that are not, are passed over. A topic in both stays or comes.
+
+        Raises :class:`SubscriptionRefused` for refused topics of `add`, which are left out then; with `partial` or ``wait=False`` they
+        stay, in :attr:`refused`, and are reported to ``client.on_error``. Raises :class:`NotConnected` and :class:`RequestTimeout` as
+        entering does, but the change stands and takes effect once it can. Raises :class:`TopicError`, :class:`ClientClosed`.
         """
+        self._requests.must_be_open("update")
         if not self._is_open:
             raise RuntimeError("the subscription is not open")
         added = {check_topic(topic): None for topic in add}

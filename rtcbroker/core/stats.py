@@ -14,6 +14,8 @@ class Drop:
     """Outgoing: published without waiting while there was no connection."""
     SEND_BUFFER: Final = "send_buffer"
     """Outgoing: published without waiting while the channel's send buffer was over its mark."""
+    TOO_LARGE: Final = "too_large"
+    """Outgoing: larger than the server's session description allows, though not than the limits it told."""
     QUEUE: Final = "queue"
     """Incoming: the oldest of a full receive queue."""
     NOT_SUBSCRIBED: Final = "not_subscribed"

@@ -113,7 +113,7 @@ class Links:
             try:
                 self.link.send(data, reliable=reliable)
             except MessageTooLarge as error:
-                logger.warning("a message was not sent: %s", error)
+                logger.debug("a message was not sent: %s", error)
                 return False
         return True
 

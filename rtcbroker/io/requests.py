@@ -44,6 +44,8 @@ class Requests:
         try:
             await driver.connected.wait(None, self._options.connect_timeout)
         except TimeoutError:
+            if driver.session.joined is not None:
+                return  # at the last moment
             failure = driver.session.failure
             error = ConnectError(failure.code, failure.reason)
             driver.feed(events.Stop(error))
@@ -77,16 +79,12 @@ class Requests:
 
     # -------------------------------------------------------------------------------------------------- subscribing
 
-    def hold(self, topics: Iterable[str], sink: Sink) -> int:
-        """Subscribe `sink` to `topics`, from the end of this loop turn on. Returns the version to wait for (:meth:`settled`)."""
-        return self.change(topics, (), sink)
-
     def change(self, add: Iterable[str], remove: Iterable[str], sink: Sink) -> int:
         """Subscribe `sink` to `add` and no longer to `remove`, in one message at the end of this loop turn.
 
         Returns the version to wait for (:meth:`settled`). Raises :class:`ClientClosed`, :class:`NotConnected` before :meth:`connect`.
         """
-        self._must_be_open("subscribe")
+        self.must_be_open("subscribe")
         add, remove, driver = tuple(add), tuple(remove), self.driver
         driver.delivery.attach(add, sink)
         driver.delivery.detach(remove, sink)
@@ -119,7 +117,7 @@ class Requests:
         if self.driver.sender.offer(topic, body, reliable=reliable, identity=identity):
             self.driver.flush_soon()
             return True
-        self._must_be_open("publish")
+        self.must_be_open("publish")
         return False
 
     async def offer_patiently(self, topic: str, body: bytes, *, identity: bool) -> None:
@@ -135,7 +133,7 @@ class Requests:
 
     async def ping(self, seconds: float) -> float:
         """Seconds to the server and back. Raises :class:`NotConnected`, :class:`RequestTimeout`, :class:`ClientClosed`."""
-        self._must_be_open("ping")
+        self.must_be_open("ping")
         if self.driver.session.joined is None:
             raise NotConnected("ping")
         number, outputs = self.driver.session.ping(self.driver.clock.now())
@@ -150,7 +148,8 @@ class Requests:
                 raise RequestTimeout(what, seconds) from None
             raise NotConnected(what, seconds) from None
 
-    def _must_be_open(self, what: str) -> None:
+    def must_be_open(self, what: str) -> None:
+        """Raise :class:`ClientClosed` where the client is closed, :class:`NotConnected` where it has not begun."""
         if self.state is ClientState.CLOSED:
             raise self.driver.closed_error()
         if self.state is ClientState.NEW:

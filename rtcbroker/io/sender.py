@@ -64,6 +64,8 @@ class Sender:
                         self._stats.sent += message.packets
                         self._stats.bytes_sent += len(message.data)
                         self.unconfirmed |= reliable
+                    else:
+                        self._stats.dropped[Drop.TOO_LARGE] += message.packets
         self.has_room()
 
     def drop(self) -> None:

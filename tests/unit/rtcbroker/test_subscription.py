@@ -239,3 +239,5 @@ async def test_a_client_told_not_to_come_back_tells_its_readers(cluster: FakeClu
         assert error.value.code == Code.TOKEN_EXPIRED
         with pytest.raises(ClientClosed):
             await me.subscribe("b").__aenter__()
+        with pytest.raises(ClientClosed):
+            await packets.update(add=["b"])

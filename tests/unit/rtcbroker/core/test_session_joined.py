@@ -265,6 +265,18 @@ def test_an_expired_token_of_a_function_is_replaced() -> None:
     one(world.wait(0.0), events.AskToken)
 
 
+def test_each_token_that_was_accepted_earns_a_second_chance() -> None:
+    world = SessionWorld(renewable=True)
+    world.start()
+    for link in (1, 2, 3):
+        world.feed(events.TokenReceived(token(1_000)))
+        world.opened()
+        world.welcome(5)
+        world.join(5, link)
+        world.message(link, packets.close(Code.TOKEN_EXPIRED))
+        one(world.wait(0.0), events.AskToken)
+
+
 # -------------------------------------------------------------------------------- the coordinator, while we are joined
 
 
@@ -280,6 +292,17 @@ def test_a_coordinator_that_goes_does_not_touch_the_link() -> None:
     assert world.welcome(6, 5, alias=99) == []  # no CONNECT: there is a server
     assert world.session.alias == ALIAS  # on this link it still is
     assert world.server == 5
+
+
+def test_a_coordinator_that_was_there_again_is_dialed_with_short_pauses_again() -> None:
+    world = joined(5)
+    for pause in (0.25, 0.5, 1.0):
+        world.socket_ended()
+        one(world.wait(pause), events.DialCoordinator)
+    world.opened()
+    world.welcome(5)
+    world.socket_ended()
+    one(world.wait(0.25), events.DialCoordinator)
 
 
 def test_the_list_of_the_last_welcome_counts() -> None:
