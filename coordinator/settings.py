@@ -67,7 +67,7 @@ class CoordinatorSettings(ServiceSettings):
     max_clients: int = Field(
         default=20_000,
         ge=1,
-        description="Clients connected at once; more are refused with HTTP 503. One costs about 40 KiB of memory and one file handle.",
+        description="Clients connected at once; more are refused with HTTP 503. One costs about 20 KiB of memory and one file handle.",
         json_schema_extra=_LIMITS,
     )
     max_servers: int = Field(
