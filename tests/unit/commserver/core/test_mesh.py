@@ -71,11 +71,13 @@ def test_two_that_dial_each_other_at_once_keep_one_link(seed: int) -> None:
     assert (len(a.got), len(b.got)) == (1, 1)
 
 
+@pytest.mark.parametrize("lower_dialed", [False, True])
 @pytest.mark.parametrize("lower_lost_it", [False, True])
-def test_a_link_that_one_side_lost_is_replaced_by_the_new_one(lower_lost_it: bool) -> None:
+def test_a_link_that_one_side_lost_is_replaced_by_the_new_one(lower_dialed: bool, lower_lost_it: bool) -> None:
     world = World()
-    lower, higher = world.server(), world.server()
+    first, second = world.server(alias=20 if lower_dialed else 10), world.server(alias=10 if lower_dialed else 20)
     world.run(60)
+    lower, higher = sorted((first, second), key=lambda server: server.alias)
     loser, keeper = (lower, higher) if lower_lost_it else (higher, lower)
     (link,) = loser.ends
     loser.ends[link].mute = True
@@ -147,8 +149,9 @@ def test_nobody_is_dialed_while_the_coordinator_is_away() -> None:
     assert matrix(one, other) == [[0, 1], [1, 0]]
 
 
-def test_a_dial_that_the_coordinator_forgot_begins_again_with_its_return() -> None:
-    world = World()
+@pytest.mark.parametrize("seed", range(5))
+def test_a_dial_that_the_coordinator_forgot_begins_again_with_its_return(seed: int) -> None:
+    world = World(seed)
     one = world.server()
     world.run()
     other = world.server()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from commserver.core.batcher import Group, group_of_server
+from commserver.core.group import Group, group_of_server
 from protocol import batch, packets
 from protocol.batch import SenderIdentity
 from protocol.errors import DecodeError
