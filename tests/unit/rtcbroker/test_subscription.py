@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import time
+import weakref
 
 import pytest
 
@@ -191,6 +193,17 @@ async def test_a_subscription_is_entered_once(cluster: FakeCluster) -> None:
             pass
         with pytest.raises(RuntimeError, match="once"):
             await subscription.__aenter__()
+
+
+async def test_a_subscription_that_is_over_is_forgotten(cluster: FakeCluster) -> None:
+    async with Client(URL) as client:
+        subscription = client.subscribe("a")
+        async with subscription:
+            pass
+        over = weakref.ref(subscription)
+        del subscription
+        gc.collect()
+        assert over() is None
 
 
 async def test_reading_ends_with_the_subscription(cluster: FakeCluster) -> None:

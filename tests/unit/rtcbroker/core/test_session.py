@@ -347,6 +347,17 @@ def test_attempts_may_be_limited() -> None:
     assert cause.code == Code.SERVER_FULL
 
 
+def test_only_failures_in_a_row_are_counted() -> None:
+    world = SessionWorld(ClientOptions(max_attempts=2))
+    for link in (1, 2, 3):
+        world.start() if link == 1 else world.wait(10.0)
+        world.opened()
+        world.welcome(5)
+        world.join(5, link)
+        world.feed(events.LinkEnded(link, LinkEnd.REMOTE))  # so soon that it is a failed attempt
+        assert world.state is ClientState.RECONNECTING
+
+
 # ------------------------------------------------------------------------------------------------------- old servers
 
 
