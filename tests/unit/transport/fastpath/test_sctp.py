@@ -222,6 +222,24 @@ async def test_duplicates_are_acknowledged_and_dropped(attack: Attack) -> None:
     assert attack.sctp._sack_duplicates == []
 
 
+async def test_what_came_ahead_is_reported_in_gap_blocks(attack: Attack) -> None:
+    sacks: list[SackChunk] = []
+
+    async def keep(chunk: Chunk) -> None:
+        assert isinstance(chunk, SackChunk)
+        sacks.append(chunk)
+
+    attack.sctp._send_chunk = keep
+    last = attack.sctp._last_received_tsn
+    for ahead in (2, 3, 5, 1, 2):
+        attack.packet(attack.data(ahead - (attack.sctp._last_received_tsn - last)))
+        count = len(sacks)
+        await until(lambda: len(sacks) > count, 5, "no SACK")  # noqa: B023  # awaited before the next turn
+    assert [sack.gaps for sack in sacks] == [[(2, 2)], [(2, 3)], [(2, 3), (5, 5)], [(2, 2)], [(2, 2)]]
+    assert [sack.cumulative_tsn - last for sack in sacks] == [0, 0, 0, 3, 3]
+    assert sacks[-1].duplicates == [last + 2]
+
+
 async def test_text_that_is_no_utf8_reaches_nobody_as_text(attack: Attack) -> None:
     """The fast path hands over the bytes, which no packet decoder accepts; aiortc's own trips over them."""
     attack.packet(attack.data(1, b"\xff\xfe", kind=WEBRTC_STRING))
