@@ -34,7 +34,9 @@ log = logging.getLogger(__name__)
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 
-POLL_S = 0.1
+POLL_S = 0.2
+"""As often as the workers tell how it goes."""
+
 START_DELAY_S = 0.5
 """Between "everyone is there" and the first packet: more than SETTLE_S, so that the subscriptions are everywhere."""
 

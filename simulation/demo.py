@@ -161,7 +161,7 @@ def demo_table(servers: Sequence[tuple[ServerSample, ServerRates] | None], pace:
     for heading in ("clients", "topics", "in/s", "out/s", "p50", "p99", "CPU"):
         table.add_column(heading, justify="right", no_wrap=True)
     for number, server in enumerate(servers, 1):
-        name = f"comm server {number}"
+        name = f"server {number}"
         if server is None:
             table.add_row(name, "away")
             continue

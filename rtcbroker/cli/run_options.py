@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
@@ -13,10 +13,6 @@ from protocol.topics import check_topic
 from rtcbroker.cli.keys import read_secret, read_text
 from rtcbroker.cli.options import Options, config_option
 from rtcbroker.cli.types import DURATION, POSITIVE, SHARE, WORKERS
-
-if TYPE_CHECKING:
-    from simulation.app import RunOptions
-    from simulation.core.scenarios import Scenario
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -100,7 +96,7 @@ def shared_options(command: F) -> F:
 
 
 def run_options(
-    scenario: Callable[[str], Scenario],
+    scenario: Callable[[str], Any],
     *,
     hz: float,
     size: int,
@@ -118,8 +114,12 @@ def run_options(
     plot: Path | None,
     max_loss: float,
     verbose: bool,
-) -> RunOptions:
-    """The run that these options describe. Raises :class:`ConfigError` for those that do not go together."""
+) -> Any:
+    """The :class:`simulation.app.RunOptions` that these options describe; `scenario` makes a :class:`simulation.core.scenarios.Scenario`.
+
+    The types stay unnamed, since the simulation is imported when it is run, not before. Raises :class:`ConfigError` for options that do
+    not go together.
+    """
     from simulation.app import RunOptions
     from simulation.core.messages import Credentials
 

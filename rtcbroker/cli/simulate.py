@@ -6,7 +6,7 @@ import random
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -16,9 +16,6 @@ from rtcbroker.cli.run_options import run_options, shared_options
 from rtcbroker.cli.types import DURATION, POSITIVE
 from service import logs
 from service.run import run
-
-if TYPE_CHECKING:
-    from simulation.core.scenarios import Scenario
 
 _option = Options("simulate")
 _LOAD = "Load"
@@ -129,7 +126,7 @@ def replay(file: Path | None, cell: float, speed: float, **shared: Any) -> None:
     _simulate("replay", lambda prefix: scenarios.replay(trace, cell, speed, prefix), shared)
 
 
-def _simulate(name: str, scenario: Callable[[str], Scenario], shared: dict[str, Any]) -> None:
+def _simulate(name: str, scenario: Callable[[str], Any], shared: dict[str, Any]) -> None:
     from rich.console import Console
 
     from simulation.app import simulate as perform

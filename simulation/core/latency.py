@@ -19,9 +19,10 @@ _OFFSET = -math.log(_LOWEST_S) / _STEP
 
 @dataclass(slots=True)
 class Histogram:
-    """How often each latency was seen. Adding is one logarithm and one increment."""
+    """How often each latency was seen. Adding is one logarithm and one look-up; there are at most ``_BUCKETS`` counts."""
 
-    counts: list[int] = field(default_factory=lambda: [0] * _BUCKETS)
+    counts: dict[int, int] = field(default_factory=dict)
+    """Of each bucket that is not empty: they are few, and histograms are merged and sent about many times a second."""
     highest_s: float = 0.0
     """The greatest value itself, not its bucket."""
 
@@ -29,17 +30,19 @@ class Histogram:
         """Count one latency."""
         if seconds > self.highest_s:
             self.highest_s = seconds
-        self.counts[_bucket(seconds)] += 1
+        bucket = _bucket(seconds)
+        self.counts[bucket] = self.counts.get(bucket, 0) + 1
 
     def merge(self, other: Histogram) -> None:
         """Count everything `other` has."""
-        self.counts = [mine + theirs for mine, theirs in zip(self.counts, other.counts, strict=True)]
+        for bucket, count in other.counts.items():
+            self.counts[bucket] = self.counts.get(bucket, 0) + count
         self.highest_s = max(self.highest_s, other.highest_s)
 
     @property
     def count(self) -> int:
         """How many values there are."""
-        return sum(self.counts)
+        return sum(self.counts.values())
 
     def percentile(self, percent: float) -> float | None:
         """The value in seconds that `percent` of all (0..100) do not exceed, or None where there is none."""
@@ -50,15 +53,15 @@ class Histogram:
         if rank >= total:
             return self.highest_s
         seen = 0
-        for bucket, count in enumerate(self.counts):
-            seen += count
+        for bucket in sorted(self.counts):
+            seen += self.counts[bucket]
             if seen >= rank:
                 return min(_middle(bucket), self.highest_s)
         raise AssertionError("a rank is at most the number of values")
 
     def filled(self) -> Iterator[tuple[float, int]]:
         """The middle of each bucket that is not empty, in seconds, and its count."""
-        return ((_middle(bucket), count) for bucket, count in enumerate(self.counts) if count)
+        return ((_middle(bucket), self.counts[bucket]) for bucket in sorted(self.counts))
 
 
 def _bucket(seconds: float) -> int:

@@ -1,0 +1,43 @@
+"""The table of the demo fits a terminal, and shows what is known."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+from rich.console import Console
+
+from simulation.core.latency import Histogram
+from simulation.core.messages import Progress
+from simulation.core.pace import Pace
+from simulation.core.server_page import ServerRates, ServerSample
+from simulation.demo import demo_table
+
+
+def shown(servers: list[tuple[ServerSample, ServerRates] | None], pace: Pace) -> dict[str, list[str]]:
+    text = StringIO()
+    Console(file=text, width=80).print(demo_table(servers, pace))
+    lines = text.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "…" not in text.getvalue()
+    cells = [[cell.strip() for cell in line.strip("│").split("│")] for line in lines if line.startswith("│")]
+    return {row[0]: row[1:] for row in cells}
+
+
+def server(alias: int | None) -> tuple[ServerSample, ServerRates]:
+    return ServerSample(0.0, alias, 1234, 1000, 0, 0, 0), ServerRates(12_345, 123_456, 1.05)
+
+
+def pace() -> Pace:
+    made, latency = Pace(), Histogram()
+    latency.add(0.1234)
+    made.add(0.0, Progress())
+    made.add(1.0, Progress(connected=500, sent=5000, received=250_000, latency={7: latency}))
+    return made
+
+
+def test_a_row_for_each_server_and_one_for_the_bots() -> None:
+    rows = shown([server(7), server(8), server(None), None], pace())
+    assert rows["server 1"] == ["1234", "1000", "12,345", "123,456", "123.4 ms", "123.4 ms", "105%"]
+    assert rows["server 2"][4:6] == rows["server 3"][4:6] == ["-", "-"]
+    assert rows["server 4"][0] == "away"
+    assert rows["all bots"] == ["500", "", "250,000", "5,000", "123.4 ms", "123.4 ms", ""]
