@@ -16,11 +16,11 @@ from protocol.codes import Code, Retry
 from protocol.errors import ConnectionClosed, ProtocolError
 from protocol.pb import broker_pb2 as pb
 from rtcbroker.core import events
-from rtcbroker.core.backoff import Backoff
 from rtcbroker.core.credentials import AUTH_CODES, Credentials
 from rtcbroker.core.delivery import Delivery
-from rtcbroker.core.errors import AuthError, ConnectError
+from rtcbroker.core.errors import ConnectError
 from rtcbroker.core.options import ClientOptions
+from rtcbroker.core.patience import Patience, Verdict, final_error
 from rtcbroker.core.server_link import End, LinkEvent, Phase, ServerLink, Surroundings
 from rtcbroker.core.signalling import Signalling, Socket
 from rtcbroker.core.states import ClientState, Lifecycle
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
     import random
 
 logger = logging.getLogger(__name__)
-
-_PASSING = frozenset({Code.AUTH_TIMEOUT})
-"""Codes whose range says never, but not to us: we do send AUTH, so when it came too late the way was slow, and may be quicker next time."""
 
 
 class Session:
@@ -63,8 +60,7 @@ class Session:
         self._lifecycle = Lifecycle()
         self._link: ServerLink | None = None
         self._links = 0
-        self._pauses = Backoff(options.backoff_base, options.backoff_cap, rng)
-        self._failed_attempts = 0
+        self._patience = Patience(options, self._credentials, rng)
         self._handlers: dict[type, Callable[[Any, float], None]] = {
             events.Start: self._on_start,
             events.Stop: self._on_stop,
@@ -198,22 +194,17 @@ class Session:
             self._count_failed_attempt()
 
     def _count_failed_attempt(self) -> None:
-        self._failed_attempts += 1
-        if self._options.max_attempts is not None and self._failed_attempts >= self._options.max_attempts:
+        if self._patience.is_over():
             self._finish(ConnectError(self.failure.code, self.failure.reason))
 
-    def _is_settled_by(self, failure: ConnectionClosed, now: float) -> bool:
-        """Whether we were told not to come back like this: then it is a fresh token, or the end."""
-        if failure.code in AUTH_CODES:
-            if self._credentials.refused():
-                self._signalling.dial_at(now)
-            else:
-                self._finish(AuthError(failure.code, failure.reason))
-            return True
-        if failure.retry is Retry.NEVER and failure.code not in _PASSING:
-            self._finish(ConnectError(failure.code, failure.reason))
-            return True
-        return False
+    def _is_settled_by(self, told: ConnectionClosed, now: float) -> bool:
+        """Whether the coordinator's or the server's own word settles what to do: then it is done."""
+        verdict = self._patience.judge(told)
+        if verdict is Verdict.FRESH_TOKEN:
+            self._signalling.dial_at(now)
+        elif verdict is Verdict.NEVER:
+            self._finish(final_error(told))
+        return verdict is not Verdict.AGAIN
 
     def _on_signal(self, event: events.SignalReceived, now: float) -> None:
         try:
@@ -251,7 +242,7 @@ class Session:
 
     def _end_round(self, now: float) -> None:
         """None of the servers will do: ask the coordinator for a fresh list, after a pause."""
-        self._signalling.dial_at(now + self._pauses.next())
+        self._signalling.dial_at(now + self._patience.pause())
         self._count_failed_attempt()
 
     def _on_link_event(self, event: LinkEvent, now: float) -> None:
@@ -259,7 +250,7 @@ class Session:
             self._link.happened(event, now)
 
     def _on_joined(self, link: ServerLink) -> None:
-        self._failed_attempts = 0
+        self._patience.joined()
         self.alias = link.alias
         self._stats.joins += 1
         self._stats.reconnects += self.state is ClientState.RECONNECTING
@@ -289,7 +280,7 @@ class Session:
         if now - link.joined_at < self._options.stable_after:
             self._end_round(now)
             return
-        self._pauses.reset()
+        self._patience.restore()
         if end.told and self.failure.retry is Retry.SAME:
             self._signalling.servers.restart(first=link.server)
         else:
