@@ -24,9 +24,8 @@ from rtcbroker import (
 from tests.support.fake_cluster import URL, FakeCluster
 from tests.support.poll import until
 
-QUICK = ClientOptions(
-    connect_timeout=0.05, subscribe_timeout=0.05, publish_timeout=0.05, close_timeout=0.05, backoff_base=0.001, backoff_cap=0.01
-)
+QUICK = ClientOptions(subscribe_timeout=0.05, publish_timeout=0.05, close_timeout=0.05, backoff_base=0.001, backoff_cap=0.01)
+IMPATIENT = ClientOptions(connect_timeout=0.1, backoff_base=0.001, backoff_cap=0.01)
 
 
 # --------------------------------------------------------------------------------------------------- connecting, closing
@@ -43,7 +42,7 @@ async def test_inside_its_block_a_client_is_connected(cluster: FakeCluster) -> N
         assert repr(client) == "<Client 101 connected, server 5>"
     assert client.state is ClientState.CLOSED
     assert cluster.sockets == []
-    await until(lambda: not cluster.servers[5].clients, 1, "the link is closed too")
+    await until(lambda: not cluster.servers[5].clients, 5, "the link is closed too")
 
 
 async def test_a_client_is_used_once(cluster: FakeCluster) -> None:
@@ -72,7 +71,7 @@ def test_a_url_that_is_none_is_told_at_once(url: str) -> None:
 
 async def test_when_time_is_up_the_last_failure_is_told(cluster: FakeCluster) -> None:
     cluster.refusal = (Code.LINK_LOST, "nobody there")
-    client = Client(URL, options=QUICK)
+    client = Client(URL, options=IMPATIENT)
     with pytest.raises(ConnectError, match="nobody there") as error:
         await client.connect()
     assert error.value.code == Code.LINK_LOST
@@ -98,7 +97,7 @@ async def test_connecting_can_be_cancelled(cluster: FakeCluster) -> None:
     cluster.is_mute = True
     client = Client(URL)
     connecting = asyncio.create_task(client.connect())
-    await until(lambda: cluster.sockets, 1, "the socket is open")
+    await until(lambda: cluster.sockets, 5, "the socket is open")
     connecting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await connecting
@@ -147,7 +146,7 @@ async def test_a_token_function_that_fails_says_so(cluster: FakeCluster, result:
         return result  # type: ignore[return-value]  # wrong on purpose
 
     with pytest.raises(ConnectError, match=r"no luck|not a str"):
-        await Client(URL, token=get, options=QUICK).connect()
+        await Client(URL, token=get, options=IMPATIENT).connect()
     assert cluster.dials == []
 
 
@@ -167,7 +166,7 @@ async def test_no_token_is_ever_logged(cluster: FakeCluster, caplog: pytest.LogC
         async with Client(URL, token="a very secret token") as client, client.subscribe("a"):
             await client.publish("a", b"body")
             cluster.stop_coordinator()
-            await until(lambda: len(cluster.dials) == 2, 2, "the coordinator is dialed again")
+            await until(lambda: len(cluster.dials) == 2, 5, "the coordinator is dialed again")
         cluster.refusal = (Code.AUTH_FAILED, "HTTP 401")
         with pytest.raises(AuthError):
             await Client(URL, token=lambda: "a very secret token").connect()
@@ -185,8 +184,8 @@ async def test_a_client_moves_to_another_server_and_its_subscriptions_with_it(cl
     async with Client(URL, options=options) as client, client.subscribe("a", "b") as heard:
         assert client.server == 5
         cluster.kill(5)
-        await until(lambda: client.server == 6, 2, "the client is on the other server")
-        await until(lambda: heard.acknowledged("a") is not None, 1, "its subscription is in force")
+        await until(lambda: client.server == 6, 5, "the client is on the other server")
+        await until(lambda: heard.acknowledged("a") is not None, 5, "its subscription is in force")
         assert cluster.servers[6].clients[0].topics == {"a", "b"}
         assert client.alias == 101  # the coordinator gave it back
         async with Client(URL) as other:
@@ -202,7 +201,7 @@ async def test_a_link_outlives_the_coordinators_socket(cluster: FakeCluster) -> 
         async with Client(URL) as other:
             await other.publish("a", b"meanwhile")
             assert (await anext(heard)).body == b"meanwhile"
-        await until(lambda: len(cluster.dials) == 3, 2, "the coordinator is dialed again")
+        await until(lambda: len(cluster.dials) == 3, 5, "the coordinator is dialed again")
         assert ({"v": "2", "alias": "101", "resume": "proof of 101"}, "") in cluster.dials
         assert states == []
 
@@ -230,7 +229,7 @@ async def test_refusals_are_reported(cluster: FakeCluster) -> None:
         end = client.on_error(errors.append)
         peer = cluster.servers[5].clients[0]
         peer.send(packets.error(Code.RATE_LIMITED, name="a"))
-        await until(lambda: errors, 1, "the error is told")
+        await until(lambda: errors, 5, "the error is told")
         assert isinstance(errors[0], RequestRefused)
         assert errors[0].code == Code.RATE_LIMITED
         end()

@@ -81,7 +81,7 @@ class World:
     async def opened(self) -> Dialed:
         """A link with number 1 that has opened."""
         self.links.answer(1, "offer")
-        await until(lambda: events.LinkOpened(1) in self.events, 1, "it is open")
+        await until(lambda: events.LinkOpened(1) in self.events, 5, "it is open")
         return self.dialer.links[0]
 
 
@@ -90,13 +90,13 @@ async def test_a_link_tells_of_its_life() -> None:
     dialed = await world.opened()
     assert world.events == [events.LinkAnswered(1, "the answer"), events.LinkOpened(1)]
     dialed.other.send(b"hello", reliable=False)
-    await until(lambda: world.messages == [(1, b"hello", False)], 1, "the message comes")
+    await until(lambda: world.messages == [(1, b"hello", False)], 5, "the message comes")
     dialed.fake.set_buffered(100_000, reliable=True)
     assert world.links.buffered(reliable=True) == 100_000
     dialed.fake.set_buffered(0, reliable=True)
-    await until(lambda: world.rooms == 1, 1, "there is room")
+    await until(lambda: world.rooms == 1, 5, "there is room")
     dialed.fake.finish(LinkEnd.SILENT)
-    await until(lambda: world.events[-1] == events.LinkEnded(1, LinkEnd.SILENT), 1, "its end is told")
+    await until(lambda: world.events[-1] == events.LinkEnded(1, LinkEnd.SILENT), 5, "its end is told")
     await world.links.shut()
 
 
@@ -106,7 +106,7 @@ async def test_a_link_tells_of_its_life() -> None:
 async def test_an_offer_that_cannot_be_answered_is_told(error: Exception, code: Code) -> None:
     world = World(error)
     world.links.answer(1, "offer")
-    await until(lambda: world.events, 1, "it is told")
+    await until(lambda: world.events, 5, "it is told")
     event = world.events[0]
     assert isinstance(event, events.LinkRefused)
     assert event.code == code
@@ -124,7 +124,7 @@ async def test_a_closed_link_says_nothing_any_more() -> None:
     assert world.links.link is None
     assert world.links.buffered(reliable=True) == 0
     assert world.links.send(b"x", reliable=True)  # to nobody
-    await until(lambda: dialed.fake.end_seen, 1, "it has ended")
+    await until(lambda: dialed.fake.end_seen, 5, "it has ended")
     assert len(world.events) == told
     assert world.rooms == 0
 
@@ -148,9 +148,9 @@ async def test_a_link_that_is_no_longer_wanted_when_it_comes_is_closed() -> None
     await asyncio.sleep(0)
     world.links.answer(2, "another offer")
     world.dialer.go.set()
-    await until(lambda: events.LinkOpened(2) in world.events, 1, "the second is open")
+    await until(lambda: events.LinkOpened(2) in world.events, 5, "the second is open")
     assert [event for event in world.events if getattr(event, "link", 2) == 1] == []
-    await until(lambda: [link.fake.end_seen for link in world.dialer.links].count(LinkEnd.LOCAL) == 1, 1, "the first was closed")
+    await until(lambda: [link.fake.end_seen for link in world.dialer.links].count(LinkEnd.LOCAL) == 1, 5, "the first was closed")
     await world.links.shut()
 
 

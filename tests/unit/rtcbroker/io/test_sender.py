@@ -108,7 +108,7 @@ async def test_those_who_wait_are_woken_by_room_and_not_before() -> None:
     assert not waiting.done()
     world.channel.waiting[True] = 0
     world.sender.flush()
-    await asyncio.wait_for(waiting, 1)
+    await asyncio.wait_for(waiting, 5)
 
 
 @pytest.mark.parametrize("body", [b"x", "x", bytearray(b"x"), memoryview(b"x")])
