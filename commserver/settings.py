@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
 from commserver.core.config import BrokerConfig
 from commserver.core.flow import RELIABLE_FLOW, UNRELIABLE_FLOW, FlowLimits, Policy
+from protocol.errors import TopicError
 from protocol.limits import KIB, MAX_MESSAGE_BYTES, MAX_TOPICS, PeerLimits
 from protocol.tokens import TokenRole
+from protocol.topics import PatternSet
 from service.settings import ServiceSettings, group
 
 _CLUSTER = group("Cluster")
@@ -118,12 +120,41 @@ class CommServerSettings(ServiceSettings):
         description="Bytes that may wait for one peer's unreliable channel.",
         json_schema_extra=_FLOW,
     )
+    coalesce_window: float = Field(
+        0.02,
+        ge=0,
+        le=1,
+        description="Seconds in which packets of a busy topic are collected to leave together; a topic that was quiet for so long "
+        "never waits. What makes a crowd cheap: 20 ms is a frame or two of a game. 0: every packet at once.",
+        json_schema_extra=_FLOW,
+    )
+    latest: list[str] = Field(
+        default_factory=list,
+        description="Pattern of topics of which only each sender's newest packet of a window is sent on the unreliable channel, as "
+        "for positions; may be given several times.",
+        json_schema_extra=_FLOW,
+    )
+    max_staleness: float = Field(
+        0.25,
+        ge=0,
+        description="Seconds after which what waits for a slow peer's unreliable channel is dropped, never sent late. 0: no limit.",
+        json_schema_extra=_FLOW,
+    )
     drain_timeout: float = Field(
         5.0,
         ge=0,
         description="Seconds the peers of a stopping server have to move to another one; then it exits.",
         json_schema_extra=group("Process"),
     )
+
+    @field_validator("latest")
+    @classmethod
+    def _are_patterns(cls, patterns: list[str]) -> list[str]:
+        try:
+            PatternSet(patterns)
+        except TopicError as error:
+            raise ValueError(error.detail) from error
+        return patterns
 
     @property
     def role(self) -> TokenRole:
@@ -141,6 +172,9 @@ class CommServerSettings(ServiceSettings):
             reliable=FlowLimits(Policy(self.reliable_policy), self.reliable_queue, RELIABLE_FLOW.high_bytes),
             unreliable=FlowLimits(Policy(self.unreliable_policy), self.unreliable_queue, UNRELIABLE_FLOW.high_bytes),
             drain_timeout=self.drain_timeout,
+            coalesce_window=self.coalesce_window,
+            latest=PatternSet(self.latest),
+            max_staleness=self.max_staleness,
             limits=PeerLimits(
                 max_message_bytes=self.max_message,
                 max_topics=self.max_topics,

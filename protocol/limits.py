@@ -53,8 +53,11 @@ MAX_ERRORS = 100
 
 ERRORS_FORGIVEN_PER_S = 5.0
 
-UNRELIABLE_BATCH_BYTES = 1_100
+UNRELIABLE_BATCH_BYTES = 1_150
 """A batch on the unreliable channel stays one SCTP chunk (aiortc: 1,160 bytes of user data), so that one lost datagram costs one batch."""
+
+RELIABLE_BATCH_BYTES = 16 * KIB
+"""A batch on the reliable channel may be larger: nothing of it is lost, and fewer messages cost less. Every client takes it."""
 
 
 @dataclass(frozen=True, slots=True)

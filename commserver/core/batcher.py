@@ -1,73 +1,234 @@
-"""The forms in which a group of records leaves: each encoded at most once, however many receive it.
+"""Coalescing: what is published within a window leaves as one group a topic, encoded once for everyone who gets it.
 
-A :class:`Group` is the unit of relaying: records of one topic. It arrives as one (a batch of a client or of another server) or is
-made of a single TOPIC. Receivers that speak batches get its frame spliced into their message; old peers get plain packets.
+A packet costs the same to send whatever is in it, so in a crowd (n in one topic, each publishing f times a second) relaying packet by
+packet costs n·(n-1)·f sends, and one group a window n / window.
+
+The window is adaptive: a topic that was quiet for a whole window is due at once (at the end of this turn of the event loop), so a
+lone packet never waits; only then its window opens, and what comes inside waits for the window's end.
+
+On the reliable channel the order of each source is kept across topics, in two steps. A record joins its topic's open group only while
+no later group holds a record of the same source; else a new group begins. And a group that is due takes along every earlier group with
+which it shares a source. So whatever leaves, leaves in the order in which groups began, and that is an order every source agrees with.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
 
-from protocol import batch, packets
+from commserver.core.deadlines import Deadlines
+from commserver.core.group import Group
+from commserver.core.session import Session
 from protocol.batch import SenderIdentity
-from protocol.pb import broker_pb2 as pb
+from protocol.limits import KIB, RELIABLE_BATCH_BYTES, UNRELIABLE_BATCH_BYTES
+from protocol.topics import PatternSet
+
+RECORD_BYTES = 8
+"""What a record costs beyond a short body: six bytes of alias, tag, length; one or two more for a body over 127 or 16,383 bytes."""
+GROUP_BYTES = 14
+"""What a group costs beyond its topic and records: tags and lengths, and the batch around it."""
+SENDER_BYTES = 16
+"""What a sender's identity costs beyond its text."""
+
+MAX_PENDING_BYTES = 1024 * KIB
+"""Of one kind of channel; with more than this everything leaves at once, so that a flood fills no memory."""
+MAX_QUIET_TOPICS = 1_024
+"""Windows remembered before those that are over are swept out."""
 
 
-@dataclass(slots=True)
-class Group:
-    """Records of one topic from verified senders: record i is (aliases[i], bodies[i])."""
+@dataclass(slots=True, eq=False)
+class Pending:
+    """A group that waits: records of one topic, all published here or all received from one server."""
 
+    serial: int
     topic: str
-    aliases: Sequence[int]
-    bodies: Sequence[bytes]
-    senders: Sequence[SenderIdentity] = ()
-    """Identities of the senders, where the records were published with identity."""
-    raw: bytes | None = None
-    """The serialized group as another server sent it, to be passed on as it is."""
-    _message: bytes | None = None
-    _old_client: list[bytes] | None = None
-    _old_server: list[bytes] | None = None
+    relayed_by: Session | None
+    """The server they came from; None for records of our own clients."""
+    aliases: list[int] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
+    senders: dict[int, SenderIdentity] = field(default_factory=dict)
+    raw: list[bytes] = field(default_factory=list)
+    """Groups of another server, as they came: passed on without encoding them again."""
+    sources: set[Session] = field(default_factory=set)
+    arrivals: list[float] = field(default_factory=list)
+    records: int = 0
+    size: int = 0
+    """Bytes of the message it would make, a little over rather than under."""
+    places: dict[int, int] = field(default_factory=dict)
+    """Where `latest` topics keep each sender's record."""
 
-    def message(self) -> bytes:
-        """One TOPIC_BATCH with this group alone."""
-        if self._message is None:
-            self._message = batch.batch((self.frame(),))
-        return self._message
+    def frames(self) -> list[bytes]:
+        """This group's frames, to be spliced into batches."""
+        if self.raw:
+            return [Group("", (), (), raw=raw).frame() for raw in self.raw]
+        return [Group(self.topic, self.aliases, self.bodies, tuple(self.senders.values())).frame()]
 
-    def frame(self) -> bytes:
-        """This group as part of a batch."""
-        if self.raw is not None:
-            return batch.frame_of(self.raw)
-        return batch.group_frame(self.topic, self.aliases, self.bodies, self.senders, identity=bool(self.senders))
-
-    def old_client(self) -> list[bytes]:
-        """A TOPIC_FW or TOPIC_IDENTITY_FW for each record."""
-        if self._old_client is None:
-            known = {sender.alias: sender for sender in self.senders}
-            self._old_client = [
-                packets.topic_identity_fw(alias, sender.identity, sender.role, body)
-                if (sender := known.get(alias)) is not None
-                else packets.topic_fw(alias, body)
-                for alias, body in zip(self.aliases, self.bodies, strict=True)
-            ]
-        return self._old_client
-
-    def old_server(self) -> list[bytes]:
-        """A TOPIC or TOPIC_IDENTITY for each record, with `from_alias` and the rest filled."""
-        if self._old_server is None:
-            known = {sender.alias: sender for sender in self.senders}
-            self._old_server = [
-                packets.topic_identity(self.topic, body, alias, sender.identity, sender.role)
-                if (sender := known.get(alias)) is not None
-                else packets.topic(self.topic, body, alias)
-                for alias, body in zip(self.aliases, self.bodies, strict=True)
-            ]
-        return self._old_server
+    @property
+    def only_source(self) -> Session | None:
+        """The one who published all of it, and so gets nothing of it."""
+        return next(iter(self.sources)) if len(self.sources) == 1 else None
 
 
-def group_of_server(raw: bytes) -> Group:
-    """A group as another server sent it. Raises :class:`protocol.errors.DecodeError`."""
-    message: pb.TopicGroup = batch.decode_group(raw, from_server=True)
-    senders = [SenderIdentity(sender.alias, sender.identity, sender.role) for sender in message.senders]
-    return Group(message.topic, message.from_alias, message.body, senders, raw=raw)
+class Window:
+    """The pending groups of one kind of channel."""
+
+    def __init__(self, window: float, *, reliable: bool, latest: PatternSet) -> None:
+        """`window` in seconds, positive. On the unreliable channel topics that match `latest` keep one record a sender."""
+        self._window = window
+        self._ordered = reliable
+        self._limit = RELIABLE_BATCH_BYTES if reliable else UNRELIABLE_BATCH_BYTES
+        self._latest = latest if not reliable else PatternSet([])
+        self._serial = 0
+        self._bytes = 0
+        self._pending: dict[int, Pending] = {}
+        self._open: dict[tuple[str, bool, Session | None], Pending] = {}
+        self._of_topic: Counter[str] = Counter()
+        self._last: dict[Session, Pending] = {}
+        """Each source's latest pending group (reliable only)."""
+        self._shares: Counter[Session] = Counter()
+        """In how many pending groups a source has records (reliable only)."""
+        self._busy_until: dict[str, float] = {}
+        """Topics that were let out within the last window, and when that is over."""
+        self._deadlines: Deadlines[int] = Deadlines()
+
+    def next_deadline(self) -> float | None:
+        """When something is due; a time long past when that is at once, because too much is waiting."""
+        return 0.0 if self._bytes > MAX_PENDING_BYTES else self._deadlines.next()
+
+    def __len__(self) -> int:
+        return len(self._pending)
+
+    def pending_of(self, topics: Iterable[str]) -> list[str]:
+        """Those of `topics` that have something pending."""
+        return [topic for topic in topics if topic in self._of_topic] if self._of_topic else []
+
+    def add(self, source: Session, group: Group, now: float) -> int:
+        """Take in a group; returns how many records it replaced (`latest`)."""
+        if group.raw is not None:
+            self._add_raw(source, group, now)
+            return 0
+        identities = {sender.alias: sender for sender in group.senders}
+        latest = bool(self._latest) and group.topic in self._latest
+        replaced = 0
+        for alias, body in zip(group.aliases, group.bodies, strict=True):
+            size = _record_size(body)
+            pending = self._group_for(source, group.topic, identities.get(alias), size, None, now)
+            place = pending.places.get(alias) if latest else None
+            if place is not None:
+                self._grow(pending, size - _record_size(pending.bodies[place]))
+                pending.bodies[place] = body
+                pending.arrivals[place] = now
+                replaced += 1
+                continue
+            if latest:
+                pending.places[alias] = len(pending.bodies)
+            pending.aliases.append(alias)
+            pending.bodies.append(body)
+            pending.arrivals.append(now)
+            pending.records += 1
+            self._grow(pending, size)
+        return replaced
+
+    def _add_raw(self, source: Session, group: Group, now: float) -> None:
+        assert group.raw is not None  # the caller's choice of path
+        pending = self._group_for(source, group.topic, None, len(group.raw) + GROUP_BYTES, source, now)
+        pending.raw.append(group.raw)
+        pending.arrivals.append(now)
+        pending.records += len(group.bodies)
+        self._grow(pending, len(group.raw) + GROUP_BYTES)
+
+    def _grow(self, pending: Pending, size: int) -> None:
+        pending.size += size
+        self._bytes += size
+
+    def _group_for(
+        self, source: Session, topic: str, identity: SenderIdentity | None, size: int, relayed_by: Session | None, now: float
+    ) -> Pending:
+        """The open group that `source` may add `size` bytes to, or a new one."""
+        key = (topic, identity is not None, relayed_by)
+        pending = self._open.get(key)
+        if pending is None or pending.size + size > self._limit or not self._in_order(source, pending):
+            pending = self._open[key] = self._begin(topic, relayed_by, now)
+        if identity is not None and identity.alias not in pending.senders:
+            pending.senders[identity.alias] = identity
+            self._grow(pending, len(identity.identity) + SENDER_BYTES)
+        if source not in pending.sources:
+            pending.sources.add(source)
+            if self._ordered:
+                self._shares[source] += 1
+        if self._ordered:
+            self._last[source] = pending
+        return pending
+
+    def _in_order(self, source: Session, pending: Pending) -> bool:
+        if not self._ordered:
+            return True
+        last = self._last.get(source)
+        return last is None or last.serial <= pending.serial
+
+    def _begin(self, topic: str, relayed_by: Session | None, now: float) -> Pending:
+        self._serial += 1
+        pending = self._pending[self._serial] = Pending(self._serial, topic, relayed_by)
+        self._grow(pending, GROUP_BYTES + len(topic.encode()))
+        self._of_topic[topic] += 1
+        # A second group of a topic is due with the first: it is the same window.
+        self._deadlines.set(self._serial, max(now, self._busy_until.get(topic, now)))
+        return pending
+
+    def pop_due(self, now: float) -> list[Pending]:
+        """What is to leave now, in order; its topics' windows begin."""
+        due = self._deadlines.pop_due(now)
+        return self._take(list(self._pending) if self._bytes > MAX_PENDING_BYTES else due, now)
+
+    def pop_topics(self, topics: Collection[str], now: float) -> list[Pending]:
+        """Everything pending of `topics`, in order: before who wants them changes."""
+        return self._take([serial for serial, pending in self._pending.items() if pending.topic in topics], now)
+
+    def _take(self, serials: list[int], now: float) -> list[Pending]:
+        if not serials:
+            return []
+        chosen = set(serials)
+        if self._ordered and any(self._shares[source] > 1 for serial in serials for source in self._pending[serial].sources):
+            chosen = set(self._with_earlier(chosen))
+        taken = [self._pending[serial] for serial in sorted(chosen)]
+        for pending in taken:
+            self._remove(pending)
+            self._busy_until[pending.topic] = now + self._window
+        if len(self._busy_until) > MAX_QUIET_TOPICS + 2 * len(self._pending):
+            self._busy_until = {topic: until for topic, until in self._busy_until.items() if until > now}
+        return taken
+
+    def _with_earlier(self, chosen: set[int]) -> Iterator[int]:
+        """`chosen`, and before each the groups that share a source with it: one pass backwards finds them all."""
+        sources: set[Session] = set()
+        for serial in reversed(self._pending):
+            pending = self._pending[serial]
+            if serial in chosen or not sources.isdisjoint(pending.sources):
+                sources |= pending.sources
+                yield serial
+
+    def _remove(self, pending: Pending) -> None:
+        del self._pending[pending.serial]
+        self._bytes -= pending.size
+        self._deadlines.cancel(pending.serial)
+        self._of_topic[pending.topic] -= 1
+        if not self._of_topic[pending.topic]:
+            del self._of_topic[pending.topic]
+        for identity in (False, True):
+            key = (pending.topic, identity, pending.relayed_by)
+            if self._open.get(key) is pending:
+                del self._open[key]
+        if not self._ordered:
+            return
+        for source in pending.sources:
+            self._shares[source] -= 1
+            if not self._shares[source]:
+                del self._shares[source]
+            if self._last.get(source) is pending:
+                del self._last[source]
+
+
+def _record_size(body: bytes) -> int:
+    size = len(body)
+    return size + RECORD_BYTES + (size > 0x7F) + (size > 0x3FFF)

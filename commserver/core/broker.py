@@ -52,7 +52,7 @@ class Broker:
         self._delivery = Delivery(state)
         self._admission = Admission(state, self._delivery)
         self._relay = Relay(state, self._delivery)
-        self._subscribing = Subscribing(state, self._delivery)
+        self._subscribing = Subscribing(state, self._delivery, self._relay.settle)
         self._mesh = Mesh(state)
         self._negotiation = Negotiation(state, self._mesh, self._close)
         self._probing = Probing(state, self._delivery)
@@ -87,6 +87,7 @@ class Broker:
     def handle(self, event: ev.Event, now: float) -> list[ev.Output]:
         """Handle one event at `now` (seconds since the epoch, never stepping back); carry out what is returned, in order."""
         state = self._state
+        state.now = now
         self._handlers[type(event)](event, now)
         while state.doomed:
             session, code = state.doomed.pop(0)
@@ -97,6 +98,11 @@ class Broker:
     def next_deadline(self) -> float | None:
         """When to send DeadlineReached, if nothing else happens before."""
         return self._state.deadlines.next()
+
+    @property
+    def coalesces(self) -> bool:
+        """Packets leave in windows, so their latency is known here; else the shell takes the time of each."""
+        return self._state.config.coalesce_window > 0
 
     @property
     def counters(self) -> Counters:
@@ -122,11 +128,6 @@ class Broker:
     def draining(self) -> bool:
         """No new peers are taken."""
         return self._state.draining
-
-    @property
-    def alias(self) -> int:
-        """Our alias; 0 until the coordinator gave one."""
-        return self._state.alias
 
     # -------------------------------------------------------------------------------------------------------------- signalling
 
@@ -362,6 +363,8 @@ class Broker:
     def _on_deadline(self, _event: ev.DeadlineReached, now: float) -> None:
         for kind, number in self._state.deadlines.pop_due(now):
             match kind:
+                case "flush":
+                    self._relay.flush(bool(number), now)
                 case "interest":
                     for server, message in self._state.interest.tell():
                         self._delivery.control(server, message)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from commserver.core.flow import RELIABLE_FLOW, UNRELIABLE_FLOW, FlowLimits
 from protocol.limits import PeerLimits
 from protocol.tokens import TokenRole
+from protocol.topics import NOTHING, PatternSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,12 @@ class BrokerConfig:
     dial_backoff_base: float = 0.2
     dial_backoff_cap: float = 10.0
     """Dialing a server again: full jitter between 0 and min(cap, base * 2^attempts)."""
+    coalesce_window: float = 0.02
+    """Packets of a busy topic leave together, once in so long; 0: each as it comes."""
+    latest: PatternSet = NOTHING
+    """Topics of which only each sender's newest packet of a window is sent (unreliable channel)."""
+    max_staleness: float = 0.25
+    """What has waited longer for a slow peer's unreliable channel is dropped; 0: no such limit."""
     drain_timeout: float = 5.0
     """How long peers that were told to move may stay."""
     reliable: FlowLimits = RELIABLE_FLOW

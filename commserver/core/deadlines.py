@@ -20,13 +20,13 @@ class Deadlines(Generic[K]):
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, K]] = []
-        self._live: dict[K, int] = {}
+        self._live: dict[K, tuple[float, int]] = {}
         self._counter = itertools.count()
 
     def set(self, key: K, when: float) -> None:
         """`key` is due at `when`."""
         number = next(self._counter)
-        self._live[key] = number
+        self._live[key] = (when, number)
         heapq.heappush(self._heap, (when, number, key))
         if len(self._heap) > 64 + 4 * len(self._live):
             self._compact()
@@ -36,6 +36,11 @@ class Deadlines(Generic[K]):
         if key not in self._live:
             self.set(key, when)
 
+    def set_earliest(self, key: K, when: float | None) -> None:
+        """`key` is due at `when`, if it is not due before; None changes nothing."""
+        if when is not None and ((present := self._live.get(key)) is None or when < present[0]):
+            self.set(key, when)
+
     def cancel(self, key: K) -> None:
         """Forget `key`, if it is there."""
         self._live.pop(key, None)
@@ -43,7 +48,7 @@ class Deadlines(Generic[K]):
     def next(self) -> float | None:
         """When the earliest key is due."""
         heap = self._heap
-        while heap and self._live.get(heap[0][2]) != heap[0][1]:
+        while heap and self._live.get(heap[0][2]) != heap[0][:2]:
             heapq.heappop(heap)
         return heap[0][0] if heap else None
 
@@ -64,5 +69,5 @@ class Deadlines(Generic[K]):
 
     def _compact(self) -> None:
         # Keys that are moved often (an idle deadline, say) would otherwise pile up until their old times come.
-        self._heap = [entry for entry in self._heap if self._live.get(entry[2]) == entry[1]]
+        self._heap = [entry for entry in self._heap if self._live.get(entry[2]) == entry[:2]]
         heapq.heapify(self._heap)

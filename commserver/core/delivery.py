@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Iterable
 
 from commserver.core.events import AskBuffered, LinkId, Send
@@ -36,10 +37,17 @@ class Delivery:
 
     def topic(self, session: Session, data: bytes, reliable: bool, topic: str, records: int, key: Hashable | None) -> None:
         """A message with `records` packets of `topic` to one peer."""
-        self._one(session, data, reliable, Queued(data, topic, records), key)
+        self._one(session, data, reliable, Queued(data, topic, records, self._state.now), key)
 
     def fan_out(
-        self, sessions: Iterable[Session], data: bytes, reliable: bool, topic: str, records: int, key: Hashable | None
+        self,
+        sessions: Iterable[Session],
+        data: bytes,
+        reliable: bool,
+        topic: str,
+        records: int,
+        key: Hashable | None,
+        more: tuple[tuple[str, int], ...] = (),
     ) -> int:
         """The same message to many peers: one output for all that read fast enough. Returns to how many it went or waits."""
         ready: list[LinkId] = []
@@ -47,7 +55,7 @@ class Delivery:
         for session in sessions:
             if session.channels[reliable].paused:
                 waiting += 1
-                self._one(session, data, reliable, Queued(data, topic, records), key)
+                self._one(session, data, reliable, Queued(data, topic, records, self._state.now, more), key)
             else:
                 ready.append(session.link)
         if ready:
@@ -59,8 +67,12 @@ class Delivery:
         """The transport of that channel holds `amount` bytes: pause it, or let the queue go out."""
         channel = session.channels[reliable]
         if channel.buffered(amount):
+            oldest = self._state.now - (self._state.config.max_staleness or math.inf)
             for item in channel.drain():
-                self._send(session, item.data, reliable)
+                if not reliable and item.topic and item.at < oldest:
+                    self._lost(item, "stale")
+                else:
+                    self._send(session, item.data, reliable)
             if channel.paused:
                 # Where the transport took all of this at once, nothing falls, and nobody would tell us to go on.
                 self._state.emit(AskBuffered(session.link, reliable))
@@ -90,7 +102,8 @@ class Delivery:
 
     def _lost(self, item: Queued, reason: str) -> None:
         if item.records:
-            self._state.counters.drop(reason, item.topic, item.records)
+            for topic, records in ((item.topic, item.records), *item.more):
+                self._state.counters.drop(reason, topic, records)
 
     def _send(self, session: Session, data: bytes, reliable: bool) -> None:
         self._state.emit(Send((session.link,), data, reliable))

@@ -42,14 +42,14 @@ class FlowLimits:
     """What may wait in our queue."""
     high_bytes: int = 256 * 1024
     """Held by the transport: from here on messages wait in our queue, where they can still be dropped or replaced."""
-    low_bytes: int = 16 * 1024
+    low_bytes: int = 1024
     """Held by the transport: down to here the queue goes out again. The same for all channels: it is the transport's own low mark."""
 
 
 RELIABLE_FLOW = FlowLimits(Policy.BUFFERED, queue_bytes=4 * 1024 * 1024)
 """Four megabytes are seconds of a busy topic: a peer that far behind is better off starting again."""
-UNRELIABLE_FLOW = FlowLimits(Policy.DROP_OLDEST, queue_bytes=128 * 1024, high_bytes=32 * 1024)
-"""Old news are worth nothing on this channel: short marks keep what is sent fresh."""
+UNRELIABLE_FLOW = FlowLimits(Policy.DROP_OLDEST, queue_bytes=128 * 1024, high_bytes=4 * 1024)
+"""Old news are worth nothing on this channel: short marks keep what is sent fresh, and what waits where it can still be dropped."""
 
 
 @dataclass(slots=True)
@@ -60,6 +60,10 @@ class Queued:
     topic: str
     """Empty for messages that are not about a topic: those are never dropped for newer ones."""
     records: int
+    at: float = 0.0
+    """When it was to be sent, in the core's seconds."""
+    more: tuple[tuple[str, int], ...] = ()
+    """Further topics of the same message, and their records."""
 
 
 class Overflow(Exception):

@@ -1,17 +1,19 @@
-"""The packet path: session, grant and rate → router → encoded once → flow. Forward only."""
+"""The packet path: session, grant and rate → router → batcher → encoded once → flow. Forward only."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence, Set
 
-from commserver.core.batcher import Group, group_of_server
+from commserver.core.batcher import Pending, Window
 from commserver.core.delivery import Delivery
+from commserver.core.group import Group, group_of_server
 from commserver.core.session import Session
 from commserver.core.state import State
 from protocol import batch
 from protocol.batch import SenderIdentity
 from protocol.codes import Code
 from protocol.errors import DecodeError, TopicError
+from protocol.limits import RELIABLE_BATCH_BYTES, UNRELIABLE_BATCH_BYTES
 from protocol.pb import broker_pb2 as pb
 from protocol.topics import check_topic
 
@@ -22,6 +24,12 @@ class Relay:
     def __init__(self, state: State, delivery: Delivery) -> None:
         self._state = state
         self._delivery = delivery
+        config = state.config
+        self._coalescing = config.coalesce_window > 0
+        self._windows = tuple(
+            Window(config.coalesce_window, reliable=reliable, latest=config.latest) for reliable in (False, True)
+        )
+        """Index them with the reliable flag."""
 
     def topic(self, source: Session, packet: pb.TopicMessage, reliable: bool, now: float) -> None:
         """TOPIC: from a client, or forwarded by an old server with `from_alias` filled."""
@@ -68,7 +76,7 @@ class Relay:
 
     def _publish(self, source: Session, group: Group, reliable: bool, now: float) -> None:
         if not source.is_client or self._may_publish(source, group, now):
-            self._relay(source, group, reliable)
+            self._relay(source, group, reliable, now)
 
     def _may_publish(self, source: Session, group: Group, now: float) -> bool:
         topic = group.topic
@@ -87,32 +95,112 @@ class Relay:
             return False
         return True
 
-    def _relay(self, source: Session, group: Group, reliable: bool) -> None:
-        speaking: list[Session] = []
-        old: list[Session] = []
-        for session in self._state.router.receivers(group.topic, source):
-            (speaking if session.speaks_batch else old).append(session)
-        if not speaking and not old:
+    def _relay(self, source: Session, group: Group, reliable: bool, now: float) -> None:
+        subscribers = self._state.index.subscribers(group.topic)
+        if not subscribers or (len(subscribers) == 1 and source in subscribers):
             return
         records = len(group.bodies)
-        key = (group.topic, group.aliases[0]) if records == 1 else None
-        delivered = 0
-        if speaking:
-            delivered += records * self._delivery.fan_out(speaking, group.message(), reliable, group.topic, records, key)
+        self._state.counters.records_relayed += records
+        old = self._state.old_index.subscribers(group.topic)
         if old:
-            delivered += self._plain(old, group, reliable, key)
-        counters = self._state.counters
-        counters.records_relayed += records
-        counters.deliveries += delivered
+            self._plain(
+                [session for session in self._state.router.receivers(group.topic, source) if session in old], group, reliable
+            )
+        if not self._coalescing:
+            self._at_once(source, group, reliable)
+        elif len(old) < len(subscribers):
+            window = self._windows[reliable]
+            if replaced := window.add(source, group, now):
+                self._state.counters.drop("replaced by newer", group.topic, replaced)
+            self._state.deadlines.set_earliest(("flush", int(reliable)), window.next_deadline())
 
-    def _plain(self, receivers: list[Session], group: Group, reliable: bool, key: tuple[str, int] | None) -> int:
+    def _at_once(self, source: Session, group: Group, reliable: bool) -> None:
+        receivers = [session for session in self._state.router.receivers(group.topic, source) if session.speaks_batch]
+        if receivers:
+            records = len(group.bodies)
+            key = (group.topic, group.aliases[0]) if records == 1 else None
+            count = self._delivery.fan_out(receivers, group.message(), reliable, group.topic, records, key)
+            self._state.counters.deliveries += records * count
+
+    def _plain(self, receivers: list[Session], group: Group, reliable: bool) -> None:
         clients = [session for session in receivers if session.is_client]
         servers = [session for session in receivers if not session.is_client]
-        delivered = 0
         for sessions, messages in (
             (clients, group.old_client() if clients else ()),
             (servers, group.old_server() if servers else ()),
         ):
-            for message in messages:
-                delivered += self._delivery.fan_out(sessions, message, reliable, group.topic, 1, key)
-        return delivered
+            for alias, message in zip(group.aliases, messages, strict=bool(messages)):
+                count = self._delivery.fan_out(sessions, message, reliable, group.topic, 1, (group.topic, alias))
+                self._state.counters.deliveries += count
+
+    # --------------------------------------------------------------------------------------------------------- letting batches out
+
+    def flush(self, reliable: bool, now: float) -> None:
+        """Let out what is due."""
+        window = self._windows[reliable]
+        self._let_out(window.pop_due(now), reliable, now)
+        if (when := window.next_deadline()) is not None:
+            self._state.deadlines.set(("flush", int(reliable)), when)
+
+    def settle(self, topics: Set[str]) -> None:
+        """Let out what is pending of `topics`: who wants them is about to change, and what was published before that is for those before."""
+        for reliable in (False, True):
+            window = self._windows[reliable]
+            if pending := window.pending_of(topics):
+                self._let_out(window.pop_topics(set(pending), self._state.now), reliable, self._state.now)
+
+    def _let_out(self, groups: list[Pending], reliable: bool, now: float) -> None:
+        """Each receiver gets the groups it wants in one message, or few; receivers that want the same share the same bytes."""
+        observe = self._state.counters.relay_latency.observe
+        wanted: dict[Session, list[int]] = {}
+        for number, group in enumerate(groups):
+            for arrival in group.arrivals:
+                observe(now - arrival)
+            for session in self._receivers(group):
+                wanted.setdefault(session, []).append(number)
+        sharing: dict[tuple[int, ...], list[Session]] = {}
+        for session, numbers in wanted.items():
+            sharing.setdefault(tuple(numbers), []).append(session)
+        frames = [group.frames() for group in groups]
+        for shared, sessions in sharing.items():
+            self._send_groups([groups[number] for number in shared], [frames[number] for number in shared], sessions, reliable)
+
+    def _receivers(self, group: Pending) -> Iterator[Session]:
+        router, only_source, relayed_by = self._state.router, group.only_source, group.relayed_by
+        for session in self._state.index.subscribers(group.topic):
+            if session is only_source or not session.speaks_batch:
+                continue
+            if session.is_client or (
+                router.is_neighbour(session) if relayed_by is None else router.passes_on(relayed_by, session)
+            ):
+                yield session
+
+    def _send_groups(self, groups: list[Pending], frames: list[list[bytes]], sessions: list[Session], reliable: bool) -> None:
+        limit = RELIABLE_BATCH_BYTES if reliable else UNRELIABLE_BATCH_BYTES
+        for message, parts in pack(groups, frames, limit):
+            (topic, records), *more = parts
+            count = self._delivery.fan_out(sessions, message, reliable, topic, records, None, tuple(more))
+            # A sender among the receivers drops its own records, which are not delivered to it.
+            self._state.counters.deliveries += count * sum(n for _, n in parts)
+        own = {session.alias for session in sessions}
+        self._state.counters.deliveries -= sum(alias in own for group in groups for alias in group.aliases)
+
+
+def pack(groups: list[Pending], frames: list[list[bytes]], limit: int) -> Iterator[tuple[bytes, list[tuple[str, int]]]]:
+    """Messages of at most `limit` bytes, in order, each with the topics and records in it; a frame larger than that goes alone."""
+    message: list[bytes] = []
+    parts: list[tuple[str, int]] = []
+    size = batch.BATCH_HEADER_BYTES
+    for group, mine in zip(groups, frames, strict=True):
+        left = group.records
+        for number, frame in enumerate(mine):
+            if message and size + len(frame) > limit:
+                yield batch.batch(message), parts
+                message, parts, size = [], [], batch.BATCH_HEADER_BYTES
+            # Of several frames of one group only the sum of records is known, so they are counted with the last.
+            share = left if number == len(mine) - 1 else 0
+            message.append(frame)
+            parts.append((group.topic, share))
+            size += len(frame)
+    if message:
+        yield batch.batch(message), parts

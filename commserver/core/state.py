@@ -38,6 +38,10 @@ class State:
     rng: random.Random
     peers: Peers = field(default_factory=Peers)
     index: SubscriptionIndex[Session] = field(default_factory=SubscriptionIndex)
+    old_index: SubscriptionIndex[Session] = field(default_factory=SubscriptionIndex)
+    """The part of `index` that is old peers': they get plain packets, as they come."""
+    now: float = 0.0
+    """Of the event being handled."""
     counters: Counters = field(default_factory=Counters)
     deadlines: Deadlines[Due] = field(default_factory=Deadlines)
     alias: int = 0
@@ -52,6 +56,12 @@ class State:
     def __post_init__(self) -> None:
         self.router = Router(self.index, is_hub=self.config.is_hub)
         self.interest = Interest(self.index, self.router, is_hub=self.config.is_hub)
+
+    def subscribe(self, session: Session, added: set[str], removed: set[str]) -> None:
+        """Change what `session` wants."""
+        self.index.change(session, added, removed)
+        if not session.speaks_batch:
+            self.old_index.change(session, added, removed)
 
     def emit(self, output: Output) -> None:
         """Ask the shell for something."""

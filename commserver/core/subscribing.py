@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Set
 
 from commserver.core.delivery import Delivery
 from commserver.core.interest import RemoteSet
@@ -28,9 +28,11 @@ BYTES_A_TOPIC = 32
 class Subscribing:
     """Keeps the index, answers SUBSCRIBED, and passes changes on to the interest of servers."""
 
-    def __init__(self, state: State, delivery: Delivery) -> None:
+    def __init__(self, state: State, delivery: Delivery, settle: Callable[[Set[str]], None]) -> None:
+        """`settle` lets out what is pending of topics before who wants them changes."""
         self._state = state
         self._delivery = delivery
+        self._settle = settle
         self._remote: dict[Session, RemoteSet] = {}
 
     def subscription(self, session: Session, message: pb.SubscriptionMessage, _reliable: bool, now: float) -> None:
@@ -63,13 +65,12 @@ class Subscribing:
         room = MAX_SERVER_TOPICS - len(self._state.index.topics(session))
         added = set(list(message.added)[: max(room, 0)])
         removed = set(message.removed)
-        self._state.index.change(session, added, removed)
-        self._changed(session, added | removed, now)
+        self._change(session, added, removed, now)
 
     def gone(self, session: Session, now: float) -> None:
         """The session is over: it wants nothing any more."""
         self._remote.pop(session, None)
-        self._changed(session, self._state.index.remove(session), now)
+        self._change(session, set(), set(self._state.index.topics(session)), now)
 
     def grants_changed(self, session: Session, now: float) -> None:
         """A fresh token may grant less: what is no longer granted ends, with an ERROR for each topic."""
@@ -77,8 +78,7 @@ class Subscribing:
             return
         session.upkeep.charge(now, RENEWAL_COST + len(self._state.index.topics(session)))
         lost = {topic for topic in self._state.index.topics(session) if topic not in session.claims.subscribe}
-        self._state.index.change(session, (), lost)
-        self._changed(session, lost, now)
+        self._change(session, set(), lost, now)
         self._tell_refused(session, [(topic, Code.NOT_ALLOWED) for topic in sorted(lost)], now, charge=False)
 
     def _tell_refused(self, session: Session, refused: list[tuple[str, Code]], now: float, *, charge: bool) -> None:
@@ -110,10 +110,13 @@ class Subscribing:
         return None if topic in session.claims.subscribe else Code.NOT_ALLOWED
 
     def _replace(self, session: Session, topics: Iterable[str], now: float) -> None:
-        added, removed = self._state.index.replace(session, topics)
-        self._changed(session, added | removed, now)
+        added, removed = self._state.index.difference(session, topics)
+        self._change(session, added, removed, now)
 
-    def _changed(self, session: Session, topics: set[str], now: float) -> None:
+    def _change(self, session: Session, added: set[str], removed: set[str], now: float) -> None:
+        topics = added | removed
+        self._settle(topics)
+        self._state.subscribe(session, added, removed)
         # A plain server's neighbours are told of clients' interest only; a hub's of everyone's.
         if session.is_client or self._state.config.is_hub:
             self._state.interest_changed(topics, now)

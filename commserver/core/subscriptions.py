@@ -34,11 +34,15 @@ class SubscriptionIndex(Generic[S]):
         """Every topic somebody wants; a living view."""
         return self._by_topic.keys()
 
-    def replace(self, subscriber: S, topics: Iterable[str]) -> tuple[set[str], set[str]]:
-        """Set the whole set of `subscriber`; returns what was added and what removed."""
+    def difference(self, subscriber: S, topics: Iterable[str]) -> tuple[set[str], set[str]]:
+        """What would have to be added and removed for `topics` to be the whole set of `subscriber`."""
         wanted = set(topics)
         present = self._by_subscriber.get(subscriber, set())
-        added, removed = wanted - present, present - wanted
+        return wanted - present, present - wanted
+
+    def replace(self, subscriber: S, topics: Iterable[str]) -> tuple[set[str], set[str]]:
+        """Set the whole set of `subscriber`; returns what was added and what removed."""
+        added, removed = self.difference(subscriber, topics)
         self.change(subscriber, added, removed)
         return added, removed
 

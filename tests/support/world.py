@@ -86,8 +86,11 @@ class End:
 class World:
     """The clock, the wire and the coordinator."""
 
-    def __init__(self, seed: int = 0, *, latency: float = 0.001, jitter: float = 0.0, loss: float = 0.0) -> None:
-        """`latency` and `jitter` in seconds, each way; `loss` of the unreliable channel, 0..1."""
+    def __init__(
+        self, seed: int = 0, *, latency: float = 0.001, jitter: float = 0.0, loss: float = 0.0, window: float = 0.0
+    ) -> None:
+        """`latency` and `jitter` in seconds, each way; `loss` of the unreliable channel, 0..1; `window` of the servers' coalescing."""
+        self.window = window
         self.rng = random.Random(seed)
         self.now = START
         self.latency, self.jitter, self.loss = latency, jitter, loss
@@ -133,6 +136,7 @@ class World:
     def server(self, *, hub: bool = False, alias: int = 0, register: bool = True, **config: Any) -> Server:
         """A server that has just been started."""
         role = TokenRole.COMMUNICATION_SERVER_HUB if hub else TokenRole.COMMUNICATION_SERVER
+        config.setdefault("coalesce_window", self.window)
         server = Server(self, alias or next(self._aliases), BrokerConfig(role=role, **config))
         self.servers.append(server)
         if register:

@@ -171,6 +171,8 @@ class Client:
     def _take(self, group: pb.TopicGroup, reliable: bool) -> None:
         known = {sender.alias: sender.identity for sender in group.senders}
         for alias, body in zip(group.from_alias, group.body, strict=True):
+            if alias == self.alias:
+                continue  # a batch is the same bytes for all its receivers: each drops its own records
             self.got.append(Got(group.topic, alias, body, reliable, known.get(alias, b"")))
 
     def on_closed(self, end: End, reason: str) -> None:

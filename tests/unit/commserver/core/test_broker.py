@@ -165,7 +165,7 @@ def test_the_coordinator_hears_of_load_soon_but_not_of_each_join(world: World) -
 def test_counts_that_anyone_may_read(world: World) -> None:
     server, other = world.server(), world.server()
     world.run()
-    assert (server.broker.alias, server.broker.draining) == (server.alias, False)
+    assert (server.state.alias, server.broker.draining) == (server.alias, False)
     joined(world, server, "a", "b")
     joined(world, other, "b", "c")
     world.run()

@@ -70,7 +70,7 @@ def test_many_packets_in_one_message_do_not_pass_the_bound() -> None:
 
 def test_old_news_are_dropped_on_the_unreliable_channel() -> None:
     world = World()
-    server = world.server(unreliable=dataclasses.replace(SMALL, policy=Policy.DROP_OLDEST))
+    server = world.server(unreliable=dataclasses.replace(SMALL, policy=Policy.DROP_OLDEST), max_staleness=0.0)
     speaker, slow = joined(world, server), joined(world, server, "t", "u")
     pause(server, slow, reliable=False)
     for n in range(100):
@@ -92,7 +92,7 @@ def test_old_news_are_dropped_on_the_unreliable_channel() -> None:
 
 def test_latest_keeps_the_newest_of_each_sender_and_topic() -> None:
     world = World()
-    server = world.server(unreliable=dataclasses.replace(SMALL, policy=Policy.LATEST))
+    server = world.server(unreliable=dataclasses.replace(SMALL, policy=Policy.LATEST), max_staleness=0.0)
     one, other, slow = joined(world, server), joined(world, server), joined(world, server, "t", "u")
     pause(server, slow, reliable=False)
     for n in range(20):

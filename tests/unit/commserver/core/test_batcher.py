@@ -1,0 +1,225 @@
+"""Windows: when groups leave, in what order, how large, and what is replaced."""
+
+from __future__ import annotations
+
+import pytest
+
+from commserver.core.batcher import MAX_PENDING_BYTES, Pending, Window
+from commserver.core.flow import RELIABLE_FLOW, UNRELIABLE_FLOW
+from commserver.core.group import Group, group_of_server
+from commserver.core.session import Session, SessionLimits, new_session
+from protocol import batch, packets
+from protocol.batch import SenderIdentity
+from protocol.limits import RELIABLE_BATCH_BYTES, UNRELIABLE_BATCH_BYTES
+from protocol.pb import broker_pb2 as pb
+from protocol.topics import NOTHING, PatternSet
+from tests.support.world import Server, World
+from tests.support.world_client import Client, joined
+
+W = 0.02
+LIMITS = SessionLimits(RELIABLE_FLOW, UNRELIABLE_FLOW)
+
+
+def session(alias: int) -> Session:
+    return new_session(alias, alias, dialed=False, limits=LIMITS, now=0.0)
+
+
+def window(*, reliable: bool = True, latest: PatternSet = NOTHING) -> Window:
+    return Window(W, reliable=reliable, latest=latest)
+
+
+def add(waiting: Window, source: Session, topic: str, body: bytes = b"x", now: float = 0.0) -> int:
+    return waiting.add(source, Group(topic, (source.alias,), (body,)), now)
+
+
+def said(groups: list[Pending]) -> list[tuple[str, list[bytes]]]:
+    return [(group.topic, group.bodies) for group in groups]
+
+
+def test_a_quiet_topic_is_due_at_once_and_then_once_a_window() -> None:
+    waiting, ann = window(), session(1)
+    add(waiting, ann, "t", b"1", 10.0)
+    assert waiting.next_deadline() == 10.0
+    assert said(waiting.pop_due(10.0)) == [("t", [b"1"])]
+    add(waiting, ann, "t", b"2", 10.005)
+    add(waiting, ann, "t", b"3", 10.015)
+    assert waiting.next_deadline() == pytest.approx(10.02)
+    assert waiting.pop_due(10.019) == []
+    assert said(waiting.pop_due(10.02)) == [("t", [b"2", b"3"])]
+    add(waiting, ann, "t", b"4", 10.0401)  # a whole window after the last
+    assert waiting.next_deadline() == 10.0401
+    assert len(waiting) == 1
+
+
+def test_topics_have_windows_of_their_own() -> None:
+    waiting, ann, bob = window(), session(1), session(2)
+    add(waiting, ann, "a", b"", 1.0)
+    waiting.pop_due(1.0)
+    add(waiting, ann, "a", b"a", 1.01)
+    add(waiting, bob, "b", b"b", 1.01)
+    assert said(waiting.pop_due(1.01)) == [("b", [b"b"])]
+    assert said(waiting.pop_due(1.02)) == [("a", [b"a"])]
+
+
+def test_order_of_one_source_is_kept_across_topics_on_the_reliable_channel() -> None:
+    for reliable, expected in ((True, [("a", [b"1"]), ("b", [b"2"])]), (False, [("b", [b"2"])])):
+        waiting, ann = window(reliable=reliable), session(1)
+        add(waiting, ann, "a", b"0", 1.0)
+        waiting.pop_due(1.0)
+        add(waiting, ann, "a", b"1", 1.001)  # waits for the window of "a"
+        add(waiting, ann, "b", b"2", 1.002)  # "b" is quiet, and takes along what came before
+        assert said(waiting.pop_due(1.002)) == expected
+
+
+def test_sources_that_disagree_on_the_order_of_topics_get_groups_apart() -> None:
+    waiting, ann, bob = window(), session(1), session(2)
+    for topic in "ab":
+        add(waiting, ann, topic, b"0", 1.0)
+    waiting.pop_due(1.0)
+    add(waiting, ann, "a", b"ann 1", 1.001)
+    add(waiting, bob, "b", b"bob 1", 1.001)
+    add(waiting, bob, "a", b"bob 2", 1.001)
+    add(waiting, ann, "b", b"ann 2", 1.001)
+    groups = said(waiting.pop_due(1.02))
+    order = [body for _, bodies in groups for body in bodies]
+    assert order.index(b"ann 1") < order.index(b"ann 2")
+    assert order.index(b"bob 1") < order.index(b"bob 2")
+
+
+def test_what_shares_no_source_with_what_is_due_stays() -> None:
+    waiting, ann, bob = window(), session(1), session(2)
+    add(waiting, ann, "a", b"0", 1.0)
+    add(waiting, ann, "c", b"0", 1.0)
+    waiting.pop_due(1.0)
+    add(waiting, bob, "c", b"stays", 1.001)
+    add(waiting, ann, "a", b"1", 1.001)
+    add(waiting, ann, "b", b"2", 1.002)
+    assert said(waiting.pop_due(1.002)) == [("a", [b"1"]), ("b", [b"2"])]
+    assert len(waiting) == 1
+
+
+@pytest.mark.parametrize(("reliable", "limit"), [(True, RELIABLE_BATCH_BYTES), (False, UNRELIABLE_BATCH_BYTES)])
+@pytest.mark.parametrize("size", [0, 26, 130, 700])
+def test_a_group_stays_within_its_message(reliable: bool, limit: int, size: int) -> None:
+    waiting, people = window(reliable=reliable), [session(2**41 + n) for n in range(100)]
+    for n in range(3_000):
+        add(waiting, people[n % 100], "square", b"x" * size)
+    groups = waiting.pop_due(0.0)
+    messages = [batch.batch(group.frames()) for group in groups]
+    assert max(map(len, messages)) <= limit
+    assert sum(len(group.bodies) for group in groups) == 3_000
+    full = max(map(len, messages))
+    assert limit - full < 2 * (size + 10), "no room is given away"
+
+
+def test_identified_records_are_apart_and_name_each_sender_once() -> None:
+    waiting, ann = window(), session(7)
+    who = SenderIdentity(7, b"ann", pb.CLIENT)
+    for n in range(3):
+        waiting.add(ann, Group("t", (7,), (b"%d" % n,), (who,)), 0.0)
+    add(waiting, ann, "t", b"plain")
+    known, plain = waiting.pop_due(0.0)
+    (frame,) = known.frames()
+    packet = packets.decode_packet(batch.batch([frame]))
+    assert isinstance(packet, pb.TopicBatchFrames)
+    group = batch.decode_group(packet.groups[0], from_server=True)
+    assert [(s.alias, s.identity) for s in group.senders] == [(7, b"ann")]
+    assert list(group.body) == [b"0", b"1", b"2"]
+    assert plain.bodies == [b"plain"]
+
+
+def test_latest_keeps_one_record_a_sender_and_only_where_asked() -> None:
+    waiting, ann, bob = window(reliable=False, latest=PatternSet(["pos/*"])), session(1), session(2)
+    for topic in ("pos/1", "chat"):
+        add(waiting, ann, topic, b"0", 1.0)
+    waiting.pop_due(1.0)
+    replaced = [add(waiting, who, topic, body, 1.01) for who, topic, body in (
+        (ann, "pos/1", b"old"), (bob, "pos/1", b"bob"), (ann, "pos/1", b"newer"), (ann, "chat", b"one"), (ann, "chat", b"two"),
+    )]  # fmt: skip
+    assert replaced == [0, 0, 1, 0, 0]
+    assert said(waiting.pop_due(1.02)) == [("pos/1", [b"newer", b"bob"]), ("chat", [b"one", b"two"])]
+    reliable = window(latest=PatternSet(["**"]))
+    assert [add(reliable, ann, "pos/1"), add(reliable, ann, "pos/1")] == [0, 0], "nothing reliable is ever replaced"
+
+
+def test_groups_of_another_server_are_passed_on_as_they_came() -> None:
+    waiting, server = window(), session(1)
+    raw = pb.TopicGroup(topic="t", from_alias=[5, 6], body=[b"a", b"b"]).SerializeToString()
+    waiting.add(server, group_of_server(raw), 0.0)
+    waiting.add(server, group_of_server(raw), 0.0)
+    (group,) = waiting.pop_due(0.0)
+    assert (group.frames(), group.records, group.relayed_by) == ([batch.frame_of(raw)] * 2, 4, server)
+
+
+def test_too_much_at_once_leaves_at_once() -> None:
+    waiting, ann = window(), session(1)
+    add(waiting, ann, "t", b"", 1.0)
+    waiting.pop_due(1.0)
+    add(waiting, ann, "t", b"x" * MAX_PENDING_BYTES, 1.001)
+    deadline = waiting.next_deadline()
+    assert deadline is not None
+    assert deadline < 1.001
+    assert len(waiting.pop_due(1.001)) == 1
+    assert waiting.next_deadline() is None
+
+
+def test_pending_topics_leave_before_their_subscribers_change() -> None:
+    waiting, ann = window(), session(1)
+    for topic in ("t", "u"):
+        add(waiting, ann, topic, b"0", 1.0)
+    waiting.pop_due(1.0)
+    add(waiting, ann, "t", b"t", 1.001)
+    add(waiting, ann, "u", b"u", 1.001)
+    assert waiting.pending_of(["t", "v"]) == ["t"]
+    assert said(waiting.pop_topics({"t"}, 1.002)) == [("t", [b"t"])]
+    assert waiting.pending_of(["t"]) == []
+    assert said(waiting.pop_due(1.1)) == [("u", [b"u"])]
+
+
+# ------------------------------------------------------------------------------------------------------------- in a server
+
+
+def crowd(world: World, count: int) -> tuple[Server, list[Client]]:
+    server = world.server(coalesce_window=W)
+    return server, [joined(world, server, "square") for _ in range(count)]
+
+
+def test_a_crowd_gets_one_message_a_window_each_and_nobody_hears_himself() -> None:
+    world = World(latency=0.0)
+    server, people = crowd(world, 10)
+    for n in range(10):
+        for person in people:
+            person.publish("square", b"%d" % n, reliable=False)
+        world.run(W / 2)
+    world.run(1)
+    for person in people:
+        assert len(person.got) == 9 * 10
+        assert {got.sender for got in person.got} == {other.alias for other in people} - {person.alias}
+    counters = server.broker.counters
+    assert counters.deliveries == 10 * 9 * 10
+    assert counters.channels[False].packets_out <= 10 * 7, "some six windows"
+
+
+def test_the_only_publisher_gets_nothing_at_all() -> None:
+    world = World()
+    server, people = crowd(world, 2)
+    before = server.broker.counters.channels[True].packets_out
+    for n in range(5):
+        people[0].publish("square", b"%d" % n)
+    world.run()
+    assert people[1].bodies == [b"%d" % n for n in range(5)]
+    assert server.broker.counters.channels[True].packets_out - before <= 2
+
+
+def test_who_subscribes_inside_a_window_gets_nothing_from_before() -> None:
+    world = World(latency=0.0)
+    server, people = crowd(world, 2)
+    late = joined(world, server)
+    people[0].publish("square", b"opens the window")
+    people[0].publish("square", b"waits")
+    world.run(0.001)
+    late.subscribe("square")
+    people[0].publish("square", b"after")
+    world.run()
+    assert people[1].bodies == [b"opens the window", b"waits", b"after"]
+    assert late.bodies == [b"after"]
