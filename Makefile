@@ -4,7 +4,7 @@
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format proto lock bench clean
+.PHONY: help setup demo test check format proto docs lock bench clean
 
 BIN := .venv/bin
 
@@ -29,6 +29,9 @@ format: setup  ## format the code and repair what the linter can
 
 proto: setup  ## generate protocol/pb from protocol/broker.proto
 	@$(BIN)/python scripts/proto.py
+
+docs: setup  ## write docs/configuration.md from the settings models
+	@$(BIN)/python scripts/configuration.py
 
 lock: setup  ## pin the dependencies of pyproject.toml again (UPGRADE=yes: the newest)
 	@scripts/lock.sh $(if $(UPGRADE),--upgrade)

@@ -16,6 +16,7 @@ check lint $bin/ruff check --quiet .
 check format $bin/ruff format --quiet --check .
 check types $bin/mypy --no-error-summary .
 check generated-code $bin/python scripts/proto.py --check
+check generated-docs $bin/python scripts/configuration.py --check
 check import-directions $bin/python -m pytest --quiet --no-header tests/unit/test_imports.py
 
 [ -z "$failed" ] || {
