@@ -121,6 +121,15 @@ def test_everything_is_documented() -> None:
             assert f"`{value.value}`" in section
 
 
+def test_every_reason_to_drop_a_record_is_documented() -> None:
+    root = DOCS.parents[1] / "commserver"
+    source = "".join(path.read_text(encoding="utf-8") for path in root.rglob("*.py"))
+    reasons = set(re.findall(r'(?:\.drop\(|_lost\(\w+, )"([\w ]+)"', source))
+    assert len(reasons) > 5
+    text = DOCS.read_text(encoding="utf-8")
+    assert not {reason for reason in reasons if f"| `{reason}` |" not in text}
+
+
 def test_readiness_says_why_not() -> None:
     world = World()
     server = world.server()
