@@ -40,6 +40,7 @@ class Code(enum.IntEnum):
     REPLACED = 4004
     TOKEN_UNVERIFIABLE = 4005
     COORDINATOR_STOPPING = 4006
+    AUTH_TIMEOUT = 4007
 
     # not on this server
     SERVER_FULL = 4100
@@ -56,7 +57,6 @@ class Code(enum.IntEnum):
     BAD_CANDIDATE = 4204
     TOO_MANY_CANDIDATES = 4205
     AUTH_FAILED = 4210
-    AUTH_TIMEOUT = 4211
     TOKEN_EXPIRED = 4212
     TOKEN_NOT_YET_VALID = 4213
     WRONG_ROLE = 4214
@@ -101,6 +101,7 @@ _REASONS: dict[Code, str] = {
     Code.REPLACED: "you connected again; this older connection gave way",
     Code.TOKEN_UNVERIFIABLE: "the keys to verify the token cannot be had just now",
     Code.COORDINATOR_STOPPING: "the coordinator is stopping",
+    Code.AUTH_TIMEOUT: "no AUTH came in time",
     Code.SERVER_FULL: "the server is full",
     Code.SERVER_DRAINING: "the server is draining",
     Code.SERVER_STOPPING: "the server is stopping",
@@ -113,7 +114,6 @@ _REASONS: dict[Code, str] = {
     Code.BAD_CANDIDATE: "an ICE candidate could not be parsed",
     Code.TOO_MANY_CANDIDATES: "more ICE candidates than allowed",
     Code.AUTH_FAILED: "the token was refused",
-    Code.AUTH_TIMEOUT: "no AUTH came in time",
     Code.TOKEN_EXPIRED: "the token has expired",
     Code.TOKEN_NOT_YET_VALID: "the token is not valid yet",
     Code.WRONG_ROLE: "the token's role does not allow this",

@@ -1,28 +1,41 @@
-"""A token bucket: so many a second, and so many at once. Pure; the clock is passed in."""
+"""A token bucket: so many a second, so many at once; and a debt, for costs that are known only afterwards. Pure; the clock is passed in."""
 
 from __future__ import annotations
 
 
 class TokenBucket:
-    """Allows `rate` a second on average and `burst` (at least 1) at once; full at the start. A rate of 0 means no limit at all."""
+    """Starts full. `rate` tokens a second flow in, up to `burst`; a rate of 0 means no limit at all."""
 
-    __slots__ = ("_at", "_burst", "_level", "_rate")
+    __slots__ = ("_at", "_burst", "_rate", "_tokens")
 
     def __init__(self, rate: float, burst: float, now: float) -> None:
-        """`rate` per second; `now` in seconds."""
+        """`rate` per second; `burst` at least 1; `now` in seconds."""
         self._rate = rate
         self._burst = max(burst, 1.0)
-        self._level = self._burst
+        self._tokens = self._burst
         self._at = now
 
     def take(self, now: float, amount: float = 1.0) -> bool:
-        """Take `amount` if it is there; False, and nothing taken, if it is not."""
+        """Take `amount` tokens at `now` if they are there."""
         if self._rate <= 0:
             return True
-        if now > self._at:
-            self._level = min(self._burst, self._level + (now - self._at) * self._rate)
-            self._at = now
-        if self._level < amount:
+        self._flow(now)
+        if self._tokens < amount:
             return False
-        self._level -= amount
+        self._tokens -= amount
         return True
+
+    def in_debt(self, now: float) -> bool:
+        """Whether more was charged than has flowed in since."""
+        self._flow(now)
+        return self._rate > 0 and self._tokens < 0
+
+    def charge(self, now: float, amount: float) -> None:
+        """Take `amount` tokens whether they are there or not."""
+        self._flow(now)
+        self._tokens -= amount
+
+    def _flow(self, now: float) -> None:
+        if now > self._at:
+            self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
+            self._at = now

@@ -19,8 +19,8 @@ from protocol.codes import Code, Retry, retry_verdict
 from service.backoff import full_jitter
 
 _GONE = frozenset({Code.PEER_NOT_FOUND, Code.SERVER_DRAINING, Code.SERVER_STOPPING})
-_CURABLE = frozenset({Code.AUTH_TIMEOUT, Code.TOKEN_EXPIRED, Code.TOKEN_NOT_YET_VALID})
-"""Ends for which a client must change something, while servers get well by themselves: a busy one answers later, tokens are renewed."""
+_CURABLE = frozenset({Code.TOKEN_EXPIRED, Code.TOKEN_NOT_YET_VALID})
+"""Ends for which a client must change something, while servers get well by themselves: their tokens are renewed."""
 
 
 class Mesh:

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 from commserver.core.events import LinkId
 from commserver.core.flow import Channel, FlowLimits
-from commserver.core.ratelimit import TokenBucket
 from protocol.batch import SenderIdentity
 from protocol.limits import ERRORS_FORGIVEN_PER_S, MAX_ERRORS
 from protocol.pb import broker_pb2 as pb
 from protocol.tokens import Claims, TokenRole, anonymous
+from service.bucket import TokenBucket
 
 OUR_CAPABILITIES = (pb.BATCH, pb.SUBSCRIBE_ACK, pb.ERRORS, pb.SUBSCRIPTION_UPDATES)
 
@@ -92,6 +92,8 @@ class Session:
     answered: bool = False
     """Both descriptions were exchanged."""
     candidates: int = 0
+    subscribed: int = 0
+    """The version of its subscription set that is in force."""
     packets: int = 0
     """Messages received; a probe compares it."""
     speaks_batch: bool = False

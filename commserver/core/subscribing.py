@@ -47,6 +47,7 @@ class Subscribing:
             return
         allowed, refused = self._judge(session, _client_topics(session, message, now))
         self._replace(session, allowed, now)
+        session.subscribed = message.version
         if session.can(pb.SUBSCRIBE_ACK):
             self._delivery.control(session, packets.subscribed(message.version, refused))
         self._tell_refused(session, refused, now, charge=True)
@@ -79,7 +80,11 @@ class Subscribing:
         session.upkeep.charge(now, RENEWAL_COST + len(self._state.index.topics(session)))
         lost = {topic for topic in self._state.index.topics(session) if topic not in session.claims.subscribe}
         self._change(session, set(), lost, now)
-        self._tell_refused(session, [(topic, Code.NOT_ALLOWED) for topic in sorted(lost)], now, charge=False)
+        refused = [(topic, Code.NOT_ALLOWED) for topic in sorted(lost)]
+        if lost and session.can(pb.SUBSCRIBE_ACK):
+            # The acknowledged version once more: the client can tell a lost subscription from a refused packet.
+            self._delivery.control(session, packets.subscribed(session.subscribed, refused))
+        self._tell_refused(session, refused, now, charge=False)
 
     def _tell_refused(self, session: Session, refused: list[tuple[str, Code]], now: float, *, charge: bool) -> None:
         """An ERROR for each of the first refused topics; a set with a thousand of them is still one fault."""

@@ -5,18 +5,15 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING
 
-from protocol.codes import Code, Retry
+from protocol.codes import Retry
 from protocol.errors import ConnectionClosed
-from rtcbroker.core.backoff import Backoff
 from rtcbroker.core.credentials import AUTH_CODES, Credentials
 from rtcbroker.core.errors import AuthError, ConnectError
 from rtcbroker.core.options import ClientOptions
+from service.backoff import Backoff
 
 if TYPE_CHECKING:
     import random
-
-_PASSING = frozenset({Code.AUTH_TIMEOUT})
-"""Codes whose range says never, but not to us: we do send AUTH, so when it came too late the way was slow, and may be quicker next time."""
 
 
 class Verdict(enum.Enum):
@@ -40,7 +37,7 @@ class Patience:
         """What to make of `told`, which the coordinator or a server said itself. Uses up the second chance a refused token has."""
         if told.code in AUTH_CODES:
             return Verdict.FRESH_TOKEN if self._credentials.refused() else Verdict.NEVER
-        return Verdict.NEVER if told.retry is Retry.NEVER and told.code not in _PASSING else Verdict.AGAIN
+        return Verdict.NEVER if told.retry is Retry.NEVER else Verdict.AGAIN
 
     def is_over(self) -> bool:
         """Count one more attempt that failed, and say whether it was the last."""

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from protocol.pb import broker_pb2 as pb
 from rtcbroker.core import events
-from rtcbroker.core.backoff import Backoff
 from rtcbroker.core.credentials import Credentials
 from rtcbroker.core.options import ClientOptions
 from rtcbroker.core.servers import ServerList
+from service.backoff import Backoff
 
 if TYPE_CHECKING:
     import random

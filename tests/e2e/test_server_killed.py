@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 
 from rtcbroker import ClientState
@@ -44,7 +45,7 @@ async def test_clients_move_within_three_seconds_and_their_subscriptions_work_ag
             await heard_by_all(moving, "theirs", [still])
             alive = [server for server in made.servers if server is not dead]
             for server in alive:
-                await until(lambda server=server: _links(server, 1), 5, "the dead server's link is dropped")
+                await until(functools.partial(_links, server, 1), 5, "the dead server's link is dropped")
             assert await made.coordinator.metric("rtcbroker_coordinator_peers", role="server") == 2
             await others[1].publish("theirs", b"last")
             while (await collect(still, 1))[0].body != b"last":

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from commserver.core.counters import Histogram
 from commserver.core.deadlines import Deadlines
 from commserver.core.flow import Channel, FlowLimits, Overflow, Policy, Queued
-from commserver.core.ratelimit import TokenBucket
 from commserver.core.subscriptions import SubscriptionIndex
+from service.bucket import TokenBucket
 
 TOPICS = st.sampled_from("abcdef")
 TOPIC_SETS = st.sets(TOPICS)

@@ -75,7 +75,7 @@ class Part1Client:
     def _adopt(self, channel: RTCDataChannel) -> None:
         self._channels[channel.label] = channel
 
-        @channel.on("message")  # type: ignore[untyped-decorator]  # pyee's decorator has no types
+        @channel.on("message")
         def message(data: bytes) -> None:
             assert len(data) <= OLD_CLIENT_BUFFER, f"{len(data)} bytes: the old client would have stopped reading"
             self.received.put_nowait((channel.label, data))

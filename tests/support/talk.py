@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import AsyncIterator, Iterable
 
 from rtcbroker import Client, ClientOptions, Packet, Subscription
@@ -15,10 +16,7 @@ from tests.support.poll import until
 async def clients(made: Cluster, count: int, options: ClientOptions | None = None) -> AsyncIterator[list[Client]]:
     """So many connected clients, each with a token of its own."""
     async with contextlib.AsyncExitStack() as stack:
-        joined = [
-            Client(made.url, token=lambda number=number: made.token(f"client-{number}"), options=options)
-            for number in range(count)
-        ]
+        joined = [Client(made.url, token=functools.partial(made.token, f"client-{n}"), options=options) for n in range(count)]
         await asyncio.gather(*(stack.enter_async_context(client) for client in joined))
         yield joined
 

@@ -21,6 +21,7 @@ LOCKS = ["requirements/base.txt", "requirements/dev.txt"]
 PACKAGES = ["protocol", "service", "transport", "coordinator", "commserver", "rtcbroker", "simulation"]
 
 MAX_FILE_LINES = 400
+MAX_TEST_FILE_LINES = 600
 MAX_FUNCTION_LINES = 60
 
 
@@ -134,7 +135,7 @@ def test_the_list_of_system_packages_is_pairs() -> None:
 @pytest.mark.parametrize("path", PYTHON, ids=relative)
 def test_code_comes_in_readable_portions(path: Path) -> None:
     source = path.read_text(encoding="utf-8")
-    assert source.count("\n") <= MAX_FILE_LINES
+    assert source.count("\n") <= (MAX_TEST_FILE_LINES if path.is_relative_to(ROOT / "tests") else MAX_FILE_LINES)
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             length = (node.end_lineno or node.lineno) - node.lineno + 1

@@ -42,3 +42,19 @@ def test_no_rate_is_no_limit(rate: float) -> None:
 
 def test_one_at_least_can_come() -> None:
     assert taken(TokenBucket(0.1, 0, 0.0), 0.0, 5) == 1
+
+
+def test_no_rate_is_no_debt() -> None:
+    bucket = TokenBucket(0.0, 0, 0.0)
+    bucket.charge(0.0, 1e9)
+    assert not bucket.in_debt(0.0)
+
+
+def test_a_charge_may_make_a_debt_that_time_pays() -> None:
+    bucket = TokenBucket(10.0, 10, 0.0)
+    bucket.charge(0.0, 10)
+    assert not bucket.in_debt(0.0)
+    bucket.charge(0.0, 20)
+    assert bucket.in_debt(1.9)
+    assert not bucket.take(1.9)
+    assert not bucket.in_debt(2.0)

@@ -262,7 +262,7 @@ def test_silence_is_reported_once_at_its_deadline() -> None:
     assert ice.next_deadline() is None
 
 
-@pytest.mark.parametrize("data", [request(), DTLS, request(ICE_CONTROLLED=1)])
+@pytest.mark.parametrize("data", [request(), DTLS, request(ICE_CONTROLLED=1)], ids=["binding request", "DTLS", "role conflict"])
 def test_what_is_heard_puts_the_deadline_off(data: bytes) -> None:
     ice, [peer] = ice_with("peer", silence=10.0)
     ice.datagram(request(), A, 1.0)
