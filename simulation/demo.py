@@ -52,7 +52,7 @@ class DemoOptions:
     """How big, and for how long."""
 
     duration_s: float | None
-    """None: until Ctrl-C."""
+    """From when the cluster is up; None: until Ctrl-C."""
     bots: int
     servers: int
     port: int | None
@@ -72,7 +72,6 @@ async def demo(options: DemoOptions, console: Console) -> int:
 
 
 async def _run(options: DemoOptions, console: Console) -> None:
-    until = inf if options.duration_s is None else time.monotonic() + options.duration_s
     port = _usual_or_free() if options.port is None else options.port
     with tempfile.TemporaryDirectory(prefix="rtcbroker-demo-") as name:
         directory = Path(name)
@@ -85,6 +84,7 @@ async def _run(options: DemoOptions, console: Console) -> None:
                 aiohttp.ClientSession() as session,
             ):
                 crew.start(Start(time.monotonic(), time.monotonic(), inf))
+                until = inf if options.duration_s is None else time.monotonic() + options.duration_s
                 await _watch(crew, Watch(session, cluster.pages), console, until)
 
 
@@ -139,18 +139,22 @@ def _tell_how_to_connect(cluster: Cluster, console: Console) -> None:
 
 
 async def _watch(crew: Crew, watch: Watch, console: Console, until: float) -> None:
+    """Show the table until it is time: again and again in place in a terminal, elsewhere now and then and at the end."""
     pace = Pace()
     live = Live(console=console, auto_refresh=False) if console.is_terminal else None
-    next_table = time.monotonic() + min(PLAIN_TABLE_S, max(0.0, until - time.monotonic()) / 2)
+    next_table = time.monotonic() + PLAIN_TABLE_S
     with live or contextlib.nullcontext():
-        while (now := time.monotonic()) < until:
+        while True:
+            now = time.monotonic()
             pace.add(now, crew.progress())
             table = demo_table(await watch.look(), pace)
             if live is not None:
                 live.update(table, refresh=True)
-            elif now >= next_table:
+            elif now >= min(next_table, until):
                 next_table = now + PLAIN_TABLE_S
                 console.print(table)
+            if now >= until:
+                return
             await asyncio.sleep(max(0.0, min(LOOK_S, until - time.monotonic())))
 
 

@@ -12,6 +12,7 @@ from simulation.core.report import Report
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
 PERCENTS = ((50, "tab:blue"), (90, "tab:orange"), (99, "tab:red"))
 
@@ -45,6 +46,7 @@ def _draw_over_time(axes: Axes, report: Report) -> None:
     for percent, colour in PERCENTS:
         axes.plot(times, [_ms(histogram, percent) for _, histogram in points], color=colour, label=f"p{percent}")
     axes.set(title="latency over time", xlabel="seconds", ylabel="ms", xlim=(0, report.seconds), yscale="log")
+    _plain_numbers(axes.yaxis)
     axes.grid(visible=True, which="both", alpha=0.25)
     axes.legend()
 
@@ -61,8 +63,15 @@ def _draw_distribution(axes: Axes, latency: Histogram) -> None:
         value = _ms(latency, percent)
         axes.axvline(value, color=colour, linestyle="--", label=f"p{percent} {value:.1f} ms")
     axes.set(title="share of deliveries within", xlabel="ms", ylim=(0, 1), xscale="log")
+    _plain_numbers(axes.xaxis)
     axes.grid(visible=True, which="both", alpha=0.25)
     axes.legend(loc="lower right")
+
+
+def _plain_numbers(axis: Axis) -> None:
+    """1, 2, 5, 10, 20, not powers of ten, on a logarithmic axis."""
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "25" else "")
 
 
 def _ms(histogram: Histogram, percent: float) -> float:
