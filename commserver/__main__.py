@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from commserver.app import serve
+from commserver.app import main
 from commserver.settings import CommServerSettings
 from service.entry import start
 
 if __name__ == "__main__":
-    sys.exit(start(CommServerSettings, serve))
+    sys.exit(start(CommServerSettings, main))

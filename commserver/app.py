@@ -18,13 +18,14 @@ from commserver.io.coordinator_link import CoordinatorLink
 from commserver.io.driver import Driver
 from commserver.io.metrics import BrokerCollector, readiness, registry_of
 from commserver.settings import CommServerSettings
+from commserver.supervisor import Supervisor
 from protocol.errors import ConfigError
 from service.auth import Authenticator
 from service.clock import Clock
 from service.credentials import TokenSource, token_source
 from service.http import health_routes, start_site
 from service.process import CpuShare, cpu_seconds
-from service.run import stop_on_signals, write_ready_file
+from service.run import run, stop_on_signals, write_ready_file
 from transport import Dialer, Listener
 from transport.options import LinkOptions
 
@@ -161,6 +162,13 @@ class CommServer:
                 self.failed.set()
 
         self._tasks.append(asyncio.create_task(guarded(), name=name))
+
+
+def main(settings: CommServerSettings) -> int:
+    """Run one comm server, or `processes` of them under a supervisor, to the end; returns the exit code."""
+    if settings.processes == 1:
+        return run(lambda: serve(settings))
+    return Supervisor(settings, main).run()
 
 
 async def serve(settings: CommServerSettings) -> int:

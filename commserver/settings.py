@@ -140,6 +140,14 @@ class CommServerSettings(ServiceSettings):
         description="Seconds after which what waits for a slow peer's unreliable channel is dropped, never sent late. 0: no limit.",
         json_schema_extra=_FLOW,
     )
+    processes: int = Field(
+        1,
+        ge=1,
+        le=256,
+        description="Comm servers in as many processes, under a supervisor that restarts what ends: as many as the machine has cores to "
+        "spare. Ports that are given are those of the first; the others count up from there.",
+        json_schema_extra=group("Process"),
+    )
     drain_timeout: float = Field(
         5.0,
         ge=0,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from coordinator.app import serve
+from coordinator.app import main
 from coordinator.settings import CoordinatorSettings
 from service.entry import start
 
 if __name__ == "__main__":
-    sys.exit(start(CoordinatorSettings, serve))
+    sys.exit(start(CoordinatorSettings, main))

@@ -19,7 +19,7 @@ from coordinator.settings import CoordinatorSettings
 from service.auth import Authenticator
 from service.clock import Clock
 from service.http import start_site
-from service.run import stop_on_signals, write_ready_file
+from service.run import run, stop_on_signals, write_ready_file
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +58,11 @@ def build_app(
     app.on_shutdown.append(say_goodbye)
     app.add_routes(routes(driver, endpoint))
     return app
+
+
+def main(settings: CoordinatorSettings) -> int:
+    """Run a coordinator to its end; returns the exit code."""
+    return run(lambda: serve(settings))
 
 
 async def serve(settings: CoordinatorSettings) -> int:

@@ -70,7 +70,7 @@ def stop_on_signals(callback: Callable[[], None]) -> Callable[[], None]:
     return undo
 
 
-def write_ready_file(path: Path | None, **ports: int) -> None:
+def write_ready_file(path: Path | None, **ports: object) -> None:
     """Write ``{"pid": .., "port": .., ..}`` to `path`, whole or not at all; None does nothing.
 
     Raises :class:`ConfigError` when it cannot be written.

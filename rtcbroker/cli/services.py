@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,14 +12,13 @@ import click
 from rtcbroker.cli.errors import told
 from rtcbroker.cli.options import GroupedCommand, GroupedOption, settings_options
 from service import logs
-from service.run import run
 from service.settings import CONFIG_ENV, ServiceSettings, load, unknown_variables
 
 S = TypeVar("S", bound=ServiceSettings)
 
 
-def service_command(settings_class: type[S], serve: Callable[[S], Awaitable[int]], text: str) -> click.Command:
-    """A command that runs `serve` with settings of that model; `text` is its help."""
+def service_command(settings_class: type[S], main: Callable[[S], int], text: str) -> click.Command:
+    """A command that runs `main` with settings of that model; `text` is its help."""
 
     def callback(config: Path | None, **given: Any) -> None:
         with told(settings_class.command):
@@ -27,7 +26,7 @@ def service_command(settings_class: type[S], serve: Callable[[S], Awaitable[int]
         logs.configure(settings.log_level, settings.log_format)
         for warning in unknown_variables(settings_class):
             click.echo(f"rtcbroker {settings_class.command}: {warning}", err=True)
-        sys.exit(run(lambda: serve(settings)))
+        sys.exit(main(settings))
 
     config = GroupedOption(
         ["--config"],
@@ -42,12 +41,12 @@ def service_command(settings_class: type[S], serve: Callable[[S], Awaitable[int]
 
 
 def _coordinator() -> click.Command:
-    from coordinator.app import serve
+    from coordinator.app import main
     from coordinator.settings import CoordinatorSettings
 
     return service_command(
         CoordinatorSettings,
-        serve,
+        main,
         """Run a coordinator: admits clients and comm servers by their tokens, gives each client a server, and relays signalling. It
         is never on the path of packets.
 
@@ -59,12 +58,12 @@ def _coordinator() -> click.Command:
 
 
 def _commserver() -> click.Command:
-    from commserver.app import serve
+    from commserver.app import main
     from commserver.settings import CommServerSettings
 
     return service_command(
         CommServerSettings,
-        serve,
+        main,
         """Run a communication server: clients and other servers link with it over WebRTC, and it relays their packets by topic. It
         finds the others through the coordinator, and outlives it.
 

@@ -35,18 +35,18 @@ class Server:
         self.module = module
         self._folder = folder
         self._environment = environment
-        self._ready = folder / "ready.json"
+        self.ready_file = folder / "ready.json"
         self.log = folder / "log"
         self.process: subprocess.Popen[bytes] | None = None
         self.port = 0
 
     def spawn(self) -> None:
         """Start the process; see :meth:`ready`."""
-        self._ready.unlink(missing_ok=True)
+        self.ready_file.unlink(missing_ok=True)
         environment = {
             **os.environ,
             **{f"RTCBROKER_{name.upper()}": value for name, value in self._environment.items()},
-            "RTCBROKER_READY_FILE": str(self._ready),
+            "RTCBROKER_READY_FILE": str(self.ready_file),
         }
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -57,13 +57,13 @@ class Server:
         """Wait until it accepts peers, and learn its port."""
         await until(self._is_ready, START_S, lambda: f"{self.module} is ready; its log:\n{self.log.read_text()[-2000:]}")
         # The same port again, should it be started anew: its peers know no other.
-        self.port = json.loads(self._ready.read_text())["port"]
+        self.port = json.loads(self.ready_file.read_text())["port"]
         self._environment["port"] = str(self.port)
 
     def _is_ready(self) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, f"{self.module} ended:\n{self.log.read_text()[-2000:]}"
-        return self._ready.exists()
+        return self.ready_file.exists()
 
     def kill(self) -> None:
         """As a crash: SIGKILL."""

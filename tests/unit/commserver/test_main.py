@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from commserver.app import serve
+from commserver.app import main
 from commserver.settings import CommServerSettings
 from service.entry import start
 from service.run import EXIT_CONFIG
 
 
 def refused(capsys: pytest.CaptureFixture[str]) -> str:
-    assert start(CommServerSettings, serve) == EXIT_CONFIG == 2
+    assert start(CommServerSettings, main) == EXIT_CONFIG == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert err.count("\n") == 1, "one clear line"

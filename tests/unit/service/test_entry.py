@@ -32,10 +32,10 @@ def test_it_serves_with_settings_from_the_environment(
     monkeypatch.setenv("RTCBROKER_PROT", "6")
     monkeypatch.setenv("RTCBROKER_LOG_FORMAT", "json")
 
-    async def serve(settings: Example) -> int:
+    def main(settings: Example) -> int:
         return settings.port
 
-    assert entry.start(Example, serve) == 5
+    assert entry.start(Example, main) == 5
     assert configured == [("info", "json")]
     assert "RTCBROKER_PROT: no option of 'commserver'" in caplog.text
 
@@ -45,9 +45,9 @@ def test_a_wrong_setting_ends_it(
 ) -> None:
     monkeypatch.setenv("RTCBROKER_PORT", "x")
 
-    async def serve(settings: Example) -> int:
+    def main(settings: Example) -> int:
         raise AssertionError("not reached")
 
-    assert entry.start(Example, serve) == EXIT_CONFIG
+    assert entry.start(Example, main) == EXIT_CONFIG
     assert capsys.readouterr().err.startswith("RTCBROKER_PORT: 'x': ")
     assert configured == []

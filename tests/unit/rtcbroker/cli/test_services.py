@@ -35,12 +35,12 @@ def served() -> list[BridgeSettings]:
 
 @pytest.fixture
 def invoke(served: list[BridgeSettings], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    async def serve(settings: BridgeSettings) -> int:
+    def main(settings: BridgeSettings) -> int:
         served.append(settings)
         return 7
 
     monkeypatch.setattr("service.logs.configure", lambda *_: None)
-    command: click.Command = services.service_command(BridgeSettings, serve, "Runs a bridge.")
+    command: click.Command = services.service_command(BridgeSettings, main, "Runs a bridge.")
     return lambda *arguments: CliRunner().invoke(command, arguments, terminal_width=400)
 
 

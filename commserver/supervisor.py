@@ -1,0 +1,157 @@
+"""Several equal comm servers on one machine under one command, so that all its cores are used.
+
+The supervisor forks before any event loop, thread or socket exists; each child is a comm server as if started alone, with ports of its own.
+It restarts what ends (with backoff), stops all at one signal, and takes its children along should it be killed itself (Linux).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from commserver.core.supervision import Restarts
+from commserver.settings import CommServerSettings
+from service.run import EXIT_CONFIG, write_ready_file
+
+log = logging.getLogger(__name__)
+
+POLL_S = 0.1
+STOP_GRACE_S = 5.0
+"""On top of `drain_timeout`: then children that have not ended are killed."""
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
+_PR_SET_PDEATHSIG = 1
+
+
+def child_settings(settings: CommServerSettings, index: int) -> CommServerSettings:
+    """The settings of child `index`: ports counted up from the ones given, and a ready file of its own."""
+    changes = {
+        "processes": 1,
+        "port": settings.port + index if settings.port else 0,
+        "udp_port": settings.udp_port + index if settings.udp_port else 0,
+        "ready_file": _child_ready_file(settings.ready_file, index),
+    }
+    return settings.model_copy(update=changes)
+
+
+def _child_ready_file(ready_file: Path | None, index: int) -> Path | None:
+    return None if ready_file is None else ready_file.with_name(f"{ready_file.name}.{index}")
+
+
+class Supervisor:
+    """Keeps `settings.processes` children running; `run_child` is what each of them does, and returns its exit code."""
+
+    def __init__(self, settings: CommServerSettings, run_child: Callable[[CommServerSettings], int]) -> None:
+        self._settings = settings
+        self._run_child = run_child
+        self._count = settings.processes
+        self._running: dict[int, int] = {}
+        """Child index by process id."""
+        self._restarts = [Restarts() for _ in range(self._count)]
+        self._due: dict[int, float] = dict.fromkeys(range(self._count), 0.0)
+        """When to start which child."""
+        self._told_ready = False
+        self._failed = False
+
+    def run(self) -> int:
+        """Until SIGTERM or SIGINT, or until a child says that the configuration is wrong; returns the exit code."""
+        # Blocked and waited for, not handled: nothing of ours runs between fork and the child's own set-up.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        log.info("supervising %d comm servers", self._count)
+        while True:
+            self._start_due()
+            self._tell_ready()
+            came = signal.sigtimedwait(_SIGNALS, POLL_S)
+            if EXIT_CONFIG in self._reap():
+                return self._stop(EXIT_CONFIG)
+            if came is not None and came.si_signo != signal.SIGCHLD:
+                log.info("%s: stopping", signal.Signals(came.si_signo).name)
+                return self._stop(0)
+
+    def _start_due(self) -> None:
+        now = time.monotonic()
+        for index in [index for index, when in self._due.items() if when <= now]:
+            del self._due[index]
+            self._restarts[index].started(now)
+            self._running[self._fork(index)] = index
+
+    def _fork(self, index: int) -> int:
+        parent = os.getpid()
+        pid = os.fork()
+        if pid:
+            return pid
+        code = 1
+        try:
+            _die_with(parent)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+            code = self._run_child(child_settings(self._settings, index))
+        except BaseException:
+            log.exception("comm server %d failed", index)
+        finally:
+            logging.shutdown()
+            os._exit(code)  # the rest of this stack is the supervisor's
+
+    def _reap(self) -> list[int]:
+        """Take note of children that have ended; returns their exit codes."""
+        codes: list[int] = []
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return codes
+            if pid == 0:
+                return codes
+            index = self._running.pop(pid)
+            code = os.waitstatus_to_exitcode(status)
+            codes.append(code)
+            self._failed |= code != 0
+            now = time.monotonic()
+            when = self._due[index] = self._restarts[index].ended(now)
+            log.warning("comm server %d (process %d) ended with code %d; again in %.1f s", index, pid, code, when - now)
+
+    def _tell_ready(self) -> None:
+        """Once every child is ready, say so: the first one's ports, and the list of all."""
+        path = self._settings.ready_file
+        if path is None or self._told_ready:
+            return
+        files = [_child_ready_file(path, index) for index in range(self._count)]
+        if all(file is not None and file.exists() for file in files):
+            children = [json.loads(file.read_text()) for file in files if file is not None]
+            write_ready_file(path, port=children[0]["port"], udp_port=children[0]["udp_port"], processes=children)
+            self._told_ready = True
+
+    def _stop(self, code: int) -> int:
+        self._failed = False
+        deadline = time.monotonic() + self._settings.drain_timeout + STOP_GRACE_S
+        self._signal_all(signal.SIGTERM)
+        while self._running and time.monotonic() < deadline:
+            signal.sigtimedwait((signal.SIGCHLD,), POLL_S)
+            self._reap()
+        if self._running:
+            log.warning("%d comm servers did not stop in time: killed", len(self._running))
+            self._failed = True
+            self._signal_all(signal.SIGKILL)
+            while self._running:
+                signal.sigtimedwait((signal.SIGCHLD,), POLL_S)
+                self._reap()
+        return code or int(self._failed)
+
+    def _signal_all(self, number: signal.Signals) -> None:
+        for pid in self._running:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+
+def _die_with(parent: int) -> None:
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it was gone before the call
+        os._exit(1)
