@@ -29,31 +29,31 @@ class CommServerSettings(ServiceSettings):
     command: ClassVar[str] = "commserver"
 
     coordinator: str = Field(
-        "ws://127.0.0.1:9090",
+        default="ws://127.0.0.1:9090",
         pattern=r"^(ws|wss|http|https)://",
         description="URL of the coordinator.",
         json_schema_extra=_CLUSTER,
     )
     hub: bool = Field(
-        False,
+        default=False,
         description="Be the centre of a star: other servers link to hubs only, and a hub passes packets on between them.",
         json_schema_extra=_CLUSTER,
     )
     token: SecretStr | None = Field(
-        None,
+        default=None,
         description="Our own token, with role COMMUNICATION_SERVER (or .._HUB). Not needed with a shared secret: then we sign one.",
         json_schema_extra=_CLUSTER,
     )
     token_file: Path | None = Field(
-        None, description="File with our own token; read again when it changes.", json_schema_extra=_CLUSTER
+        default=None, description="File with our own token; read again when it changes.", json_schema_extra=_CLUSTER
     )
     host: str = Field(
-        "127.0.0.1",
+        default="127.0.0.1",
         description="Address of the health and metrics pages. Local by default: they are for the operator.",
         json_schema_extra=_NETWORK,
     )
     port: int = Field(
-        9091, ge=0, le=65535, description="TCP port of those pages; 0 takes a free one.", json_schema_extra=_NETWORK
+        default=9091, ge=0, le=65535, description="TCP port of those pages; 0 takes a free one.", json_schema_extra=_NETWORK
     )
     bind: list[str] = Field(
         default_factory=lambda: ["0.0.0.0"],
@@ -62,7 +62,7 @@ class CommServerSettings(ServiceSettings):
         json_schema_extra=_NETWORK,
     )
     udp_port: int = Field(
-        0,
+        default=0,
         ge=0,
         le=65535,
         description="UDP port for all peers; 0 takes a free one. Fix it where a firewall must let it through.",
@@ -75,53 +75,63 @@ class CommServerSettings(ServiceSettings):
         json_schema_extra=_NETWORK,
     )
     peer_timeout: float = Field(
-        30.0,
+        default=30.0,
         gt=0,
         description="Seconds without any valid packet after which a peer is closed. ICE consent comes every 5 s; "
         "RFC 7675 gives it 30 s.",
         json_schema_extra=_LIMITS,
     )
-    setup_timeout: float = Field(15.0, gt=0, description="Seconds from CONNECT to open channels.", json_schema_extra=_LIMITS)
+    setup_timeout: float = Field(
+        default=15.0, gt=0, description="Seconds from CONNECT to open channels.", json_schema_extra=_LIMITS
+    )
     auth_timeout: float = Field(
-        10.0, gt=0, description="Seconds from open channels to an accepted AUTH.", json_schema_extra=_LIMITS
+        default=10.0, gt=0, description="Seconds from open channels to an accepted AUTH.", json_schema_extra=_LIMITS
     )
     max_peers: int = Field(
-        2_000,
+        default=2_000,
         ge=0,
         description="Clients at once; beyond it a client is refused and tries the next server. 0: no limit.",
         json_schema_extra=_LIMITS,
     )
-    max_topics: int = Field(MAX_TOPICS, ge=1, description="Topics one client may subscribe to.", json_schema_extra=_LIMITS)
+    max_topics: int = Field(
+        default=MAX_TOPICS, ge=1, description="Topics one client may subscribe to.", json_schema_extra=_LIMITS
+    )
     max_message: int = Field(
-        MAX_MESSAGE_BYTES, ge=1_200, le=256 * KIB, description="Bytes of one message of a client.", json_schema_extra=_LIMITS
+        default=MAX_MESSAGE_BYTES,
+        ge=1_200,
+        le=256 * KIB,
+        description="Bytes of one message of a client.",
+        json_schema_extra=_LIMITS,
     )
     packets_per_second: float = Field(
-        0.0, ge=0, description="Topic packets one client may publish each second; 0: no limit.", json_schema_extra=_LIMITS
+        default=0.0, ge=0, description="Topic packets one client may publish each second; 0: no limit.", json_schema_extra=_LIMITS
     )
-    packets_burst: int = Field(100, ge=1, description="Packets above that rate that may come at once.", json_schema_extra=_LIMITS)
+    packets_burst: int = Field(
+        default=100, ge=1, description="Packets above that rate that may come at once.", json_schema_extra=_LIMITS
+    )
     reliable_policy: PolicyName = Field(
-        "buffered",
+        default="buffered",
         description="What to do when a peer reads the reliable channel too slowly: buffered closes it past the mark; "
         "discard, drop-oldest and latest drop packets; unbounded is for tests.",
         json_schema_extra=_FLOW,
     )
     reliable_queue: int = Field(
-        RELIABLE_FLOW.queue_bytes,
+        default=RELIABLE_FLOW.queue_bytes,
         ge=1,
         description="Bytes that may wait for one peer's reliable channel.",
         json_schema_extra=_FLOW,
     )
     unreliable_policy: PolicyName = Field(
-        "drop-oldest", description="The same for the unreliable channel.", json_schema_extra=_FLOW
+        default="drop-oldest", description="The same for the unreliable channel.", json_schema_extra=_FLOW
     )
     unreliable_queue: int = Field(
-        UNRELIABLE_FLOW.queue_bytes,
+        default=UNRELIABLE_FLOW.queue_bytes,
         ge=1,
         description="Bytes that may wait for one peer's unreliable channel.",
         json_schema_extra=_FLOW,
     )
     coalesce_window: float = Field(
-        0.02,
+        default=0.02,
         ge=0,
         le=1,
         description="Seconds in which packets of a busy topic are collected to leave together; a topic that was quiet for so long "
@@ -135,13 +145,13 @@ class CommServerSettings(ServiceSettings):
         json_schema_extra=_FLOW,
     )
     max_staleness: float = Field(
-        0.25,
+        default=0.25,
         ge=0,
         description="Seconds after which what waits for a slow peer's unreliable channel is dropped, never sent late. 0: no limit.",
         json_schema_extra=_FLOW,
     )
     processes: int = Field(
-        1,
+        default=1,
         ge=1,
         le=256,
         description="Comm servers in as many processes, under a supervisor that restarts what ends: as many as the machine has cores to "
@@ -149,7 +159,7 @@ class CommServerSettings(ServiceSettings):
         json_schema_extra=group("Process"),
     )
     drain_timeout: float = Field(
-        5.0,
+        default=5.0,
         ge=0,
         description="Seconds the peers of a stopping server have to move to another one; then it exits.",
         json_schema_extra=group("Process"),
