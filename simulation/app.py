@@ -6,7 +6,7 @@ import asyncio
 import logging
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +14,11 @@ from random import SystemRandom
 
 from rich.console import Console
 
-from protocol.errors import RtcBrokerError
+from protocol.errors import ConfigError, RtcBrokerError
 from simulation.core.latency import Histogram, Timeline
 from simulation.core.messages import Credentials, Job, Progress, Result, Start
 from simulation.core.pace import Pace
+from simulation.core.payload import MIN_POSITION_BODY_BYTES
 from simulation.core.report import Counts, Report, ServerCost
 from simulation.core.scenarios import Scenario
 from simulation.io.children import ChildError
@@ -62,11 +63,15 @@ class RunOptions:
     """Comm servers to start where there is no `url`."""
     credentials: Credentials
     """For an existing cluster."""
+    server_options: Sequence[str]
+    """More arguments of each comm server that is started."""
     prefix: str
     """What all topics begin with."""
     hz: float
     size: int
     reliable: bool
+    old_peers: bool
+    """Bots speak Part 1 of the wire only."""
     workers: int | None
     """Load processes; None: as many as it takes."""
     connect_timeout_s: float
@@ -111,6 +116,7 @@ async def _run(options: RunOptions, console: Console) -> Report:
     run = SystemRandom().randrange(1, 1 << 32)
     prefix = f"{options.prefix}/{run:08x}"
     scenario = options.scenario(prefix)
+    _check(scenario, options)
     with tempfile.TemporaryDirectory(prefix="rtcbroker-") as name:
         directory = Path(name)
         async with _cluster(options, directory, console) as (url, credentials, cluster):
@@ -125,6 +131,7 @@ async def _run(options: RunOptions, console: Console) -> Report:
                 reliable=options.reliable,
                 counted=True,
                 connect_timeout_s=options.connect_timeout_s,
+                old_peers=options.old_peers,
             )
             workers = options.workers or workers_for(scenario.peak(), scenario.deliveries_per_s(options.hz))
             async with Crew(share_out(job, workers), directory) as crew:
@@ -132,6 +139,17 @@ async def _run(options: RunOptions, console: Console) -> Report:
                     cost = await _Conduct(scenario, crew, cluster, screen).perform(options.connect_timeout_s)
                 results = await crew.results()
     return _report(options, scenario, results, cost)
+
+
+def _check(scenario: Scenario, options: RunOptions) -> None:
+    """Raises :class:`ConfigError` for options that do not suit the scenario."""
+    if options.old_peers and not scenario.listens_to_one_topic():
+        raise ConfigError(
+            f"--old-peers: not with {scenario.name}: its clients listen to several topics each, and in Part 1 of the wire a packet "
+            "does not say which of them it belongs to, so nobody could tell whether it was one of those expected"
+        )
+    if scenario.says_positions() and options.size < MIN_POSITION_BODY_BYTES:
+        raise ConfigError(f"--size {options.size}: packets of {scenario.name} take at least {MIN_POSITION_BODY_BYTES} bytes")
 
 
 @asynccontextmanager
@@ -142,7 +160,7 @@ async def _cluster(
         yield options.url, options.credentials, None
         return
     console.print(f"starting a coordinator and {options.spawn} comm server{'s' * (options.spawn != 1)}")
-    async with Cluster(options.spawn, directory) as cluster:
+    async with Cluster(options.spawn, directory, server_options=options.server_options) as cluster:
         yield cluster.url, Credentials(secret=cluster.secret), cluster
 
 

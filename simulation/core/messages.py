@@ -47,6 +47,8 @@ class Job:
     counted: bool
     """Keep the books of :mod:`simulation.core.ledger`. Without, a run may last for ever."""
     connect_timeout_s: float
+    old_peers: bool = False
+    """Bots speak Part 1 of the wire only."""
 
 
 @dataclass(frozen=True, slots=True)

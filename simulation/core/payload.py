@@ -15,7 +15,10 @@ HEADER = struct.Struct("<IIIId")
 POSITION = struct.Struct("<ff")
 """x and y in metres."""
 
-MIN_BODY_BYTES = HEADER.size + POSITION.size
+MIN_BODY_BYTES = HEADER.size
+
+MIN_POSITION_BODY_BYTES = HEADER.size + POSITION.size
+"""Where packets say a position."""
 
 MAX_BODY_BYTES = 60_000
 """A packet with its topic and wrapping stays under MAX_MESSAGE_BYTES."""

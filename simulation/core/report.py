@@ -11,6 +11,7 @@
 ``received``                deliveries that came, also those sent while a subscription was on its way
 ``rate_per_s``              ``received`` per second
 ``latency_ms``              from publishing to the receiver's callback
+``latency_distribution_ms`` the same in full: latency by percent of deliveries that it does not exceed
 ``connect_ms``              from opening the coordinator's socket to the open link, accepted by the comm server
 ``server_cpu_s``            processor time of the comm server processes alone, in the measured time
 ``cpu_us_per_delivery``     ``server_cpu_s`` per ``received``
@@ -27,6 +28,10 @@ from typing import Any
 from simulation.core.latency import Histogram, Timeline
 from simulation.core.ledger import Tally
 from simulation.core.presence import Span, peak
+
+
+DISTRIBUTION = (1, 5, *range(10, 100, 10), 95, 98, 99, 99.5, 99.9, 100)
+"""Percents of deliveries at which a curve can be drawn: close where a tail begins."""
 
 
 @dataclass(slots=True)
@@ -128,6 +133,7 @@ class Report:
             "rate_per_s": round(counts.received / self.seconds, 1),
             "latency_ms": {name: _ms(value) for name, value in _spread(latency, (50, 90, 99)).items()}
             | {"max": _highest(latency)},
+            "latency_distribution_ms": {f"{percent:g}": _ms(latency.percentile(percent)) for percent in DISTRIBUTION},
             "connect_ms": {name: _ms(value) for name, value in _spread(self.connect, (50, 99)).items()},
             "server_cpu_s": round(cost.cpu_s, 3) if cost else None,
             "cpu_us_per_delivery": round(cost.cpu_s * 1e6 / counts.received, 3) if cost and counts.received else None,

@@ -106,6 +106,14 @@ class Scenario:
         """The greatest number of bots that are to be there at the same time."""
         return peak((-inf if plan.joins_at is None else plan.joins_at, plan.leaves_at) for plan in self.plans)
 
+    def listens_to_one_topic(self) -> bool:
+        """Whether every bot is subscribed to a single topic, so that a packet need not name it."""
+        return all(len(plan.route.at(max(0.0, plan.joins_at or 0.0)).listens) == 1 for plan in self.plans)
+
+    def says_positions(self) -> bool:
+        """Whether packets hold a position."""
+        return any(plan.route.at(max(0.0, plan.joins_at or 0.0)).position is not None for plan in self.plans)
+
     def deliveries_per_s(self, hz: float) -> float:
         """About how many deliveries follow each second when each bot publishes `hz` times, at most."""
         return self.peak() * hz * self.crowd

@@ -79,11 +79,17 @@ class Child:
         except TimeoutError:
             raise self.failure(f"was not ready after {deadline_s:g} s") from None
 
-    def signal(self, number: signal.Signals) -> None:
-        """Send a signal, if it still runs."""
+    def terminate(self) -> None:
+        """Ask it to end in good order, if it still runs."""
         if self.is_running:
             with contextlib.suppress(ProcessLookupError):
-                self.process.send_signal(number)
+                self.process.terminate()
+
+    def kill(self) -> None:
+        """End it, and whatever it has started in turn, now."""
+        if self.is_running:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)  # it leads the group of its session
 
 
 async def start(
@@ -113,7 +119,7 @@ async def stop(children: Iterable[Child]) -> None:
     """End all of them: SIGTERM, and SIGKILL for those that have not ended after STOP_S. Returns when none is left, even if cancelled."""
     running = [child for child in children if child.is_running]
     for child in running:
-        child.signal(signal.SIGTERM)
+        child.terminate()
     waits = [asyncio.ensure_future(child.process.wait()) for child in running]
     if not waits:
         return
@@ -123,7 +129,7 @@ async def stop(children: Iterable[Child]) -> None:
         for child in running:
             if child.is_running:
                 log.warning("%s did not stop: killed", child.name)
-                child.signal(signal.SIGKILL)
+                child.kill()
         # A killed process ends at once, so this wait is short; it reaps, that none stays as a zombie.
         await asyncio.wait(waits, timeout=STOP_S)
 

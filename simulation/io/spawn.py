@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -22,8 +23,10 @@ HOST = "127.0.0.1"
 class Cluster:
     """``async with Cluster(servers, directory) as cluster``: runs inside, is gone outside. Makes its own secret."""
 
-    def __init__(self, servers: int, directory: Path, *, port: int = 0) -> None:
-        """`directory` takes logs and ready files. `port` is the coordinator's, 0 a free one."""
+    def __init__(self, servers: int, directory: Path, *, port: int = 0, server_options: Sequence[str] = ()) -> None:
+        """`directory` takes logs and ready files. `port` is the coordinator's, 0 a free one. `server_options` are more arguments of
+        every comm server (:func:`simulation.server_options.server_arguments`).
+        """
         self.secret = secrets.token_hex(32)
         self.url = ""
         self.servers: list[Child] = []
@@ -32,6 +35,7 @@ class Cluster:
         self._count = servers
         self._directory = directory
         self._port = port
+        self._server_options = server_options
         self._children: list[Child] = []
 
     async def __aenter__(self) -> Self:
@@ -69,6 +73,7 @@ class Cluster:
             HOST,
             "--udp-port",
             "0",
+            *self._server_options,
         ]
         started = await asyncio.gather(
             *(self._launch(f"comm server {number}", "commserver", options) for number in range(1, self._count + 1))

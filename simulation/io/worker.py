@@ -104,7 +104,9 @@ class Worker:
     async def _join(self, plan: Plan) -> Bot | None:
         job = self._job
         audit = Audit(plan.bot, job.run, self._meter, counted=job.counted)
-        options = ClientOptions(connect_timeout=job.connect_timeout_s, subscribe_timeout=job.connect_timeout_s)
+        options = ClientOptions(
+            connect_timeout=job.connect_timeout_s, subscribe_timeout=job.connect_timeout_s, part1_only=job.old_peers
+        )
         bot = Bot(plan, job, audit, Client(job.url, token=self._token(plan.bot), options=options))
         try:
             await bot.join()

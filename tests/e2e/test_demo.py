@@ -8,10 +8,11 @@ import signal
 import socket
 import sys
 
-import psutil
-
 from rtcbroker import Client
 from tests.support.poll import until
+from tests.support.processes import children, is_alive
+
+PARTS = ["coordinator", "commserver", "simulation.io.worker"]
 
 
 async def start(*arguments: str) -> asyncio.subprocess.Process:
@@ -43,16 +44,15 @@ def rows(text: str) -> dict[str, list[str]]:
 
 async def test_for_a_while() -> None:
     process = await start("--duration", "5", "--bots", "6", "--port", "0")
-    me = psutil.Process(process.pid)
-    await until(lambda: len(me.children()) == 4, 20, "a coordinator, two comm servers and a load worker run")
-    children = me.children()
+    await until(lambda: len(children(process.pid, *PARTS)) == 4, 20, "a coordinator, two comm servers and a load worker run")
+    started = children(process.pid, *PARTS, recursive=True)
     text = await output(process)
     assert process.returncode == 0, text
     assert "Traceback" not in text
     table = rows(text)
     assert table.keys() == {"server 1", "server 2", "all bots"}
     assert table["all bots"][0] == "6"
-    assert not [child for child in children if child.is_running()]
+    assert not [child for child in started if is_alive(child)]
 
 
 async def test_someone_else_joins_and_ctrl_c_ends_it() -> None:
