@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any
 
 from pydantic import ValidationError
 
 from commserver.settings import CommServerSettings
 from protocol.errors import ConfigError
-from service.options import flag_of, option_of
+from service.options import flag_of
 
 OPTION = "--server-option"
 
@@ -21,13 +22,12 @@ _OURS = frozenset(
 
 def server_arguments(pairs: Iterable[str]) -> list[str]:
     """The command line arguments that `pairs` stand for. Raises :class:`ConfigError`, naming the pair and what is wrong with it."""
-    values: dict[str, str] = {}
+    values: dict[str, Any] = {}
     for pair in pairs:
         name, value = _split(pair)
         if name in values:
             raise ConfigError(f"{OPTION} {pair!r}: {name} is given twice; a list is one value, separated by commas")
-        _judge(pair, name, value)
-        values[name] = value
+        values[name] = _judged(pair, name, value)
     return [argument for name, value in values.items() for argument in _arguments(name, value)]
 
 
@@ -39,24 +39,26 @@ def _split(pair: str) -> tuple[str, str]:
     known = CommServerSettings.model_fields.keys()
     if name not in known:
         close = get_close_matches(name, known, n=1)
-        raise ConfigError(f"{OPTION} {pair!r}: a comm server has no option {name}" + (f" (did you mean {close[0]}?)" if close else ""))
+        raise ConfigError(
+            f"{OPTION} {pair!r}: a comm server has no option {name}" + (f" (did you mean {close[0]}?)" if close else "")
+        )
     if name in _OURS or name.startswith("auth"):
         raise ConfigError(f"{OPTION} {pair!r}: {name} is set by the simulation itself")
     return name, value.strip()
 
 
-def _judge(pair: str, name: str, value: str) -> None:
+def _judged(pair: str, name: str, text: str) -> Any:
+    values: dict[str, Any] = {name: text}
     try:
-        CommServerSettings.model_validate({name: value})
+        return getattr(CommServerSettings(**values), name)
     except ValidationError as error:
         (first, *_) = error.errors(include_url=False)
         what = first["msg"].removeprefix("Value error, ")
         raise ConfigError(f"{OPTION} {pair!r}: {what[:1].lower()}{what[1:]}") from None
 
 
-def _arguments(name: str, value: str) -> list[str]:
+def _arguments(name: str, value: Any) -> list[str]:
     flag = flag_of(name)
-    if option_of(CommServerSettings, name).is_bool:
-        is_on = getattr(CommServerSettings.model_validate({name: value}), name)
-        return [flag if is_on else f"--no-{flag.removeprefix('--')}"]
-    return [flag, value]
+    if isinstance(value, bool):
+        return [flag if value else f"--no-{flag.removeprefix('--')}"]
+    return [argument for one in (value if isinstance(value, list) else [value]) for argument in (flag, str(one))]

@@ -20,8 +20,8 @@ _option = Options("simulate")
 _LOAD, _CLUSTER, _RESULT, _OTHER = "Load", "Cluster: one of --spawn and --url", "Result", "Other"
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
-MIN_SIZE, MAX_SIZE = 32, 60_000
-"""Bytes of a body: it must hold what the receiver counts by, and fit one message."""
+MIN_SIZE, MAX_SIZE = 24, 60_000
+"""Bytes of a body: it must hold what the receiver counts by (and 8 more for a position), and fit one message."""
 
 
 def _scenarios() -> list[click.Command]:
@@ -36,6 +36,12 @@ _SHARED = (
     _option(_LOAD, "--reliable/--unreliable", default=False, help="Channel that packets are published on."),
     _option(
         _LOAD,
+        "--old-peers",
+        is_flag=True,
+        help="Clients speak Part 1 of the wire only, as those of webrtc-broker: a message a packet, nothing acknowledged.",
+    ),
+    _option(
+        _LOAD,
         "--workers",
         type=WORKERS,
         default="auto",
@@ -48,6 +54,14 @@ _SHARED = (
         type=click.IntRange(1, 64),
         metavar="N",
         help="Start a coordinator and N comm servers as processes on free ports, and stop them afterwards.",
+    ),
+    _option(
+        _CLUSTER,
+        "--server-option",
+        "server_options",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="With --spawn: an option of the comm servers, such as coalesce_window=0; may be given several times.",
     ),
     _option(_CLUSTER, "--url", metavar="URL", help="Coordinator of a cluster that runs already, such as ws://localhost:9090."),
     _option(_CLUSTER, "--token", metavar="TEXT", help="With --url: a token that all clients show."),
@@ -101,6 +115,7 @@ def run_options(
     hz: float,
     size: int,
     reliable: bool,
+    old_peers: bool,
     workers: int | None,
     spawn: int | None,
     url: str | None,
@@ -108,6 +123,7 @@ def run_options(
     token_file: Path | None,
     auth_secret: str | None,
     auth_secret_file: Path | None,
+    server_options: tuple[str, ...],
     prefix: str,
     connect_timeout: float,
     json: Path | None,
@@ -122,6 +138,7 @@ def run_options(
     """
     from simulation.app import RunOptions
     from simulation.core.messages import Credentials
+    from simulation.server_options import server_arguments
 
     if (spawn is None) == (url is None):
         raise ConfigError(
@@ -133,6 +150,8 @@ def run_options(
         check_topic(prefix)
     except TopicError as error:
         raise ConfigError(f"--prefix {prefix!r}: {error.why}") from error
+    if url is not None and server_options:
+        raise ConfigError("--server-option: only with --spawn; the servers of a running cluster have their options")
     credentials = Credentials()
     if url is not None:
         credentials = Credentials(_one_token(token, token_file), read_secret(auth_secret, auth_secret_file))
@@ -145,10 +164,12 @@ def run_options(
         url=url,
         spawn=spawn or 0,
         credentials=credentials,
+        server_options=server_arguments(server_options),
         prefix=prefix,
         hz=hz,
         size=size,
         reliable=reliable,
+        old_peers=old_peers,
         workers=workers,
         connect_timeout_s=connect_timeout,
         max_loss=max_loss,

@@ -61,6 +61,11 @@ class ClientOptions:
     """Bytes waiting on the reliable channel above which ``publish()`` waits: about a second's worth of a slow mobile uplink."""
     unreliable_buffer: int = 64 * KIB
     """Bytes waiting on the unreliable channel above which packets are dropped: what waits longer is stale when it arrives."""
+    part1_only: bool = False
+    """Speak to servers as a client of webrtc-broker does (``docs/protocol.md``, Part 1), whatever they can: no batches, no acknowledged
+    subscriptions, no errors and closes with codes. A topic then counts as subscribed once it was asked for, packets name their topic
+    only while a single one is subscribed, a refused token shows as a lost link, and it is never renewed on a link. For tests and
+    measurements beside such clients."""
     fast: bool = True
     """Drive links synchronously (``transport.fastpath``); False takes the plain path of aiortc."""
     ice_servers: tuple[IceServer, ...] = ()

@@ -189,11 +189,14 @@ class ServerLink:
         self._deadline = now + options.old_server_after if self._maybe_old else self._join_deadline
         self._liveness.begin(now)
         self.authenticate()
+        if options.part1_only:
+            self._join_as_old(now)
 
     def authenticate(self) -> None:
         """Send AUTH: at the opening, and with a fresh token before the old one expires. Old servers know only the former."""
         if not self._is_old:
-            self._send(packets.auth(pb.CLIENT, self._around.credentials.token, CAPABILITIES))
+            capabilities = () if self._around.options.part1_only else CAPABILITIES
+            self._send(packets.auth(pb.CLIENT, self._around.credentials.token, capabilities))
 
     def message(self, data: bytes, reliable: bool, now: float) -> None:
         """A message came by one of the channels. One that is none is dropped and counted: the server's fault is no reason to leave."""
@@ -242,6 +245,12 @@ class ServerLink:
         self._around.credentials.accepted()
         self._join(now)
 
+    def _join_as_old(self, now: float) -> None:
+        """In Part 1 nothing answers AUTH: the link is taken for accepted."""
+        self._is_old = True
+        self._around.credentials.accepted()
+        self._join(now)
+
     def _join(self, now: float) -> None:
         if self.phase is not Phase.AUTHENTICATING:
             return
@@ -281,9 +290,7 @@ class ServerLink:
     def _late(self, now: float) -> None:
         if self.phase is Phase.AUTHENTICATING and self._maybe_old:
             logger.info("client %d: server %d speaks Part 1 only", self.alias, self.server)
-            self._is_old = True
-            self._around.credentials.accepted()
-            self._join(now)
+            self._join_as_old(now)
         else:
             awaited = {Phase.ASKED: "offer", Phase.ANSWERING: "answer", Phase.OPENING: "open channel"}.get(self.phase, "READY")
             self._fail(Code.TIMEOUT, f"no {awaited} in time")

@@ -29,7 +29,6 @@ from simulation.core.latency import Histogram, Timeline
 from simulation.core.ledger import Tally
 from simulation.core.presence import Span, peak
 
-
 DISTRIBUTION = (1, 5, *range(10, 100, 10), 95, 98, 99, 99.5, 99.9, 100)
 """Percents of deliveries at which a curve can be drawn: close where a tail begins."""
 

@@ -56,6 +56,26 @@ def check(document: dict[str, Any]) -> None:
     assert document["rate_per_s"] == pytest.approx(document["received"] / document["seconds"], abs=0.1)
 
 
+async def test_old_peers_at_a_server_that_does_not_coalesce(tmp_path: Path) -> None:
+    options = ["--old-peers", "--server-option", "coalesce_window=0", "--size", "26"]
+    document, _ = await simulate(tmp_path, "dense", "--spawn", "2", "--clients", "6", "--seconds", "2", *options)
+    check(document)
+    assert document["clients"] == 6
+    distribution = list(document["latency_distribution_ms"].values())
+    assert distribution == sorted(distribution)
+
+
+async def test_old_peers_need_one_topic_each(tmp_path: Path) -> None:
+    code, _, errors = await rtcbroker("simulate", "replay", "--spawn", "1", "--old-peers")
+    assert code == 2
+    assert errors.startswith("--old-peers: not with replay: its clients listen to several topics each")
+
+
+async def test_a_position_needs_its_bytes(tmp_path: Path) -> None:
+    code, _, errors = await rtcbroker("simulate", "replay", "--spawn", "1", "--size", "26")
+    assert (code, errors) == (2, "--size 26: packets of replay take at least 32 bytes\n")
+
+
 async def test_dense(tmp_path: Path) -> None:
     plot = tmp_path / "result.png"
     document, output = await simulate(

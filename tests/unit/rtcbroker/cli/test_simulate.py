@@ -76,6 +76,14 @@ def test_replay_without_a_file_plays_the_one_that_comes_with_the_project(runs: l
     assert len(one(runs, "replay", "--spawn", "1").scenario("run").plans) == 36
 
 
+def test_servers_and_clients_of_another_kind(runs: list[RunOptions]) -> None:
+    found = one(
+        runs, "dense", "--spawn", "1", "--old-peers", "--server-option", "coalesce_window=0", "--server-option", "hub=yes"
+    )
+    assert found.old_peers
+    assert found.server_options == ["--coalesce-window", "0.0", "--hub"]
+
+
 def test_results(runs: list[RunOptions], tmp_path: Path) -> None:
     paths = [str(tmp_path / name) for name in ("r.json", "r.png")]
     found = one(runs, "dense", "--spawn", "1", "--json", paths[0], "--plot", paths[1], "--max-loss", "1%", "--workers", "2")
@@ -128,8 +136,10 @@ def test_environment_and_file(runs: list[RunOptions], monkeypatch: pytest.Monkey
         (["dense", "--url", "ws://x", "--token", "x", "--token-file", "y"], "--token and --token-file: give one of them"),
         (["dense", "--url", "ws://x", "--secret", "short"], "--secret: "),
         (["dense", "--spawn", "1", "--prefix", "a b"], "--prefix 'a b': has white space"),
-        (["dense", "--spawn", "1", "--size", "31"], "--size"),
+        (["dense", "--spawn", "1", "--size", "23"], "--size"),
         (["dense", "--spawn", "1", "--hz", "0"], "--hz"),
+        (["dense", "--spawn", "1", "--server-option", "no=1"], "--server-option 'no=1': a comm server has no option no"),
+        (["dense", "--url", "ws://x", "--server-option", "hub=yes"], "--server-option: only with --spawn"),
         (["dense", "--spawn", "0"], "--spawn"),
         (["dense", "--spawn", "1", "--clients", "1"], "--clients"),
         (["replay", "gone.csv", "--spawn", "1"], "rtcbroker simulate: gone.csv: cannot be read"),

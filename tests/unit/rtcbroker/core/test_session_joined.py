@@ -31,6 +31,27 @@ def token(lifetime_s: float) -> str:
     return sign(secret_key("s" * 32), subject="me", role=TokenRole.CLIENT, now=NOW, lifetime_s=lifetime_s)
 
 
+# ------------------------------------------------------------------------------------------------------- Part 1 alone
+
+
+def test_a_client_of_part_1_offers_nothing_and_waits_for_nothing() -> None:
+    world = SessionWorld(ClientOptions(part1_only=True))
+    world.start()
+    world.opened()
+    world.welcome(5)
+    outputs = world.open_link(5, 1)
+    (auth,) = sent(outputs)
+    assert isinstance(auth, pb.AuthMessage)
+    assert list(auth.capabilities) == []
+    assert states(outputs) == [ClientState.CONNECTED]
+    assert not world.session.joined or not world.session.joined.batched
+    outputs = world.subscribe("a")
+    assert [topics for _, topics in sets(outputs)] == [{"a"}]
+    assert world.subscriptions.acknowledged("a") == world.now
+    world.message(1, pb.TopicFWMessage(type=pb.TOPIC_FW, from_alias=3, body=b"x").SerializeToString())
+    assert world.received == [Packet("a", 3, b"x", None, None, True)]
+
+
 # --------------------------------------------------------------------------------------------------------- subscribing
 
 

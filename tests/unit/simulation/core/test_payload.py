@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from simulation.core.payload import HEADER, MIN_BODY_BYTES, POSITION, body_tail, topic_mark
+from simulation.core.payload import HEADER, MIN_BODY_BYTES, MIN_POSITION_BODY_BYTES, POSITION, body_tail, topic_mark
 
 
 def test_a_body_has_the_size_asked_for() -> None:
     header = HEADER.pack(1, 2, 3, topic_mark("t"), 4.5)
-    for size in (MIN_BODY_BYTES, 64, 1000):
+    for size in (MIN_BODY_BYTES, 26, 64, 1000):
         assert len(header + body_tail(size)) == size
+    for size in (MIN_POSITION_BODY_BYTES, 64, 1000):
         assert len(header + body_tail(size, (1.5, -2.0))) == size
 
 
