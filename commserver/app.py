@@ -173,9 +173,16 @@ def main(settings: CommServerSettings) -> int:
 
 async def serve(settings: CommServerSettings) -> int:
     """Run a comm server until SIGTERM or SIGINT; returns the exit code."""
-    server = await CommServer.start(settings)
     stop = asyncio.Event()
     undo = stop_on_signals(stop.set)
+    try:
+        return await _serve_until(stop, settings)
+    finally:
+        undo()
+
+
+async def _serve_until(stop: asyncio.Event, settings: CommServerSettings) -> int:
+    server = await CommServer.start(settings)
     log.info(
         "comm server: UDP port %d, pages on port %d, coordinator %s", server.listener.port, server.port, settings.coordinator
     )
@@ -188,5 +195,4 @@ async def serve(settings: CommServerSettings) -> int:
         await server.drain()
     finally:
         await server.stop()
-        undo()
     return 1 if server.failed.is_set() else 0

@@ -18,6 +18,12 @@ OLD_PEER_SIGNAL_BYTES = 5_000
 OLD_CLIENT_MESSAGE_BYTES = 1_024
 """webrtc-broker's client reads data channels into a buffer of this size and stops reading at a longer message."""
 
+OLD_SERVER_MESSAGE_BYTES = 5_120
+"""The same of webrtc-broker's server."""
+
+MAX_BATCH_RECORDS = 256
+"""Packets in one TOPIC_BATCH of a client: what one message may make a server do is bounded, whoever its receivers are."""
+
 MAX_MESSAGE_BYTES = 64 * KIB
 """One data channel message we accept, and announce as a=max-message-size (RFC 8841 section 6)."""
 

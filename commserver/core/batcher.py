@@ -3,8 +3,9 @@
 A packet costs the same to send whatever is in it, so in a crowd (n in one topic, each publishing f times a second) relaying packet by
 packet costs n·(n-1)·f sends, and one group a window n / window.
 
-The window is adaptive: a topic that was quiet for a whole window is due at once (at the end of this turn of the event loop), so a
-lone packet never waits; only then its window opens, and what comes inside waits for the window's end.
+The window is adaptive: a topic that was let out in none of the present window is due at once (at the end of this turn of the event loop), so a
+lone packet never waits; only then its window opens, and what comes inside waits for the window's end. Windows end at ticks that all
+topics share, so that a receiver of several topics gets one message a tick.
 
 On the reliable channel the order of each source is kept across topics, in two steps. A record joins its topic's open group only while
 no later group holds a record of the same source; else a new group begins. And a group that is due takes along every earlier group with
@@ -13,6 +14,7 @@ which it shares a source. So whatever leaves, leaves in the order in which group
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -192,9 +194,11 @@ class Window:
         if self._ordered and any(self._shares[source] > 1 for serial in serials for source in self._pending[serial].sources):
             chosen = set(self._with_earlier(chosen))
         taken = [self._pending[serial] for serial in sorted(chosen)]
+        # Windows end at common ticks, so that what a receiver gets of several topics goes out in one message.
+        until = (math.floor(now / self._window) + 1) * self._window
         for pending in taken:
             self._remove(pending)
-            self._busy_until[pending.topic] = now + self._window
+            self._busy_until[pending.topic] = until
         if len(self._busy_until) > MAX_QUIET_TOPICS + 2 * len(self._pending):
             self._busy_until = {topic: until for topic, until in self._busy_until.items() if until > now}
         return taken

@@ -125,6 +125,11 @@ class Broker:
         return self._state.index.subscription_count
 
     @property
+    def alias(self) -> int:
+        """Our alias; 0 until the coordinator gave one."""
+        return self._state.alias
+
+    @property
     def draining(self) -> bool:
         """No new peers are taken."""
         return self._state.draining
@@ -340,9 +345,7 @@ class Broker:
             self._state.interest.resync(session)
             self._state.deadlines.set_once(("interest", 0), now)
         elif packet.type == pb.ERROR:
-            self._state.log(
-                WARNING, "link %d: server %d refused something: %s", session.link, session.alias, describe(packet.code)
-            )
+            self._state.log(DEBUG, "link %d: server %d refused something: %s", session.link, session.alias, describe(packet.code))
 
     def _too_large(self, session: Session, size: int, now: float) -> None:
         limit = self._state.config.limits.max_message_bytes

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from commserver.core.events import AddCandidate, ApplyAnswer, LinkId, MakeAnswer, MakeOffer, SendSignal
 from commserver.core.mesh import Mesh
 from commserver.core.session import Session, SessionLimits, SessionState, new_session
-from commserver.core.state import DEBUG, WARNING, State
+from commserver.core.state import DEBUG, State
 from protocol import signalling
 from protocol.codes import Code
 from protocol.errors import ProtocolError
@@ -176,7 +176,7 @@ class Negotiation:
             self._refuse(session, code, now)
 
     def _broken(self, session: Session, error: ProtocolError, now: float) -> None:
-        self._state.log(WARNING, "link %d of %d: %s", session.link, session.alias, error)
+        self._state.log(DEBUG, "link %d of %d: %s", session.link, session.alias, error)
         self.failed(session, error.code, now)
 
     def _refuse(self, session: Session, code: Code, now: float) -> None:

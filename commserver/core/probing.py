@@ -7,6 +7,7 @@ from commserver.core.events import LinkId
 from commserver.core.session import Session
 from commserver.core.state import State
 from protocol import packets
+from protocol.codes import Code
 
 
 class Probing:
@@ -51,5 +52,9 @@ class Probing:
 
     def ping(self, session: Session, data: bytes, *, reliable: bool) -> None:
         """A PING came: send it back byte for byte, unless it is our own coming back."""
-        if data != self._ping:
+        if data == self._ping:
+            return
+        if session.pings.take(self._state.now):
             self._delivery.control(session, data, reliable=reliable)
+        else:
+            self._delivery.error(session, Code.RATE_LIMITED, self._state.now, reason="too many PINGs", charge=False)

@@ -13,7 +13,13 @@ from protocol import batch
 from protocol.batch import SenderIdentity
 from protocol.codes import Code
 from protocol.errors import DecodeError, TopicError
-from protocol.limits import RELIABLE_BATCH_BYTES, UNRELIABLE_BATCH_BYTES
+from protocol.limits import (
+    MAX_BATCH_RECORDS,
+    OLD_CLIENT_MESSAGE_BYTES,
+    OLD_SERVER_MESSAGE_BYTES,
+    RELIABLE_BATCH_BYTES,
+    UNRELIABLE_BATCH_BYTES,
+)
 from protocol.pb import broker_pb2 as pb
 from protocol.topics import check_topic
 
@@ -45,6 +51,7 @@ class Relay:
 
     def batch(self, source: Session, packet: pb.TopicBatchFrames, reliable: bool, now: float) -> None:
         """TOPIC_BATCH: every group on its own; a broken one is refused, the others are not."""
+        records = 0
         for raw in packet.groups:
             if source.doomed:
                 return
@@ -53,6 +60,12 @@ class Relay:
             except DecodeError as error:
                 self._delivery.error(source, error.code, now, reason=error.detail)
                 continue
+            records += len(group.bodies)
+            if records > MAX_BATCH_RECORDS and source.is_client:
+                reason = f"more than {MAX_BATCH_RECORDS} packets in one message"
+                self._delivery.error(source, Code.MESSAGE_TOO_LARGE, now, reason=reason, topic=group.topic[:80])
+                self._state.counters.drop("too many in one message", group.topic, len(group.bodies))
+                return
             self._publish(source, group, reliable, now)
 
     def _group_of_client(self, source: Session, raw: bytes) -> Group:
@@ -103,9 +116,12 @@ class Relay:
         self._state.counters.records_relayed += records
         old = self._state.old_index.subscribers(group.topic)
         if old:
-            self._plain(
-                [session for session in self._state.router.receivers(group.topic, source) if session in old], group, reliable
-            )
+            receivers = [session for session in self._state.router.receivers(group.topic, source) if session in old]
+            if source.is_client and not source.plain.take(now, records * len(receivers)):
+                self._state.counters.drop("rate limit", group.topic, records * len(receivers))
+                self._delivery.error(source, Code.RATE_LIMITED, now, topic=group.topic, charge=False)
+            else:
+                self._plain(receivers, group, reliable)
         if not self._coalescing:
             self._at_once(source, group, reliable)
         elif len(old) < len(subscribers):
@@ -125,11 +141,14 @@ class Relay:
     def _plain(self, receivers: list[Session], group: Group, reliable: bool) -> None:
         clients = [session for session in receivers if session.is_client]
         servers = [session for session in receivers if not session.is_client]
-        for sessions, messages in (
-            (clients, group.old_client() if clients else ()),
-            (servers, group.old_server() if servers else ()),
+        for sessions, messages, limit in (
+            (clients, group.old_client() if clients else (), OLD_CLIENT_MESSAGE_BYTES),
+            (servers, group.old_server() if servers else (), OLD_SERVER_MESSAGE_BYTES),
         ):
             for alias, message in zip(group.aliases, messages, strict=bool(messages)):
+                if len(message) > limit:  # it would stop reading for good
+                    self._state.counters.drop("too large for an old peer", group.topic, len(sessions))
+                    continue
                 count = self._delivery.fan_out(sessions, message, reliable, group.topic, 1, (group.topic, alias))
                 self._state.counters.deliveries += count
 

@@ -21,6 +21,13 @@ UPKEEP_BURST = 100_000.0
 """What a client may make us do beside relaying, in topics looked at (about 2.5 microseconds each): ten of the largest sets at once, and
 then no more than some hundredths of a core."""
 
+PINGS_PER_S = 100.0
+"""PINGs of one peer that are answered."""
+
+PLAIN_PER_S = 20_000.0
+PLAIN_BURST = 5_000.0
+"""Plain packets to old peers that one client may cause: nothing can be saved by batching those, so each costs its 25 microseconds."""
+
 ERRORS_TOLD_PER_S = 10.0
 """ERROR messages a peer is sent; what it is refused beyond that is only counted."""
 
@@ -71,6 +78,8 @@ class Session:
     errors_left: TokenBucket
     errors_told: TokenBucket
     upkeep: TokenBucket
+    pings: TokenBucket
+    plain: TokenBucket
     begun_at: float
     """When it was heard of first."""
     active_at: float = 0.0
@@ -156,5 +165,7 @@ def new_session(link: LinkId, alias: int, *, dialed: bool, limits: SessionLimits
         errors_left=TokenBucket(ERRORS_FORGIVEN_PER_S, MAX_ERRORS, now),
         errors_told=TokenBucket(ERRORS_TOLD_PER_S, 2 * ERRORS_TOLD_PER_S, now),
         upkeep=TokenBucket(UPKEEP_PER_S, UPKEEP_BURST, now),
+        pings=TokenBucket(PINGS_PER_S, 2 * PINGS_PER_S, now),
+        plain=TokenBucket(PLAIN_PER_S, PLAIN_BURST, now),
         begun_at=now,
     )

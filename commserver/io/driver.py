@@ -194,7 +194,7 @@ class Driver:
         try:
             link.accept(output.sdp)
         except SdpError as error:
-            log.warning("link %d: %s", output.link, error)
+            log.debug("link %d: %s", output.link, error)
             self.feed(ev.LinkFailed(output.link, error.code))
 
     def _make_answer(self, output: ev.MakeAnswer) -> None:
@@ -228,7 +228,7 @@ class Driver:
         try:
             link.add_candidate(output.candidate)
         except CandidateError as error:
-            log.warning("link %d: %s", output.link, error)
+            log.debug("link %d: %s", output.link, error)
             self.feed(ev.LinkFailed(output.link, error.code))
 
     def _close_link(self, output: ev.CloseLink) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
@@ -15,6 +16,7 @@ from commserver.io.coordinator_link import CoordinatorLink
 from service.process import cpu_seconds, rss_bytes
 from transport import Listener
 
+VERSION = importlib.metadata.version("rtcbroker")
 _CHANNELS = ("unreliable", "reliable")
 
 
@@ -79,6 +81,9 @@ class BrokerCollector(Collector):
         yield _labelled("rtcbroker_datagrams_dropped", "Datagrams dropped, by reason.", "reason", self._listener.stats.dropped)
 
     def _process(self) -> Iterable[Metric]:
+        info = GaugeMetricFamily("rtcbroker_server_info", "Always 1; says who this is.", labels=["alias", "version"])
+        info.add_metric([str(self._broker.alias), VERSION], 1)
+        yield info
         link = self._coordinator
         yield _gauge("rtcbroker_coordinator_connected", "1 while the coordinator knows us.", int(link.welcomed))
         yield _counter("rtcbroker_coordinator_connects", "Sockets made to the coordinator.", link.connects)

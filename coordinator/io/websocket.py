@@ -145,7 +145,11 @@ class PeerEndpoint:
         verdict = await self._admit(request)
         if isinstance(verdict, Refusal):
             return self._refusal(request, verdict)
-        await ws.prepare(request)
+        try:
+            await ws.prepare(request)
+        except ConnectionError:
+            log.debug("a peer was gone before its upgrade was answered")
+            return ws
         await PeerSocket(ws, self._driver, request.transport).run(verdict)
         return ws
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from protocol import packets
 from protocol.batch import BATCH_HEADER_BYTES, batch, group_frame
 from protocol.errors import MessageTooLarge
-from protocol.limits import UNRELIABLE_BATCH_BYTES
+from protocol.limits import MAX_BATCH_RECORDS, UNRELIABLE_BATCH_BYTES
 
 _PACKET_OVERHEAD = 16
 """Bytes around topic and body in a TOPIC or TOPIC_IDENTITY, at most: type, two tags, two lengths."""
@@ -85,7 +85,7 @@ class Outbox:
             cost = len(packet.body) + _RECORD_OVERHEAD
             if not part or not _share_group(part[-1], packet):
                 cost += packet.topic_size + _GROUP_OVERHEAD
-            if part and size + cost > limit:
+            if part and (size + cost > limit or len(part) >= MAX_BATCH_RECORDS):
                 messages.append(_together(part))
                 part, size = [], BATCH_HEADER_BYTES
                 cost = len(packet.body) + _RECORD_OVERHEAD + packet.topic_size + _GROUP_OVERHEAD

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from protocol import packets, signalling
 from protocol.codes import Code, describe
 from protocol.errors import ProtocolError, SdpError
-from protocol.limits import MAX_MESSAGE_BYTES
+from protocol.limits import MAX_MESSAGE_BYTES, OLD_SERVER_MESSAGE_BYTES
 from protocol.pb import broker_pb2 as pb
 from rtcbroker.core import events
 from rtcbroker.core.credentials import Credentials
@@ -35,8 +35,6 @@ logger = logging.getLogger(__name__)
 
 CAPABILITIES = (pb.BATCH, pb.SUBSCRIBE_ACK, pb.ERRORS)
 
-OLD_SERVER_MESSAGE_BYTES = 5_120
-"""webrtc-broker's server reads data channels into a buffer of this size and stops reading at a longer message."""
 
 _CODE_OF_END = {
     LinkEnd.LOCAL: Code.LINK_LOST,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -36,6 +37,9 @@ MAX_REASSEMBLY = 2 * MAX_MISORDERED
 
 MAX_GAP_BLOCKS = 256
 """Gap blocks reported in one SACK, which then still fits a packet."""
+
+SACK_DELAY_S = 0.2
+"""How long a packet may wait for its acknowledgement (RFC 9260 section 6.2)."""
 
 INITIAL_RTO_S = 1.0
 """Until a round trip was measured (RFC 9260 section 16 suggests 1 s; aiortc 3 s, which a lost INIT then costs a join)."""
@@ -143,10 +147,42 @@ class GuardedSctp(RTCSctpTransport):
 
 
 class FastSctp(GuardedSctp):
-    """SCTP whose messages come and go without an event emitter or a task."""
+    """SCTP whose messages come and go without an event emitter or a task, and with one acknowledgement for two packets."""
 
     on_user_data: Callable[[int, bytes], None]
     """Called with the stream and the message."""
+
+    def __init__(self, transport: RTCDtlsTransport, port: int, max_message: int) -> None:
+        super().__init__(transport, port, max_message)
+        self._owed = 0  # packets with data that were not acknowledged yet
+        self._sack_timer: asyncio.TimerHandle | None = None
+
+    async def _send_sack(self) -> None:
+        """Acknowledge every second packet, or what waits after SACK_DELAY_S; at once what came twice or out of order."""
+        self._owed += 1
+        if self._owed < 2 and not self._sack_misordered and not self._sack_duplicates:
+            self._sack_needed = False
+            if self._sack_timer is None:
+                self._sack_timer = asyncio.get_running_loop().call_later(SACK_DELAY_S, self._sack_late)
+            return
+        # The timer is left to run out: cancelling and setting it for every other packet would cost more than it saves.
+        self._owed = 0
+        await super()._send_sack()
+
+    def _sack_late(self) -> None:
+        self._sack_timer = None
+        if self._owed and self._association_state is self.State.ESTABLISHED:
+            self._owed = 0
+            try:
+                drive(super()._send_sack())
+            except Exception as error:  # of OpenSSL or a closed DTLS: this link's alone
+                self.on_violation(error)
+
+    def _set_state(self, state: RTCSctpTransport.State) -> None:
+        super()._set_state(state)
+        if state is self.State.CLOSED and self._sack_timer is not None:
+            self._sack_timer.cancel()
+            self._sack_timer = None
 
     def channel_of(self, stream_id: int) -> RTCDataChannel | None:
         """The channel that uses a stream."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from commserver.core.session import PINGS_PER_S
 from protocol import signalling
 from protocol.codes import Code
 from protocol.pb import broker_pb2 as pb
@@ -122,3 +123,14 @@ def test_a_hint_that_comes_before_the_link_is_active_is_not_forgotten() -> None:
     client.echoes = False
     world.run(2)
     assert server.broker.counters.closes["LINK_LOST"] == 1
+
+
+def test_a_flood_of_pings_is_not_answered() -> None:
+    world = World()
+    client = joined(world, world.server())
+    for n in range(1_000):
+        client.ping(float(n))
+    world.run()
+    assert len(client.of_type(pb.PING)) == 2 * PINGS_PER_S
+    assert client.is_open
+    assert client.errors[0][0] == Code.RATE_LIMITED

@@ -7,7 +7,7 @@ import pytest
 from commserver.core import events as ev
 from protocol import batch, packets
 from protocol.codes import Code
-from protocol.limits import MAX_ERRORS, PeerLimits
+from protocol.limits import MAX_BATCH_RECORDS, MAX_ERRORS, PeerLimits
 from protocol.pb import broker_pb2 as pb
 from tests.support.world import World, token
 from tests.support.world_client import OLD, Client, Got, joined
@@ -220,3 +220,43 @@ def test_clients_of_three_servers_hear_each_other_once(world: World) -> None:
     world.run()
     for n, client in enumerate(clients):
         assert sorted(client.bodies) == [b"%d" % m for m in range(6) if m != n]
+
+
+def test_one_message_carries_a_bounded_number_of_packets(world: World) -> None:
+    server = world.server()
+    speaker, listener = joined(world, server), joined(world, server, "t")
+    speaker.publish_batch("t", [b""] * MAX_BATCH_RECORDS)
+    speaker.publish_batch("t", [b""] * (MAX_BATCH_RECORDS + 1))
+    speaker.send(batch.batch([batch.group_frame("t", (), [b"x"] * 200), batch.group_frame("t", (), [b"y"] * 200)]))
+    world.run()
+    assert listener.bodies == [b""] * MAX_BATCH_RECORDS + [b"x"] * 200
+    assert speaker.errors == [(Code.MESSAGE_TOO_LARGE, "t")] * 2
+    assert server.broker.counters.dropped["too many in one message"] == MAX_BATCH_RECORDS + 1 + 200
+
+
+def test_what_an_old_peer_would_choke_on_is_not_sent_to_it(world: World) -> None:
+    server = world.server()
+    speaker, new, old = joined(world, server), joined(world, server, "t"), joined(world, server, "t", capabilities=OLD)
+    for body in (b"x" * 1_000, b"x" * 1_100, b"small"):
+        speaker.publish("t", body)
+    world.run()
+    assert old.bodies == [b"x" * 1_000, b"small"]
+    assert len(new.bodies) == 3
+    assert server.broker.counters.dropped == {"too large for an old peer": 1}
+
+
+def test_a_flood_for_old_peers_is_refused_and_they_hear_the_rest(world: World) -> None:
+    server = world.server()
+    speaker = joined(world, server)
+    old = [joined(world, server, "t", capabilities=OLD) for _ in range(10)]
+    for _ in range(10):
+        speaker.publish_batch("t", [b"x"] * 200)
+    world.run()
+    assert {len(one.bodies) for one in old} == {400}, (
+        "two times 200 for ten of them are 4,000 sends; the third would pass the burst"
+    )
+    assert (Code.RATE_LIMITED, "t") in speaker.errors
+    assert speaker.is_open
+    speaker.publish("t", b"later")
+    world.run()
+    assert {one.bodies[-1] for one in old} == {b"later"}

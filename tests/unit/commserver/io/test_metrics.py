@@ -38,6 +38,7 @@ NAMES = {
     "rtcbroker_coordinator_connected": ("gauge", set()),
     "rtcbroker_coordinator_connects": ("counter", set()),
     "rtcbroker_coordinator_frames_dropped": ("counter", set()),
+    "rtcbroker_server_info": ("gauge", {"alias", "version"}),
     "rtcbroker_draining": ("gauge", set()),
     "rtcbroker_process_cpu_seconds": ("counter", set()),
     "rtcbroker_process_resident_bytes": ("gauge", set()),

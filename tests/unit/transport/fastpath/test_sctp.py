@@ -30,7 +30,15 @@ from google_crc32c import value as crc32c
 from tests.support.poll import until
 from tests.support.rtc import MemorySession, Recorder, ended, memory_pair
 from transport.fastpath.dtls import drive
-from transport.fastpath.sctp import MAX_CHANNELS, MAX_GAP_BLOCKS, MAX_MISORDERED, MAX_REASSEMBLY, MAX_STREAMS, _gap_blocks
+from transport.fastpath.sctp import (
+    MAX_CHANNELS,
+    MAX_GAP_BLOCKS,
+    MAX_MISORDERED,
+    MAX_REASSEMBLY,
+    MAX_STREAMS,
+    SACK_DELAY_S,
+    _gap_blocks,
+)
 from transport.link import LinkEnd
 from transport.options import LinkOptions
 
@@ -308,3 +316,25 @@ async def test_order_and_completeness_over_a_lossy_way(fast: bool, seed: int) ->
     assert b.bodies(reliable=True) == bodies
     first.drop = second.drop = None
     await ended(first, second)
+
+
+async def test_every_second_packet_is_acknowledged_and_a_lone_one_after_a_while() -> None:
+    attack = Attack(fast=True)
+    await attack.begin()
+    sacks: list[Chunk] = []
+
+    async def keep(chunk: Chunk) -> None:
+        sacks.append(chunk)
+
+    attack.sctp._send_chunk = keep
+    attack.sctp._owed = 0
+    last = attack.sctp._last_received_tsn
+    for number in range(6):
+        attack.packet(attack.data(1 + number - (attack.sctp._last_received_tsn - last)))
+        await until(lambda: attack.sctp._last_received_tsn == last + number + 1, 5, "it came")  # noqa: B023  # awaited at once
+    assert len(sacks) == 3
+    attack.packet(attack.data(1))
+    began = time.monotonic()
+    await until(lambda: len(sacks) == 4, 5, "the lone packet is acknowledged")
+    assert time.monotonic() - began <= SACK_DELAY_S + 1.0
+    await ended(attack.first, attack.second)
