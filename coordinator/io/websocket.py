@@ -149,7 +149,7 @@ class PeerEndpoint:
             await ws.prepare(request)
         except ConnectionError:
             log.debug("a peer was gone before its upgrade was answered")
-            return ws
+            return web.Response(status=400)  # which nobody reads; a socket that was never prepared cannot be ended
         await PeerSocket(ws, self._driver, request.transport).run(verdict)
         return ws
 

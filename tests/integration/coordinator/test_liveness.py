@@ -6,6 +6,7 @@ import asyncio
 import base64
 import os
 import socket
+import struct
 import time
 
 import pytest
@@ -155,3 +156,22 @@ async def test_who_leaves_during_the_upgrade_leaves_nothing_behind(coordinator: 
     client = await coordinator.client()
     await client.close()
     await until(lambda: sum(coordinator.driver.core.peer_counts.values()) == 0, PATIENCE_S, "everyone is forgotten")
+
+
+async def test_a_peer_that_is_gone_before_its_upgrade_is_answered_is_no_error(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    coordinator = await start()
+    request = (
+        f"GET /connect?v=2&access_token={token('hasty')} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    ).encode()
+    for _ in range(50):
+        raw = socket.create_connection(("127.0.0.1", coordinator.port))
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # close sends RST
+        raw.sendall(request)
+        raw.close()
+    client = await coordinator.client("patient")  # whatever those left behind was handled before this one
+    assert client.alias
+    await until(lambda: served() == 1, PATIENCE_S, "only the patient client is served")
+    assert [record for record in caplog.records if record.levelname in ("ERROR", "WARNING")] == []
