@@ -1,0 +1,68 @@
+"""Runs everything that was chosen, in rounds: whatever else the machine does meanwhile meets all scenarios alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from benchmarks import joins, simulated, subscriptions
+from benchmarks.catalogue import CPU, GROWTH, GROWTH_LABEL, LOADS, WANTED
+from benchmarks.figures import MIN_RUNS, Figure, Outcome, figure, steps
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much of everything."""
+
+    seconds: float
+    """Measured time of a load."""
+    clients: int
+    """That join and stay idle."""
+    idle_s: float
+    changes: int
+    """Of subscriptions."""
+
+
+FULL = Size(seconds=15.0, clients=1_000, idle_s=20.0, changes=subscriptions.CHANGES)
+QUICK = Size(seconds=4.0, clients=200, idle_s=6.0, changes=500)
+
+
+def run_rounds(
+    scenarios: Sequence[str],
+    runs: int,
+    size: Size,
+    tell: Callable[[str], None],
+    perform: Callable[[str, Size], Outcome] | None = None,
+) -> dict[str, list[Outcome]]:
+    """Run each of `scenarios` `runs` times, one after the other. `tell` gets a line before each; `perform` runs one."""
+    outcomes: dict[str, list[Outcome]] = {name: [] for name in scenarios}
+    for number in range(1, runs + 1):
+        for name in scenarios:
+            tell(f"round {number} of {runs}: {name}")
+            outcome = (perform or run_one)(name, size)
+            outcomes[name].append(outcome)
+            for problem in outcome.problems:
+                tell(f"  {problem}")
+    return outcomes
+
+
+def run_one(name: str, size: Size) -> Outcome:
+    """One run of the scenario `name`."""
+    if name == "joins":
+        return joins.run(size.clients, size.idle_s)
+    if name == "subscriptions":
+        return subscriptions.run(size.changes)
+    (load,) = (load for load in LOADS if load.name == name)
+    return simulated.run(load, size.seconds)
+
+
+def figures(outcomes: dict[str, list[Outcome]], min_runs: int = MIN_RUNS) -> list[Figure]:
+    """Every figure that the scenarios that ran can give."""
+    found = [
+        figure(wanted, outcomes, min_runs)
+        for wanted in WANTED
+        if wanted.scenario in outcomes and (wanted.relative_to is None or wanted.relative_to in outcomes)
+    ]
+    if all(name in outcomes for name in GROWTH):
+        found.append(steps(GROWTH_LABEL, GROWTH, CPU, outcomes, min_runs))
+    return found
