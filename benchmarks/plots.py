@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from benchmarks.catalogue import CPU, CROWDS, GROWTH, LOADS
+from benchmarks.catalogue import CPU, CROWD_HZ, CROWDS, GROWTH, LOADS
 from benchmarks.figures import Outcome, look_up
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _crowd(axes: Axes, outcomes: Outcomes) -> bool:
     axes.plot(*zip(*points, strict=True), marker="o", color="tab:blue")
     for clients, microseconds in points:
         axes.annotate(f"{microseconds:.2f}", (clients, microseconds), textcoords="offset points", xytext=(4, 6))
-    axes.set(title="comm server: processor time per delivery", xlabel="clients in one topic, 10 Hz each", ylabel="µs")
+    axes.set(title="comm server: processor time per delivery", xlabel=f"clients in one topic, {CROWD_HZ:g} Hz each", ylabel="µs")
     axes.set_ylim(bottom=0)
     return True
 

@@ -1,0 +1,33 @@
+"""Points of the pictures, and that pictures come of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmarks.figures import Outcome
+from benchmarks.plots import crowd_points, join_rate, latency_points, write_plots
+
+OUTCOMES = {
+    "crowd25": [Outcome({"cpu_us_per_delivery": cpu}) for cpu in (8.0, 9.0, 7.0)],
+    "dense150": [
+        Outcome({"cpu_us_per_delivery": 2.0, "latency_distribution_ms": {"1": 1.0, "50": 10.0, "100": 40.0}}),
+        Outcome({"cpu_us_per_delivery": 3.0, "latency_distribution_ms": {"1": 2.0, "50": 12.0, "100": 60.0}}),
+        Outcome({}, ["did not end"]),
+    ],
+    "crowd150": [Outcome({"cpu_us_per_delivery": 2.5}), Outcome({}, ["did not end"])],
+    "joins": [Outcome({"curve": [[0.0, 0], [0.5, 40], [1.0, 90], [2.0, 190]]})],
+}
+
+
+def test_points() -> None:
+    assert crowd_points(OUTCOMES) == [(25.0, 8.0), (150.0, 2.5)]
+    assert latency_points(OUTCOMES["dense150"]) == [(1.5, 1.0), (11.0, 50.0), (50.0, 100.0)]
+    assert latency_points([]) == []
+    assert join_rate([(0.0, 0), (0.5, 40), (1.0, 90), (2.0, 190)]) == [(90, 90.0), (190, 100.0)]
+    assert join_rate([]) == []
+
+
+def test_pictures_of_what_ran(tmp_path: Path) -> None:
+    assert [path.name for path in write_plots(OUTCOMES, tmp_path / "new")] == ["crowd.png", "latency.png", "joins.png"]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in (tmp_path / "new").iterdir())
+    assert write_plots({}, tmp_path / "none") == []
