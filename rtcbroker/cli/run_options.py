@@ -140,25 +140,17 @@ def run_options(
     from simulation.core.messages import Credentials
     from simulation.server_options import server_arguments
 
-    if (spawn is None) == (url is None):
-        raise ConfigError(
-            "--spawn, --url: give one of them: how many comm servers to start, or the coordinator of a running cluster"
-        )
-    if url is not None and not url.startswith(("ws://", "wss://", "http://", "https://")):
-        raise ConfigError(f"--url {url!r}: is no URL of a coordinator, such as ws://localhost:9090")
+    _check_target(spawn, url, server_options)
     try:
         check_topic(prefix)
     except TopicError as error:
         raise ConfigError(f"--prefix {prefix!r}: {error.why}") from error
-    if url is not None and server_options:
-        raise ConfigError("--server-option: only with --spawn; the servers of a running cluster have their options")
-    credentials = Credentials()
-    if url is not None:
-        credentials = Credentials(_one_token(token, token_file), read_secret(auth_secret, auth_secret_file))
-    elif token is not None or token_file is not None:
+    shown = _one_token(token, token_file)
+    if url is None and shown is not None:
         raise ConfigError("--token, --token-file: only with --url; a cluster of --spawn makes its own secret")
-    if credentials.token is not None:
-        credentials = Credentials(credentials.token)  # what is more particular counts
+    # A token is more particular than a secret, so it counts; the secret may stand in the environment for other commands.
+    is_signed = url is not None and shown is None
+    credentials = Credentials(shown, read_secret(auth_secret, auth_secret_file) if is_signed else None)
     return RunOptions(
         scenario=scenario,
         url=url,
@@ -176,6 +168,17 @@ def run_options(
         json=json,
         plot=plot,
     )
+
+
+def _check_target(spawn: int | None, url: str | None, server_options: tuple[str, ...]) -> None:
+    if (spawn is None) == (url is None):
+        raise ConfigError(
+            "--spawn, --url: give one of them: how many comm servers to start, or the coordinator of a running cluster"
+        )
+    if url is not None and not url.startswith(("ws://", "wss://", "http://", "https://")):
+        raise ConfigError(f"--url {url!r}: is no URL of a coordinator, such as ws://localhost:9090")
+    if url is not None and server_options:
+        raise ConfigError("--server-option: only with --spawn; the servers of a running cluster have their options")
 
 
 def _one_token(token: str | None, token_file: Path | None) -> str | None:
