@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import os
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
@@ -10,13 +11,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from service.options import Option, options_of
-from service.settings import CONFIG_ENV, ServiceSettings
+from service.settings import COMMANDS, COMMON_TABLE, CONFIG_ENV, ServiceSettings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-COMMON_TABLE = "common"
+_CONFIG = "rtcbroker.config"
+"""In a context's `meta`: the file and table its default map came from."""
 
 
 class GroupedOption(click.Option):
@@ -25,6 +28,16 @@ class GroupedOption(click.Option):
     def __init__(self, *arguments: Any, heading: str = "Options", **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
         self.heading = heading
+
+    def get_error_hint(self, ctx: click.Context | None) -> str:
+        """Where the wrong value stands: the flag, the variable or the file it came from."""
+        source = ctx.get_parameter_source(self.name) if ctx is not None and self.name else None
+        if source is ParameterSource.ENVIRONMENT:
+            variables = [self.envvar] if isinstance(self.envvar, str) else list(self.envvar or ())
+            return next((variable for variable in variables if os.environ.get(variable)), self.opts[-1])
+        if ctx is not None and source is ParameterSource.DEFAULT_MAP:
+            return f"{ctx.meta[_CONFIG]} {self.name}"
+        return self.opts[-1]
 
 
 class GroupedCommand(click.Command):
@@ -64,18 +77,18 @@ def config_option(table: str, siblings: Callable[[], Iterable[click.Command]] | 
     """
 
     def read(ctx: click.Context, parameter: click.Parameter, path: Path | None) -> None:
+        known = _names(siblings() if siblings else [ctx.command])
+        _warn_of_variables(known, table)
         if path is None:
             return
         document = _document(path)
-        known = _names(siblings() if siblings else [ctx.command])
-        own = _table(document, table, path)
-        for key in own:
-            if key not in known:
-                close = get_close_matches(key, known, n=1)
-                hint = f" (did you mean {close[0]}?)" if close else ""
-                raise click.UsageError(f"{path} [{table}] {key}: no such option{hint}", ctx)
-        # [common] is shared with the services, which check it; here only what fits is taken.
-        ctx.default_map = {**_table(document, COMMON_TABLE, path), **own}
+        own, common = _table(document, table, path), _table(document, COMMON_TABLE, path)
+        _check_names(document, [*COMMANDS, COMMON_TABLE], f"{path}", "table", ctx)
+        _check_names(own, known, f"{path} [{table}]", "option", ctx)
+        # [common] is shared with the services: of their options only what fits is taken here.
+        _check_names(common, [*known, *ServiceSettings.model_fields], f"{path} [{COMMON_TABLE}]", "option", ctx)
+        ctx.meta[_CONFIG] = f"{path} [{table}]"
+        ctx.default_map = {**common, **own}
 
     return click.option(
         "--config",
@@ -90,6 +103,25 @@ def config_option(table: str, siblings: Callable[[], Iterable[click.Command]] | 
         callback=read,
         help=f"TOML file with options in the tables [{table}] and [{COMMON_TABLE}].",
     )
+
+
+def _check_names(found: Iterable[str], known: list[str], where: str, what: str, ctx: click.Context) -> None:
+    for name in found:
+        if name not in known:
+            close = get_close_matches(name, known, n=1)
+            hint = f" (did you mean {close[0]}?)" if close else ""
+            raise click.UsageError(f"{where} {name}: no such {what}{hint}", ctx)
+
+
+def _warn_of_variables(options: list[str], table: str) -> None:
+    """Say which ``RTCBROKER_<TABLE>_`` variables no option reads: most likely one is spelled wrong."""
+    prefix = f"RTCBROKER_{table}_".upper()
+    known = {f"{prefix}{name.upper()}" for name in options}
+    for variable in sorted(os.environ):
+        if variable.startswith(prefix) and variable not in known:
+            close = get_close_matches(variable, sorted(known), n=1)
+            hint = f" (did you mean {close[0]}?)" if close else ""
+            click.echo(f"rtcbroker {table}: {variable}: no option of '{table}'{hint}", err=True)
 
 
 def _document(path: Path) -> Mapping[str, Any]:

@@ -52,6 +52,10 @@ async def test_for_a_while() -> None:
     table = rows(text)
     assert table.keys() == {"server 1", "server 2", "all bots"}
     assert table["all bots"][0] == "6"
+    placed = {name: row for name, row in table.items() if name != "all bots" and row[0] != "0"}
+    assert placed, "somebody is somewhere"
+    for name, row in placed.items():
+        assert all(re.fullmatch(r"[\d.]+ ms", cell) for cell in row[4:6]), f"{name} shows the latency of its clients: {row}"
     assert not [child for child in started if is_alive(child)]
 
 

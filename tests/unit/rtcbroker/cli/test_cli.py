@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import sys
+from pathlib import Path
 from subprocess import run
 
 import click
@@ -76,3 +77,33 @@ def test_a_service_does_not_load_the_other_or_the_simulation() -> None:
     )
     result = run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     assert (result.returncode, result.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("variables", "text", "said"),
+    [
+        ({"RTCBROKER_DEMO_BOTS": "many"}, "", "'many' is not a valid integer"),
+        ({}, '[demo]\nbots = "many"\n', "[demo] bots"),
+        ({}, "[tokn]\n", "tokn: no such table (did you mean token?)"),
+        ({}, "[common]\nfoo = 1\n", "[common] foo: no such option"),
+    ],
+)
+def test_a_wrong_value_is_told_with_the_place_where_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], text: str, said: str
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    file = tmp_path / "rtcbroker.toml"
+    file.write_text(text)
+    result = invoke("demo", "--config", str(file))
+    assert result.exit_code == 2
+    assert said in result.output
+    assert all(name in result.output for name in variables)
+    assert not variables or str(file) not in result.output
+
+
+def test_a_variable_that_no_option_reads_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RTCBROKER_TOKEN_LIFETIM", "3d")
+    result = invoke("token", "--subject", "ann", "--secret", "x" * 32)
+    assert result.exit_code == 0
+    assert "RTCBROKER_TOKEN_LIFETIM: no option of 'token' (did you mean RTCBROKER_TOKEN_LIFETIME?)" in result.output
