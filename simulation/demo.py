@@ -155,7 +155,12 @@ async def _watch(crew: Crew, watch: Watch, console: Console, until: float) -> No
                 console.print(table)
             if now >= until:
                 return
-            await asyncio.sleep(max(0.0, min(LOOK_S, until - time.monotonic())))
+            await asyncio.sleep(pause(until - time.monotonic()))
+
+
+def pause(remaining: float) -> float:
+    """Seconds until the next look. The last pause takes in what would be left of one: rates over a few milliseconds say nothing."""
+    return max(0.0, remaining if remaining < 1.5 * LOOK_S else LOOK_S)
 
 
 def demo_table(servers: Sequence[tuple[ServerSample, ServerRates] | None], pace: Pace) -> Table:

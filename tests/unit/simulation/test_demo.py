@@ -10,7 +10,7 @@ from simulation.core.latency import Histogram
 from simulation.core.messages import Progress
 from simulation.core.pace import Pace
 from simulation.core.server_page import ServerRates, ServerSample
-from simulation.demo import demo_table
+from simulation.demo import LOOK_S, demo_table, pause
 
 
 def shown(servers: list[tuple[ServerSample, ServerRates] | None], pace: Pace) -> dict[str, list[str]]:
@@ -41,3 +41,14 @@ def test_a_row_for_each_server_and_one_for_the_bots() -> None:
     assert rows["server 2"][4:6] == rows["server 3"][4:6] == ["-", "-"]
     assert rows["server 4"][0] == "away"
     assert rows["all bots"] == ["500", "", "250,000", "5,000", "123.4 ms", "123.4 ms", ""]
+
+
+def test_the_last_look_is_not_taken_right_after_the_one_before() -> None:
+    remaining, pauses = 10.37 * LOOK_S, []
+    while remaining > 0:
+        pauses.append(pause(remaining))
+        remaining -= pauses[-1]
+    assert abs(sum(pauses) - 10.37 * LOOK_S) < 1e-9
+    assert min(pauses) >= LOOK_S / 2
+    assert max(pauses) <= 1.5 * LOOK_S
+    assert pause(-1.0) == 0.0
