@@ -7,18 +7,17 @@ It restarts what ends (with backoff), stops all at one signal, and takes its chi
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
 import logging
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from commserver.core.supervision import Restarts
 from commserver.settings import CommServerSettings
+from service.process import tied_to
 from service.run import EXIT_CONFIG, write_ready_file
 
 log = logging.getLogger(__name__)
@@ -27,7 +26,6 @@ POLL_S = 0.1
 STOP_GRACE_S = 5.0
 """On top of `drain_timeout`: then children that have not ended are killed."""
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
-_PR_SET_PDEATHSIG = 1
 
 
 def child_settings(settings: CommServerSettings, index: int) -> CommServerSettings:
@@ -83,13 +81,14 @@ class Supervisor:
             self._running[self._fork(index)] = index
 
     def _fork(self, index: int) -> int:
-        parent = os.getpid()
+        tie = tied_to(os.getpid())
         pid = os.fork()
         if pid:
             return pid
         code = 1
         try:
-            _die_with(parent)
+            if tie is not None:
+                tie()
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
             code = self._run_child(child_settings(self._settings, index))
         except BaseException:
@@ -147,11 +146,3 @@ class Supervisor:
         for pid in self._running:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
-
-
-def _die_with(parent: int) -> None:
-    if sys.platform != "linux":
-        return
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it was gone before the call
-        os._exit(1)

@@ -1,8 +1,16 @@
-"""What this process costs: processor time, its share lately, memory."""
+"""This process: what it costs (processor time, its share lately, memory), and how a child is kept from outliving it."""
 
 from __future__ import annotations
 
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Callable
+
 import psutil
+
+_PR_SET_PDEATHSIG = 1
 
 
 class CpuShare:
@@ -33,3 +41,20 @@ def cpu_seconds() -> float:
 def rss_bytes() -> int:
     """Resident memory of this process, in bytes."""
     return int(psutil.Process().memory_info().rss)
+
+
+def tied_to(parent: int) -> Callable[[], None] | None:
+    """What a new child of the process `parent` calls, so that the kernel kills it when its parent dies (prctl(2), PR_SET_PDEATHSIG).
+
+    Made before the fork, since between fork and exec as little as possible should be done. None where there is no such thing (not Linux).
+    """
+    if sys.platform != "linux":
+        return None
+    libc = ctypes.CDLL(None)
+
+    def tie() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it died before the call
+            os._exit(1)
+
+    return tie

@@ -8,22 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import json
 import logging
 import os
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from protocol.errors import RtcBrokerError
+from service.process import tied_to
 
 log = logging.getLogger(__name__)
-
-_PR_SET_PDEATHSIG = 1
 
 STOP_S = 8.0
 """Between SIGTERM and SIGKILL."""
@@ -109,7 +107,7 @@ async def start(
             stderr=errors,
             env={**inherited, **environment},
             start_new_session=True,
-            preexec_fn=_tied_to(os.getpid()),
+            preexec_fn=tied_to(os.getpid()),
         )
     log.debug("started %s as process %d", name, process.pid)
     return Child(name, process, log_file)
@@ -140,16 +138,3 @@ def _document(ready_file: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     return document
-
-
-def _tied_to(parent: int) -> Callable[[], None] | None:
-    if sys.platform != "linux":
-        return None
-    libc = ctypes.CDLL(None)  # loaded here: between fork and exec as little as possible is done
-
-    def tie() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it died before the call
-            os._exit(1)
-
-    return tie
