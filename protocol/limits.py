@@ -59,6 +59,21 @@ MAX_ERRORS = 100
 
 ERRORS_FORGIVEN_PER_S = 5.0
 
+MAX_REPORT_LINKS = 512
+"""Links in one SERVER_REPORT, the busiest where there are more: 64 bytes each at most, half of a signalling frame together."""
+
+MAX_REPORT_TOPICS = 10
+"""Busiest topics in one SERVER_REPORT: a page of them."""
+
+MAX_REPORT_EVENTS = 50
+"""Joins, leaves and refusals in one SERVER_REPORT; more in a second nobody reads, and they are counted."""
+
+MAX_REPORT_DROPS = 32
+"""Reasons of drops in one SERVER_REPORT; there are about a dozen."""
+
+MAX_REPORT_TEXT_BYTES = 64
+"""A reason or a version in SERVER_REPORT."""
+
 UNRELIABLE_BATCH_BYTES = 1_150
 """A batch on the unreliable channel stays one SCTP chunk (aiortc: 1,160 bytes of user data), so that one lost datagram costs one batch."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -12,7 +13,15 @@ from google.protobuf.message import Message
 
 from protocol.codes import Code, Retry
 from protocol.errors import CandidateError, DecodeError, MessageTooLarge, SdpError
-from protocol.limits import MAX_SIGNAL_BYTES
+from protocol.limits import (
+    MAX_REPORT_DROPS,
+    MAX_REPORT_EVENTS,
+    MAX_REPORT_LINKS,
+    MAX_REPORT_TEXT_BYTES,
+    MAX_REPORT_TOPICS,
+    MAX_SIGNAL_BYTES,
+    MAX_TOPIC_BYTES,
+)
 from protocol.pb import broker_pb2 as pb
 from protocol.text import is_unicode
 
@@ -28,6 +37,7 @@ Signal = (
     | pb.ConnectionRefusedMessage
     | pb.ServerStatusMessage
     | pb.PeerGoneMessage
+    | pb.ServerReportMessage
 )
 
 _CLASSES: dict[int, type[Message]] = {
@@ -39,6 +49,7 @@ _CLASSES: dict[int, type[Message]] = {
     pb.CONNECTION_REFUSED: pb.ConnectionRefusedMessage,
     pb.SERVER_STATUS: pb.ServerStatusMessage,
     pb.PEER_GONE: pb.PeerGoneMessage,
+    pb.SERVER_REPORT: pb.ServerReportMessage,
 }
 
 M = TypeVar("M", bound=Message)
@@ -132,6 +143,52 @@ def server_status(*, clients: int, max_clients: int, draining: bool, cpu: float)
 def peer_gone(alias: int) -> bytes:
     """PEER_GONE, Part 2."""
     return pb.PeerGoneMessage(type=pb.PEER_GONE, alias=alias).SerializeToString()
+
+
+def server_report(report: pb.ServerReportMessage) -> bytes:
+    """SERVER_REPORT, Part 2; `report` gets its type. Raises :class:`DecodeError` where a receiver would refuse it."""
+    report.type = pb.SERVER_REPORT
+    return check_report(report).SerializeToString()
+
+
+def check_report(report: pb.ServerReportMessage) -> pb.ServerReportMessage:
+    """Return `report` if its lists and texts are within their limits and its measures numbers from 0 on.
+
+    Topics are texts like any other here: what they hold is not judged. Raises :class:`DecodeError` naming the field.
+    """
+    for name, size, most in (
+        ("drops", len(report.drops), MAX_REPORT_DROPS),
+        ("links", len(report.links), MAX_REPORT_LINKS),
+        ("busiest", len(report.busiest), MAX_REPORT_TOPICS),
+        ("events", len(report.events), MAX_REPORT_EVENTS),
+    ):
+        if size > most:
+            raise DecodeError(f"the report's {name} are {size}, at most {most} are allowed")
+    _check_text("version", report.version, MAX_REPORT_TEXT_BYTES)
+    for name, value in (
+        ("uptime", report.uptime),
+        ("latency_p50", report.latency_p50),
+        ("latency_p99", report.latency_p99),
+        ("cpu", report.cpu),
+    ):
+        _check_measure(name, value)
+    for drop in report.drops:
+        _check_text("reason", drop.reason, MAX_REPORT_TEXT_BYTES)
+    for entry in report.busiest:
+        _check_text("topic", entry.topic, MAX_TOPIC_BYTES)
+        _check_measure("records_per_second", entry.records_per_second)
+    return report
+
+
+def _check_text(name: str, text: str, most: int) -> None:
+    size = len(text.encode())
+    if size > most:
+        raise DecodeError(f"a {name} in the report has {size} bytes, at most {most} are allowed")
+
+
+def _check_measure(name: str, value: float) -> None:
+    if not 0.0 <= value < math.inf:  # neither is NaN
+        raise DecodeError(f"the report's {name} is {value}")
 
 
 def read_description(data: bytes, expected: str) -> str:

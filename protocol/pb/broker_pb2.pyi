@@ -31,6 +31,7 @@ class MessageType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CLOSE: _ClassVar[MessageType]
     SERVER_STATUS: _ClassVar[MessageType]
     PEER_GONE: _ClassVar[MessageType]
+    SERVER_REPORT: _ClassVar[MessageType]
 
 class Role(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -80,6 +81,7 @@ SUBSCRIPTION_UPDATE: MessageType
 CLOSE: MessageType
 SERVER_STATUS: MessageType
 PEER_GONE: MessageType
+SERVER_REPORT: MessageType
 UNKNOWN_ROLE: Role
 CLIENT: Role
 COMMUNICATION_SERVER: Role
@@ -169,6 +171,106 @@ class ServerStatusMessage(_message.Message):
     draining: bool
     cpu: float
     def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., clients: _Optional[int] = ..., max_clients: _Optional[int] = ..., draining: _Optional[bool] = ..., cpu: _Optional[float] = ...) -> None: ...
+
+class ServerReportMessage(_message.Message):
+    __slots__ = ("type", "version", "uptime", "clients", "topics", "subscriptions", "packets_in", "packets_out", "bytes_in", "bytes_out", "records_relayed", "deliveries", "drops", "latency_p50", "latency_p99", "cpu", "memory", "links", "busiest", "events", "events_lost")
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    UPTIME_FIELD_NUMBER: _ClassVar[int]
+    CLIENTS_FIELD_NUMBER: _ClassVar[int]
+    TOPICS_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTIONS_FIELD_NUMBER: _ClassVar[int]
+    PACKETS_IN_FIELD_NUMBER: _ClassVar[int]
+    PACKETS_OUT_FIELD_NUMBER: _ClassVar[int]
+    BYTES_IN_FIELD_NUMBER: _ClassVar[int]
+    BYTES_OUT_FIELD_NUMBER: _ClassVar[int]
+    RECORDS_RELAYED_FIELD_NUMBER: _ClassVar[int]
+    DELIVERIES_FIELD_NUMBER: _ClassVar[int]
+    DROPS_FIELD_NUMBER: _ClassVar[int]
+    LATENCY_P50_FIELD_NUMBER: _ClassVar[int]
+    LATENCY_P99_FIELD_NUMBER: _ClassVar[int]
+    CPU_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_FIELD_NUMBER: _ClassVar[int]
+    LINKS_FIELD_NUMBER: _ClassVar[int]
+    BUSIEST_FIELD_NUMBER: _ClassVar[int]
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    EVENTS_LOST_FIELD_NUMBER: _ClassVar[int]
+    type: MessageType
+    version: str
+    uptime: float
+    clients: int
+    topics: int
+    subscriptions: int
+    packets_in: int
+    packets_out: int
+    bytes_in: int
+    bytes_out: int
+    records_relayed: int
+    deliveries: int
+    drops: _containers.RepeatedCompositeFieldContainer[ReasonCount]
+    latency_p50: float
+    latency_p99: float
+    cpu: float
+    memory: int
+    links: _containers.RepeatedCompositeFieldContainer[LinkTraffic]
+    busiest: _containers.RepeatedCompositeFieldContainer[TopicTraffic]
+    events: _containers.RepeatedCompositeFieldContainer[PeerEvent]
+    events_lost: int
+    def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., version: _Optional[str] = ..., uptime: _Optional[float] = ..., clients: _Optional[int] = ..., topics: _Optional[int] = ..., subscriptions: _Optional[int] = ..., packets_in: _Optional[int] = ..., packets_out: _Optional[int] = ..., bytes_in: _Optional[int] = ..., bytes_out: _Optional[int] = ..., records_relayed: _Optional[int] = ..., deliveries: _Optional[int] = ..., drops: _Optional[_Iterable[_Union[ReasonCount, _Mapping]]] = ..., latency_p50: _Optional[float] = ..., latency_p99: _Optional[float] = ..., cpu: _Optional[float] = ..., memory: _Optional[int] = ..., links: _Optional[_Iterable[_Union[LinkTraffic, _Mapping]]] = ..., busiest: _Optional[_Iterable[_Union[TopicTraffic, _Mapping]]] = ..., events: _Optional[_Iterable[_Union[PeerEvent, _Mapping]]] = ..., events_lost: _Optional[int] = ...) -> None: ...
+
+class ReasonCount(_message.Message):
+    __slots__ = ("reason", "count")
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    count: int
+    def __init__(self, reason: _Optional[str] = ..., count: _Optional[int] = ...) -> None: ...
+
+class LinkTraffic(_message.Message):
+    __slots__ = ("alias", "bytes_in", "bytes_out", "packets_in", "packets_out")
+    ALIAS_FIELD_NUMBER: _ClassVar[int]
+    BYTES_IN_FIELD_NUMBER: _ClassVar[int]
+    BYTES_OUT_FIELD_NUMBER: _ClassVar[int]
+    PACKETS_IN_FIELD_NUMBER: _ClassVar[int]
+    PACKETS_OUT_FIELD_NUMBER: _ClassVar[int]
+    alias: int
+    bytes_in: int
+    bytes_out: int
+    packets_in: int
+    packets_out: int
+    def __init__(self, alias: _Optional[int] = ..., bytes_in: _Optional[int] = ..., bytes_out: _Optional[int] = ..., packets_in: _Optional[int] = ..., packets_out: _Optional[int] = ...) -> None: ...
+
+class TopicTraffic(_message.Message):
+    __slots__ = ("topic", "subscribers", "records_per_second")
+    TOPIC_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIBERS_FIELD_NUMBER: _ClassVar[int]
+    RECORDS_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    topic: str
+    subscribers: int
+    records_per_second: float
+    def __init__(self, topic: _Optional[str] = ..., subscribers: _Optional[int] = ..., records_per_second: _Optional[float] = ...) -> None: ...
+
+class PeerEvent(_message.Message):
+    __slots__ = ("kind", "alias", "code", "role")
+    class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        UNKNOWN_KIND: _ClassVar[PeerEvent.Kind]
+        JOINED: _ClassVar[PeerEvent.Kind]
+        LEFT: _ClassVar[PeerEvent.Kind]
+        REFUSED: _ClassVar[PeerEvent.Kind]
+    UNKNOWN_KIND: PeerEvent.Kind
+    JOINED: PeerEvent.Kind
+    LEFT: PeerEvent.Kind
+    REFUSED: PeerEvent.Kind
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    ALIAS_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    kind: PeerEvent.Kind
+    alias: int
+    code: int
+    role: Role
+    def __init__(self, kind: _Optional[_Union[PeerEvent.Kind, str]] = ..., alias: _Optional[int] = ..., code: _Optional[int] = ..., role: _Optional[_Union[Role, str]] = ...) -> None: ...
 
 class PeerGoneMessage(_message.Message):
     __slots__ = ("type", "alias")

@@ -18,14 +18,15 @@ KINDS = {
 
 
 def describe(field: FieldDescriptor) -> str:
-    """Number and type of a field: ``"3 repeated uint64"``."""
+    """Number and type of a field: ``"3 repeated uint64"``, ``"14 optional double"``."""
     if field.enum_type is not None:
         kind = field.enum_type.name
     elif field.message_type is not None:
         kind = field.message_type.name
     else:
         kind = KINDS[field.type]
-    return f"{field.number} {'repeated ' if field.is_repeated else ''}{kind}"
+    label = "repeated " if field.is_repeated else "optional " if field.has_presence and field.message_type is None else ""
+    return f"{field.number} {label}{kind}"
 
 
 def fields(message: Descriptor) -> dict[str, str]:
@@ -34,4 +35,9 @@ def fields(message: Descriptor) -> dict[str, str]:
 
 
 MESSAGES: dict[str, Descriptor] = dict(pb.DESCRIPTOR.message_types_by_name)
-ENUMS = {name: {value.name: value.number for value in enum.values} for name, enum in pb.DESCRIPTOR.enum_types_by_name.items()}
+_ENUM_TYPES = [
+    *pb.DESCRIPTOR.enum_types_by_name.values(),
+    *(enum for message in MESSAGES.values() for enum in message.enum_types),
+]
+ENUMS = {enum.full_name.removeprefix("protocol."): {value.name: value.number for value in enum.values} for enum in _ENUM_TYPES}
+"""Those that stand inside a message are named after it too: ``"PeerEvent.Kind"``."""

@@ -87,7 +87,7 @@ def test_every_message_stands_in_it() -> None:
 
 
 def _fields(text: str) -> dict[str, str]:
-    return dict(re.findall(r"(\w+) (\d+ (?:repeated )?\w+)", text))
+    return dict(re.findall(r"(\w+) (\d+ (?:repeated |optional )?\w+)", text))
 
 
 def test_every_type_belongs_to_a_message() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import pytest
@@ -10,12 +11,21 @@ import pytest
 from protocol import signalling
 from protocol.codes import Code, Retry
 from protocol.errors import CandidateError, DecodeError, MessageTooLarge, SdpError
-from protocol.limits import MAX_SIGNAL_BYTES
+from protocol.limits import (
+    MAX_REPORT_DROPS,
+    MAX_REPORT_EVENTS,
+    MAX_REPORT_LINKS,
+    MAX_REPORT_TEXT_BYTES,
+    MAX_REPORT_TOPICS,
+    MAX_SIGNAL_BYTES,
+    MAX_TOPIC_BYTES,
+)
 from protocol.pb import broker_pb2 as pb
 from protocol.signalling import (
     END_OF_CANDIDATES,
     MAX_CANDIDATE_CHARS,
     CandidateInit,
+    check_report,
     decode_signal,
     parse,
     read_candidate,
@@ -54,6 +64,10 @@ LINE = "candidate:1 1 udp 2130706431 192.0.2.1 5000 typ host"
             pb.ServerStatusMessage(type=pb.SERVER_STATUS, clients=5, max_clients=10, draining=True, cpu=0.5),
         ),
         (signalling.peer_gone(7), pb.PeerGoneMessage(type=pb.PEER_GONE, alias=7)),
+        (
+            signalling.server_report(pb.ServerReportMessage(version="1", clients=2, latency_p50=0.0)),
+            pb.ServerReportMessage(type=pb.SERVER_REPORT, version="1", clients=2, latency_p50=0.0),
+        ),
     ],
 )
 def test_a_frame_decodes_to_what_it_says(frame: bytes, message: signalling.Signal) -> None:
@@ -94,6 +108,80 @@ def test_a_candidate_reads_back(init: CandidateInit) -> None:
     assert read_candidate(message.data) == init
 
 
+# ------------------------------------------------------------------------------------------------------------------- reports
+
+UINT32, UINT64 = 2**32 - 1, 2**64 - 1
+LARGEST = pb.ServerReportMessage(
+    version="v" * MAX_REPORT_TEXT_BYTES,
+    uptime=1e9,
+    clients=UINT32,
+    topics=UINT32,
+    subscriptions=UINT32,
+    packets_in=UINT64,
+    packets_out=UINT64,
+    bytes_in=UINT64,
+    bytes_out=UINT64,
+    records_relayed=UINT64,
+    deliveries=UINT64,
+    memory=UINT64,
+    events_lost=UINT32,
+    drops=[pb.ReasonCount(reason="r" * MAX_REPORT_TEXT_BYTES, count=UINT64)] * MAX_REPORT_DROPS,
+    latency_p50=1.0,
+    latency_p99=1.0,
+    cpu=1.0,
+    links=[pb.LinkTraffic(alias=UINT64, bytes_in=UINT64, bytes_out=UINT64, packets_in=UINT64, packets_out=UINT64)]
+    * MAX_REPORT_LINKS,
+    busiest=[pb.TopicTraffic(topic="t" * MAX_TOPIC_BYTES, subscribers=UINT32, records_per_second=1e9)] * MAX_REPORT_TOPICS,
+    events=[pb.PeerEvent(kind=pb.PeerEvent.REFUSED, alias=UINT64, code=UINT32, role=pb.COMMUNICATION_SERVER_HUB)]
+    * MAX_REPORT_EVENTS,
+)
+
+
+def test_the_largest_report_leaves_room_in_a_frame() -> None:
+    frame = signalling.server_report(LARGEST)
+    assert decode_signal(frame) == LARGEST
+    assert len(frame) < MAX_SIGNAL_BYTES * 3 / 4
+    assert max(link.ByteSize() for link in LARGEST.links) <= 64
+
+
+def with_more(more: pb.ServerReportMessage) -> pb.ServerReportMessage:
+    """The largest report with `more` put into it."""
+    report = pb.ServerReportMessage.FromString(LARGEST.SerializeToString())
+    report.MergeFrom(more)
+    return report
+
+
+@pytest.mark.parametrize(
+    ("report", "problem"),
+    [
+        (with_more(pb.ServerReportMessage(drops=[pb.ReasonCount()])), "drops are 33, at most 32"),
+        (with_more(pb.ServerReportMessage(links=[pb.LinkTraffic()])), "links are 513, at most 512"),
+        (with_more(pb.ServerReportMessage(busiest=[pb.TopicTraffic()])), "busiest are 11, at most 10"),
+        (with_more(pb.ServerReportMessage(events=[pb.PeerEvent()])), "events are 51, at most 50"),
+        (with_more(pb.ServerReportMessage(version="ä" * 33)), "version in the report has 66 bytes, at most 64"),
+        (pb.ServerReportMessage(drops=[pb.ReasonCount(reason="x" * 65)]), "reason in the report has 65 bytes, at most 64"),
+        (pb.ServerReportMessage(busiest=[pb.TopicTraffic(topic="x" * 257)]), "topic in the report has 257 bytes, at most 256"),
+        (pb.ServerReportMessage(uptime=-1.0), "uptime is -1.0"),
+        (pb.ServerReportMessage(latency_p50=math.nan), "latency_p50 is nan"),
+        (pb.ServerReportMessage(latency_p99=math.inf), "latency_p99 is inf"),
+        (pb.ServerReportMessage(cpu=-0.5), "cpu is -0.5"),
+        (pb.ServerReportMessage(busiest=[pb.TopicTraffic(records_per_second=math.inf)]), "records_per_second is inf"),
+    ],
+)
+def test_a_report_over_its_limits_is_refused(report: pb.ServerReportMessage, problem: str) -> None:
+    with pytest.raises(DecodeError, match=problem):
+        check_report(report)
+    with pytest.raises(DecodeError, match=problem):
+        signalling.server_report(report)
+
+
+def test_a_report_is_told_from_one_that_measured_nothing() -> None:
+    report = decode_signal(signalling.server_report(pb.ServerReportMessage()))
+    assert isinstance(report, pb.ServerReportMessage)
+    assert not report.HasField("latency_p50")
+    assert not report.HasField("latency_p99")
+
+
 # ------------------------------------------------------------------------------------------------------------ what is refused
 
 
@@ -119,7 +207,7 @@ def test_packets_do_not_belong_to_signalling(kind: int) -> None:
         decode_signal(pb.CoordinatorMessage(type=kind).SerializeToString())  # type: ignore[arg-type]  # any number
 
 
-@pytest.mark.parametrize("kind", [15, 99, 105, 112, 127, 128, 2**31 - 1, -1])
+@pytest.mark.parametrize("kind", [15, 99, 105, 113, 127, 128, 2**31 - 1, -1])
 def test_a_type_never_heard_of_is_skipped(kind: int) -> None:
     assert decode_signal(pb.CoordinatorMessage(type=kind).SerializeToString() + b"\x12\x01x") is None  # type: ignore[arg-type]  # any number
 

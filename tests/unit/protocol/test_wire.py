@@ -76,6 +76,7 @@ PART_2_TYPES = {
     "CLOSE": 104,
     "SERVER_STATUS": 110,
     "PEER_GONE": 111,
+    "SERVER_REPORT": 112,
 }
 
 # All fields that Part 2 adds to messages of Part 1.
@@ -97,6 +98,39 @@ PART_2_MESSAGES = {
         "cpu": "5 float",
     },
     "PeerGoneMessage": {"type": "1 MessageType", "alias": "2 uint64"},
+    "ServerReportMessage": {
+        "type": "1 MessageType",
+        "version": "2 string",
+        "uptime": "3 double",
+        "clients": "4 uint32",
+        "topics": "5 uint32",
+        "subscriptions": "6 uint32",
+        "packets_in": "7 uint64",
+        "packets_out": "8 uint64",
+        "bytes_in": "9 uint64",
+        "bytes_out": "10 uint64",
+        "records_relayed": "11 uint64",
+        "deliveries": "12 uint64",
+        "drops": "13 repeated ReasonCount",
+        "latency_p50": "14 optional double",
+        "latency_p99": "15 optional double",
+        "cpu": "16 double",
+        "memory": "17 uint64",
+        "links": "18 repeated LinkTraffic",
+        "busiest": "19 repeated TopicTraffic",
+        "events": "20 repeated PeerEvent",
+        "events_lost": "21 uint32",
+    },
+    "ReasonCount": {"reason": "1 string", "count": "2 uint64"},
+    "LinkTraffic": {
+        "alias": "1 uint64",
+        "bytes_in": "2 uint64",
+        "bytes_out": "3 uint64",
+        "packets_in": "4 uint64",
+        "packets_out": "5 uint64",
+    },
+    "TopicTraffic": {"topic": "1 string", "subscribers": "2 uint32", "records_per_second": "3 double"},
+    "PeerEvent": {"kind": "1 Kind", "alias": "2 uint64", "code": "3 uint32", "role": "4 Role"},
     "CloseMessage": {"type": "1 MessageType", "code": "2 uint32", "reason": "3 string"},
     "ReadyMessage": {
         "type": "1 MessageType",
@@ -136,6 +170,8 @@ PART_2_MESSAGES = {
     },
 }
 
+PARTS = {"Limits", "Sender", "RefusedTopic", "ReasonCount", "LinkTraffic", "TopicTraffic", "PeerEvent"}
+"""What stands inside messages, and has its sample there."""
 
 # ----------------------------------------------------------------------------------------------------------------- schema
 
@@ -173,8 +209,9 @@ def test_old_enums_only_grow_from_100() -> None:
         assert all(number >= 100 for value, number in ENUMS[name].items() if value not in values)
 
 
-def test_the_capabilities() -> None:
-    assert set(ENUMS) == {*PART_1_ENUMS, "Capability"}
+def test_the_enums_of_part_2() -> None:
+    assert set(ENUMS) == {*PART_1_ENUMS, "Capability", "PeerEvent.Kind"}
+    assert ENUMS["PeerEvent.Kind"] == {"UNKNOWN_KIND": 0, "JOINED": 1, "LEFT": 2, "REFUSED": 3}
     assert ENUMS["Capability"] == {
         "UNKNOWN_CAPABILITY": 0,
         "BATCH": 1,
@@ -194,8 +231,7 @@ def test_every_message_is_pinned() -> None:
 
 
 def test_field_1_of_every_message_is_its_type() -> None:
-    parts = {"Limits", "TopicGroup", "Sender", "RefusedTopic"}  # stand inside messages
-    for name in set(MESSAGES) - parts:
+    for name in set(MESSAGES) - PARTS - {"TopicGroup"}:
         assert describe(MESSAGES[name].fields_by_number[1]) == "1 MessageType"
 
 
@@ -277,6 +313,58 @@ SAMPLES: list[tuple[Message, bytes]] = [
         b"\x08\x6e\x10\x05\x18\xac\x02\x20\x01\x2d" + struct.pack("<f", 0.5),
     ),
     (pb.PeerGoneMessage(type=pb.PEER_GONE, alias=300), b"\x08\x6f\x10\xac\x02"),
+    (
+        pb.ServerReportMessage(
+            type=pb.SERVER_REPORT,
+            version="v",
+            uptime=1.5,
+            clients=1,
+            topics=2,
+            subscriptions=3,
+            packets_in=4,
+            packets_out=5,
+            bytes_in=6,
+            bytes_out=7,
+            records_relayed=8,
+            deliveries=300,
+        ),
+        b"\x08\x70\x12\x01v\x19" + struct.pack("<d", 1.5) + bytes.fromhex("2001 2802 3003 3804 4005 4806 5007 5808 60ac02"),
+    ),
+    (
+        pb.ServerReportMessage(
+            type=pb.SERVER_REPORT,
+            drops=[pb.ReasonCount(reason="r", count=300)],
+            latency_p50=0.0,  # there, though it is the default: something was relayed
+            latency_p99=0.5,
+            cpu=0.25,
+            memory=300,
+        ),
+        b"\x08\x70\x6a"
+        + length(b"\x0a\x01r\x10\xac\x02")
+        + b"\x71"
+        + struct.pack("<d", 0.0)
+        + b"\x79"
+        + struct.pack("<d", 0.5)
+        + b"\x81\x01"
+        + struct.pack("<d", 0.25)
+        + b"\x88\x01\xac\x02",
+    ),
+    (
+        pb.ServerReportMessage(
+            type=pb.SERVER_REPORT,
+            links=[pb.LinkTraffic(alias=300, bytes_in=1, bytes_out=2, packets_in=3, packets_out=4)],
+            busiest=[pb.TopicTraffic(topic="t", subscribers=5, records_per_second=1.5)],
+            events=[pb.PeerEvent(kind=pb.PeerEvent.REFUSED, alias=300, code=4300, role=pb.CLIENT)],
+            events_lost=5,
+        ),
+        b"\x08\x70\x92\x01"
+        + length(bytes.fromhex("08ac02 1001 1802 2003 2804"))
+        + b"\x9a\x01"
+        + length(b"\x0a\x01t\x10\x05\x19" + struct.pack("<d", 1.5))
+        + b"\xa2\x01"
+        + length(bytes.fromhex("0803 10ac02 18cc21 2001"))
+        + b"\xa8\x01\x05",
+    ),
 ]
 
 
@@ -287,7 +375,7 @@ def test_a_message_is_these_bytes(message: Message, data: bytes) -> None:
 
 
 def test_every_message_that_is_sent_has_a_sample() -> None:
-    assert {type(message).__name__ for message, _ in SAMPLES} == set(MESSAGES) - {"Limits", "Sender", "RefusedTopic"}
+    assert {type(message).__name__ for message, _ in SAMPLES} == set(MESSAGES) - PARTS
 
 
 def old_schema() -> dict[str, type[Message]]:
