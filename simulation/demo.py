@@ -8,7 +8,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
 from random import Random, SystemRandom
@@ -22,9 +22,12 @@ from protocol.errors import RtcBrokerError
 from protocol.keys import secret_key
 from protocol.tokens import TokenRole, sign
 from simulation.core import scenarios
+from simulation.core.chatter import Chatter
 from simulation.core.latency import Histogram
 from simulation.core.messages import Credentials, Job, Start
 from simulation.core.pace import Pace
+from simulation.core.payload import MIN_POSITION_BODY_BYTES
+from simulation.core.scenarios import Plan
 from simulation.core.server_page import ServerRates, ServerSample
 from simulation.core.walk import Wanderer
 from simulation.io.crew import Crew, share_out, workers_for
@@ -35,9 +38,21 @@ from simulation.io.watch import Watch
 WORLD_M = 24.0
 CELL_M = 4.0
 PREFIX = "demo"
-HZ = 10.0
-BODY_BYTES = 64
+HZ = 20.0
 CONNECT_TIMEOUT_S = 15.0
+
+CELLS_HEARD = 9
+WORLD_CELLS = (WORLD_M / CELL_M) ** 2
+
+HEARD_PER_S = 6_000
+"""Packets per second that all bots together listen to, about: what a small machine has room for beside the servers and a browser. In a
+crowd that takes some of them only, since what all would hear grows with the square of their number."""
+
+MIN_LISTENERS = 8
+
+CHATTERS = 6
+LINE_EVERY_S = 7.0
+"""Between two lines that any bot says, on average."""
 
 LOOK_S = 1.0
 PLAIN_TABLE_S = 5.0
@@ -77,10 +92,11 @@ async def _run(options: DemoOptions, console: Console) -> None:
         directory = Path(name)
         console.print(f"starting a coordinator, {options.servers} comm servers and {options.bots} bots", soft_wrap=True)
         async with Cluster(options.servers, directory, port=port) as cluster:
-            _tell_how_to_connect(cluster, console)
+            console.print("\n".join(invitation(cluster, time.time())), markup=False, highlight=False, soft_wrap=True)
             job = _job(options, cluster)
+            heard = listeners(options.bots) * heard_per_s(options.bots)
             async with (
-                Crew(share_out(job, workers_for(options.bots, HZ * options.bots**2 / 4)), directory) as crew,
+                Crew(share_out(job, workers_for(options.bots, heard)), directory) as crew,
                 aiohttp.ClientSession() as session,
             ):
                 crew.start(Start(time.monotonic(), time.monotonic(), inf))
@@ -99,43 +115,69 @@ def _usual_or_free() -> int:
 
 def _job(options: DemoOptions, cluster: Cluster) -> Job:
     seeds = SystemRandom()
-    paths = [Wanderer(WORLD_M, Random(seeds.random())) for _ in range(options.bots)]
     return Job(
         url=cluster.url,
         credentials=Credentials(secret=cluster.secret),
         run=seeds.randrange(1, 1 << 32),
         prefix=PREFIX,
-        plans=scenarios.wander(paths, CELL_M, PREFIX).plans,
+        plans=plans(options.bots, seeds),
         hz=HZ,
-        size=BODY_BYTES,
+        size=MIN_POSITION_BODY_BYTES,
         reliable=False,
         counted=False,
         connect_timeout_s=CONNECT_TIMEOUT_S,
     )
 
 
-def _tell_how_to_connect(cluster: Cluster, console: Console) -> None:
+def heard_per_s(bots: int) -> float:
+    """Packets per second in the nine cells around somebody, on average, when `bots` wander."""
+    return HZ * bots * CELLS_HEARD / WORLD_CELLS
+
+
+def listeners(bots: int) -> int:
+    """How many of them listen to what is around them."""
+    return min(bots, max(MIN_LISTENERS, int(HEARD_PER_S / heard_per_s(bots))))
+
+
+def plans(bots: int, seeds: Random) -> list[Plan]:
+    """Everyone's way, and a few who say something now and then."""
+    paths = [Wanderer(WORLD_M, Random(seeds.random())) for _ in range(bots)]
+    made = list(scenarios.wander(paths, CELL_M, PREFIX, listeners(bots)).plans)
+    chatters = min(CHATTERS, bots)
+    for number in range(chatters):
+        bot = number * bots // chatters
+        chat = scenarios.chat_topic(PREFIX)
+        made[bot] = replace(made[bot], chatter=Chatter(chat, f"bot {bot}", LINE_EVERY_S * chatters, Random(seeds.random())))
+    return made
+
+
+def invitation(cluster: Cluster, now: float) -> list[str]:
+    """Lines that say where to look, and how to join; `now` in seconds since the epoch. Tokens are good for a day."""
     topics = [f"{PREFIX}/**"]
-    token = sign(
-        secret_key(cluster.secret),
-        subject="guest",
-        role=TokenRole.CLIENT,
-        now=time.time(),
-        lifetime_s=TOKEN_LIFETIME_S,
-        publish=topics,
-        subscribe=topics,
+    key = secret_key(cluster.secret)
+    admin = sign(key, subject="operator", role=TokenRole.ADMIN, now=now, lifetime_s=TOKEN_LIFETIME_S)
+    guest = sign(
+        key, subject="guest", role=TokenRole.CLIENT, now=now, lifetime_s=TOKEN_LIFETIME_S, publish=topics, subscribe=topics
     )
+    page = cluster.url.replace("ws://", "http://", 1)
     middle = int(WORLD_M / CELL_M / 2)
-    lines = [
+    return [
+        "",
+        "dashboard:",
+        f"  {page}/#token={admin}",
+        "the world, to walk in:",
+        f"  {page}/demo#token={guest}",
         "",
         "A client of your own may join them:",
         f'  async with Client("{cluster.url}", token=TOKEN) as client:',
         f'      async with client.subscribe("{PREFIX}/cell/{middle}/{middle}") as packets:',
         "          async for packet in packets: print(packet.topic, packet.sender, len(packet.body))",
-        f"with TOKEN = {token}",
+        f"with TOKEN = {guest}",
+        "",
+        "See everyone move to another server: end one.",
+        *(f"  kill {server.pid}   # {server.name}" for server in cluster.servers),
         "",
     ]
-    console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
 
 
 async def _watch(crew: Crew, watch: Watch, console: Console, until: float) -> None:

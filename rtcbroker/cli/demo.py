@@ -30,9 +30,12 @@ _option = Options("demo")
 def demo(duration: float | None, bots: int, servers: int, port: int | None) -> None:
     """Start a cluster on this machine - a coordinator and comm servers, with a secret of its own - and let bots walk in a small world.
 
-    The world is cut into cells of 4 metres, a topic each. A bot publishes its position to its cell's topic ten times a second, is
-    subscribed to the nine cells around it, and changes its subscriptions as it walks. A table shows each server's clients, topics,
-    packets and latency. It ends, with everything it started, by Ctrl-C or after --duration.
+    The world is cut into cells of 4 metres, a topic each. A bot publishes its position to its cell's topic twenty times a second, is
+    subscribed to the nine cells around it, and changes its subscriptions as it walks. (In a crowd only some of them listen: what all
+    would hear grows with the square of their number.) A few of them talk.
+
+    It prints a link to the dashboard and one to the world, where you walk among them; each carries a token that is good for a day. A
+    table shows each server's clients, topics, packets and latency. It ends, with everything it started, by Ctrl-C or after --duration.
 
     \b
     Example:

@@ -60,7 +60,7 @@ class Audit:
 
     def outgoing(self, topic: str, size: int, now: float, position: tuple[float, float] | None = None) -> bytes:
         """The body, of `size` bytes, of a packet to `topic` that is sent now."""
-        sequence = self.sends.note(topic, now) if self._counted else 0
+        sequence = self.sends.note(topic, now) if self._counted else self.sends.number()
         window = self.meter.window
         self.meter.sent += 1
         if window.start <= now < window.end:

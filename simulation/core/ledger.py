@@ -59,6 +59,10 @@ class SendLog:
         if not self.runs or self.runs[-1].topic != topic:
             self.runs.append(Run(topic, self.next_sequence))
         self.runs[-1].times.append(now)
+        return self.number()
+
+    def number(self) -> int:
+        """The number of a packet that is not written down, for runs without books."""
         self.next_sequence += 1
         return self.next_sequence - 1
 

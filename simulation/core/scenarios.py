@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Protocol
 
+from simulation.core.chatter import Chatter
 from simulation.core.grid import Grid
 from simulation.core.presence import peak
 from simulation.core.trace import Trace
@@ -60,18 +61,21 @@ class Path(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Walking:
-    """On a way through a grid: publishes to its cell, listens to the nine around it."""
+    """On a way through a grid: publishes to its cell, listens to that and the eight around it."""
 
     path: Path
     grid: Grid
     speed: float = 1.0
     """Seconds of the way for each second of the scenario."""
+    listens: frozenset[str] | None = None
+    """What it listens to wherever it is, in place of the cells around it."""
 
     def at(self, time: float) -> Stance:
         """Where it is at `time`."""
         position = self.path.at(time * self.speed)
         cell = self.grid.cell(*position)
-        return Stance(self.grid.topic(cell), self.grid.around(cell), position)
+        listens = self.grid.around(cell) if self.listens is None else self.listens
+        return Stance(self.grid.topic(cell), listens, position)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,8 @@ class Plan:
     route: Route
     joins_at: float | None = None
     leaves_at: float = inf
+    chatter: Chatter | None = None
+    """What it says beside its packets."""
 
     @property
     def phase(self) -> float:
@@ -160,7 +166,20 @@ def replay(trace: Trace, cell_m: float, speed: float, prefix: str) -> Scenario:
     return Scenario("replay", trace.seconds / speed, plans, crowd=crowd)
 
 
-def wander(paths: Sequence[Path], cell_m: float, prefix: str) -> Scenario:
-    """A bot on each of these ways, for ever."""
-    grid = Grid(cell_m, f"{prefix}/cell")
-    return Scenario("wander", inf, [Plan(bot, Walking(path, grid)) for bot, path in enumerate(paths)])
+def wander(paths: Sequence[Path], cell_m: float, prefix: str, listeners: int | None = None) -> Scenario:
+    """A bot on each of these ways, for ever. `listeners` of them, None: all, listen to the cells around them; the others walk and
+    publish alike, but listen to the chat alone.
+    """
+    grid, chat = Grid(cell_m, f"{prefix}/cell"), frozenset((chat_topic(prefix),))
+    bots = len(paths)
+    listening = bots if listeners is None else min(listeners, bots)
+    plans = []
+    for bot, path in enumerate(paths):
+        listens = (bot + 1) * listening // bots > bot * listening // bots  # every so many-th
+        plans.append(Plan(bot, Walking(path, grid, listens=None if listens else chat)))
+    return Scenario("wander", inf, plans)
+
+
+def chat_topic(prefix: str) -> str:
+    """Where those in the world that has this prefix talk."""
+    return f"{prefix}/chat"

@@ -110,8 +110,15 @@ class Bot:
         body = self.audit.outgoing(stance.topic, self._job.size, now, stance.position)
         if not self._client.publish_nowait(stance.topic, body, reliable=self._job.reliable):
             meter.counts.rejected += 1
+        self._chat(now - start.measure_at)
         self._next += 1
         self._arm()
+
+    def _chat(self, time: float) -> None:
+        chatter = self.plan.chatter
+        if chatter is not None and (line := chatter.line(time)) is not None:
+            # Canned: one that finds no room, or no connection, is no loss.
+            self._client.publish_nowait(chatter.topic, line, reliable=True)
 
     def _move(self, stance: Stance, now: float) -> None:
         """Into another cell: one change of topics, confirmed in the books when the server has confirmed it."""

@@ -69,6 +69,9 @@ async def test_someone_else_joins_and_ctrl_c_ends_it() -> None:
     url, token = re.search(r'Client\("(.+?)"', said.decode()), re.search(r"TOKEN = (\S+)", said.decode())
     assert url
     assert token
+    page = url[1].replace("ws:", "http:")
+    assert f"  {page}/demo#token={token[1]}\n" in said.decode(), "the link to the world carries the same token"
+    assert f"  {page}/#token=" in said.decode()
     cells = [f"demo/cell/{x}/{y}" for x in range(-2, 8) for y in range(-2, 8)]
     async with Client(url[1], token=token[1]) as client, client.subscribe(*cells) as packets, asyncio.timeout(20):
         senders = set()

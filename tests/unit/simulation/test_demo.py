@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from io import StringIO
+from pathlib import Path
+from random import Random
 
+import pytest
 from rich.console import Console
 
+from protocol.keys import KeySet, secret_key
+from protocol.tokens import TokenPolicy, TokenRole, verify
 from simulation.core.latency import Histogram
 from simulation.core.messages import Progress
 from simulation.core.pace import Pace
 from simulation.core.server_page import ServerRates, ServerSample
-from simulation.demo import LOOK_S, demo_table, pause
+from simulation.demo import (
+    CHATTERS,
+    HEARD_PER_S,
+    LOOK_S,
+    MIN_LISTENERS,
+    demo_table,
+    heard_per_s,
+    invitation,
+    listeners,
+    pause,
+    plans,
+)
+from simulation.io.spawn import Cluster
 
 
 def shown(servers: list[tuple[ServerSample, ServerRates] | None], pace: Pace) -> dict[str, list[str]]:
@@ -52,3 +70,32 @@ def test_the_last_look_is_not_taken_right_after_the_one_before() -> None:
     assert min(pauses) >= LOOK_S / 2
     assert max(pauses) <= 1.5 * LOOK_S
     assert pause(-1.0) == 0.0
+
+
+def test_links_to_both_pages_each_with_a_token_of_its_own_for_a_day() -> None:
+    cluster = Cluster(2, Path())
+    cluster.url = "ws://127.0.0.1:1234"
+    lines = invitation(cluster, 1000.0)
+    links = dict(re.findall(r"^  (http\S+)#token=(\S+)$", "\n".join(lines), re.MULTILINE))
+    assert links.keys() == {"http://127.0.0.1:1234/", "http://127.0.0.1:1234/demo"}
+    policy = TokenPolicy(KeySet([secret_key(cluster.secret)]))
+    admin, guest = (verify(token, policy, 1000.0) for token in links.values())
+    assert (admin.role, guest.role) == (TokenRole.ADMIN, TokenRole.CLIENT)
+    assert admin.expires_at == guest.expires_at == 1000.0 + 24 * 3600 + policy.leeway_s
+    for topic in ("demo/cell/-1/3", "demo/chat"):
+        assert topic in guest.publish
+        assert topic in guest.subscribe
+        assert topic not in admin.publish
+    assert "other" not in guest.subscribe
+
+
+@pytest.mark.parametrize("bots", [2, 6, 30, 50, 150, 500])
+def test_however_many_wander_what_they_hear_has_bounds(bots: int) -> None:
+    made = plans(bots, Random(1))
+    assert [plan.bot for plan in made] == list(range(bots))
+    hearing = sum(len(plan.route.at(0.0).listens) == 9 for plan in made)
+    assert hearing == listeners(bots) == (bots if bots <= 30 else hearing)
+    assert hearing * heard_per_s(bots) <= HEARD_PER_S or hearing == min(bots, MIN_LISTENERS)
+    chatters = [plan.chatter for plan in made if plan.chatter]
+    assert len({chatter.name for chatter in chatters}) == len(chatters) == min(bots, CHATTERS)
+    assert {chatter.topic for chatter in chatters} == {"demo/chat"}

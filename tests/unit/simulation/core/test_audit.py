@@ -6,6 +6,7 @@ import pytest
 
 from simulation.core.audit import Audit, Meter
 from simulation.core.ledger import GRACE_S, Window
+from simulation.core.payload import HEADER, body_tail, topic_mark
 
 RUN, SERVER = 77, 5
 
@@ -85,10 +86,21 @@ def test_packets_of_another_run_are_foreign(bob: Audit, meter: Meter) -> None:
     assert meter.counts.foreign == 1
 
 
+def test_people_are_neither_counted_nor_misroutes(bob: Audit, meter: Meter) -> None:
+    """The pages of the demo world publish the same layout with run 0, and talk in JSON."""
+    for topic in ("room", "hall"):
+        bob.incoming(topic, HEADER.pack(0, 9, 3, topic_mark(topic), 12.0) + body_tail(32, (1.0, 2.0)), 12.1, SERVER)
+        bob.incoming(topic, b'{"name": "Ada", "text": "Good morning, everyone!"}', 12.1, SERVER)
+    assert (meter.counts.foreign, meter.counts.received, meter.received, bob.receipts.misroutes) == (4, 0, 0, 0)
+    assert meter.take_recent() == {}
+
+
 def test_without_books_only_latency_is_kept(meter: Meter) -> None:
     one, other = Audit(0, RUN, meter, counted=False), Audit(1, RUN, meter, counted=False)
-    for at in (1.0, 2.0):
-        other.incoming("anything", one.outgoing("anything", 64, at), at + 0.5, SERVER)
+    for number, at in enumerate((1.0, 2.0)):
+        body = one.outgoing("anything", 64, at)
+        assert HEADER.unpack_from(body)[2] == number, "a receiver sees by the numbers what was lost"
+        other.incoming("anything", body, at + 0.5, SERVER)
     assert (meter.sent, meter.received) == (2, 2)
     assert meter.take_recent()[SERVER].count == 2
     assert one.sends.runs == []

@@ -78,6 +78,19 @@ def test_who_wanders_does_so_for_ever() -> None:
     scenario = scenarios.wander([TRACE.tracks[0]], 4.0, "demo")
     assert scenario.seconds == inf
     assert scenario.plans[0].route.at(0.0).topic == "demo/cell/0/0"
+    assert len(scenario.plans[0].route.at(0.0).listens) == 9
+
+
+@pytest.mark.parametrize(("bots", "listeners"), [(1, 1), (7, 3), (150, 8), (4, 9), (10, 0)])
+def test_where_only_some_listen_these_are_spread_evenly(bots: int, listeners: int) -> None:
+    plans = scenarios.wander([TRACE.tracks[0]] * bots, 4.0, "demo", listeners).plans
+    stances = [plan.route.at(0.0) for plan in plans]
+    assert {stance.topic for stance in stances} == {"demo/cell/0/0"}
+    deaf = [stance.listens for stance in stances if len(stance.listens) != 9]
+    assert set(deaf) <= {frozenset({"demo/chat"})}
+    assert len(deaf) == bots - min(bots, listeners)
+    runs = "".join("x" if len(stance.listens) == 9 else "." for stance in stances).split("x")
+    assert max(map(len, runs)) <= bots / (listeners or 1)
 
 
 @pytest.mark.parametrize("bots", [2, 10, 45, 150])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Callable, Iterable
 from math import inf
+from random import Random
 from typing import Any, cast
 
 import pytest
@@ -13,6 +15,7 @@ import pytest
 from protocol.errors import RtcBrokerError
 from rtcbroker import Client, ClientState, NotConnected, Packet
 from simulation.core.audit import Audit, Meter
+from simulation.core.chatter import Chatter
 from simulation.core.grid import Grid
 from simulation.core.messages import Credentials, Job, Start
 from simulation.core.scenarios import Plan, Route, Standing, Walking
@@ -144,6 +147,19 @@ async def test_what_the_client_does_not_take_is_counted() -> None:
     await bot.leave()
     published = len(client.published)
     assert published == meter.counts.rejected
+
+
+async def test_it_says_its_lines() -> None:
+    chatter = Chatter("run/chat", "bot 0", 0.01, Random(1))
+    bot, client, meter = made(Standing("run/all"), chatter=chatter)
+    await bot.join()
+    bot.publish(starting())
+    await until(lambda: any(topic == "run/chat" for topic, _, _ in client.published), 5, "a line")
+    line, is_reliable = next((body, reliable) for topic, body, reliable in client.published if topic == "run/chat")
+    assert json.loads(line)["name"] == "bot 0"
+    assert is_reliable
+    await bot.leave()
+    assert meter.sent == sum(topic == "run/all" for topic, _, _ in client.published)
 
 
 async def test_what_arrives_is_audited() -> None:
