@@ -6,17 +6,9 @@ import functools
 import time
 
 from rtcbroker import ClientState
-from tests.support.cluster import Cluster, Server, cluster
+from tests.support.cluster import Server, cluster
 from tests.support.poll import until
 from tests.support.talk import collect, heard_by_all, spread
-
-
-async def server_of(made: Cluster, alias: int, candidates: list[Server]) -> Server:
-    """The process behind an alias: the only one whose end of the client's link is there."""
-    for server in candidates:
-        if await server.metric("rtcbroker_peers", role="client", state="active") == 1:
-            return server
-    raise AssertionError(f"no server has the client of {alias}")
 
 
 async def test_clients_move_within_three_seconds_and_their_subscriptions_work_again() -> None:
@@ -30,7 +22,7 @@ async def test_clients_move_within_three_seconds_and_their_subscriptions_work_ag
         async with moving.subscribe("mine") as packets, others[0].subscribe("theirs") as still:
             await heard_by_all(others[1], "mine", [packets])
             await heard_by_all(others[1], "theirs", [still])
-            dead, old = await process_of(made, moving.server), moving.server
+            dead, old = made.process_of(moving.server), moving.server
             dead.kill()
             killed = time.monotonic()
             await until(
@@ -50,14 +42,6 @@ async def test_clients_move_within_three_seconds_and_their_subscriptions_work_ag
             await others[1].publish("theirs", b"last")
             while (await collect(still, 1))[0].body != b"last":
                 pass
-
-
-async def process_of(made: Cluster, alias: int) -> Server:
-    """Which process has this alias: each logs the alias it was given."""
-    for server in made.servers:
-        if f"knows us as {alias}" in server.log.read_text():
-            return server
-    raise AssertionError(f"no process is {alias}")
 
 
 async def _links(server: Server, count: int) -> bool:

@@ -44,7 +44,8 @@ class Server:
         """Start the process; see :meth:`ready`."""
         self.ready_file.unlink(missing_ok=True)
         environment = {
-            **os.environ,
+            # Those of the person who runs the tests are none of the tests' business, whichever fixture starts a process first.
+            **{name: value for name, value in os.environ.items() if not name.startswith("RTCBROKER_")},
             **{f"RTCBROKER_{name.upper()}": value for name, value in self._environment.items()},
             "RTCBROKER_READY_FILE": str(self.ready_file),
         }
@@ -156,6 +157,13 @@ class Cluster:
         await server.ready()
         await self.connected(server)
         return server
+
+    def process_of(self, alias: int) -> Server:
+        """Which comm server has this alias: each logs the alias it was given."""
+        for server in self.servers:
+            if f"knows us as {alias}" in server.log.read_text():
+                return server
+        raise AssertionError(f"no process is {alias}")
 
     async def connected(self, server: Server) -> None:
         """Wait until the coordinator knows this comm server."""
