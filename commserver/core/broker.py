@@ -278,9 +278,7 @@ class Broker:
         session = self._state.peers.get(event.link)
         if session is None:
             return
-        counters = self._state.counters.channels[event.reliable]
-        counters.packets_in += 1
-        counters.bytes_in += len(event.data)
+        self._state.counters.received(event.link, len(event.data), event.reliable)
         session.packets += 1
         limit = self._state.config.limits.max_message_bytes
         try:

@@ -7,9 +7,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from commserver.core.events import LinkId
+
 MAX_COUNTED_TOPICS = 100
 """Topics whose drops are counted by name; the rest goes to OTHER_TOPICS, so that clients cannot grow our memory or a metrics page."""
 OTHER_TOPICS = "(other)"
+MAX_BUSY_TOPICS = 4_096
+"""Topics whose records are counted by name between two reports; records of the rest are counted together."""
 
 
 class Histogram:
@@ -32,8 +36,8 @@ LATENCY_BOUNDS_S = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 
 
 
 @dataclass(slots=True)
-class ChannelCounters:
-    """One kind of channel, all peers."""
+class Traffic:
+    """Data channel messages both ways: of one kind of channel, all peers; or of the link to one server, both channels."""
 
     packets_in: int = 0
     bytes_in: int = 0
@@ -43,10 +47,35 @@ class ChannelCounters:
 
 
 @dataclass(slots=True)
+class Tally:
+    """Records of one topic."""
+
+    records: int = 0
+
+
+class Tallies(dict[str, Tally]):
+    """Records by topic: `tallies[topic].records += n` is one look-up, whether the topic is new or not, and never more than `most` entries."""
+
+    def __init__(self, most: int = MAX_BUSY_TOPICS) -> None:
+        super().__init__()
+        self._most = most
+        self.rest = Tally()
+        """Of the topics there was no room for."""
+
+    def __missing__(self, topic: str) -> Tally:
+        if len(self) >= self._most:
+            return self.rest
+        tally = self[topic] = Tally()
+        return tally
+
+
+@dataclass(slots=True)
 class Counters:
     """All of them. Index `channels` with the reliable flag: False is the unreliable channel."""
 
-    channels: tuple[ChannelCounters, ChannelCounters] = field(default_factory=lambda: (ChannelCounters(), ChannelCounters()))
+    channels: tuple[Traffic, Traffic] = field(default_factory=lambda: (Traffic(), Traffic()))
+    links: dict[LinkId, Traffic] = field(default_factory=dict)
+    """Of every active link to another server. Links to clients are too many to be counted one by one."""
     records_relayed: int = 0
     """Topic packets accepted and given to at least one receiver."""
     deliveries: int = 0
@@ -61,8 +90,31 @@ class Counters:
     """Links that ended, by reason."""
     signals_ignored: Counter[str] = field(default_factory=Counter)
     joins: int = 0
+    topics: Tallies = field(default_factory=Tallies)
+    """Records relayed since the last report, by topic."""
     relay_latency: Histogram = field(default_factory=lambda: Histogram(LATENCY_BOUNDS_S))
     _topics: set[str] = field(default_factory=set)
+
+    def received(self, link: LinkId, size: int, reliable: bool) -> None:
+        """Count a message of `size` bytes that came on `link`."""
+        channel = self.channels[reliable]
+        channel.packets_in += 1
+        channel.bytes_in += size
+        if (traffic := self.links.get(link)) is not None:
+            traffic.packets_in += 1
+            traffic.bytes_in += size
+
+    def sent(self, links: Sequence[LinkId], size: int, reliable: bool) -> None:
+        """Count a message of `size` bytes that goes to each of `links`."""
+        channel = self.channels[reliable]
+        channel.packets_out += len(links)
+        channel.bytes_out += len(links) * size
+        if self.links:
+            # One pass in C over all receivers, of whom few are servers.
+            for link in self.links.keys() & links:
+                traffic = self.links[link]
+                traffic.packets_out += 1
+                traffic.bytes_out += size
 
     def drop(self, reason: str, topic: str, records: int = 1) -> None:
         """Count `records` packets of `topic` that somebody will not get."""

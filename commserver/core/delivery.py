@@ -60,7 +60,7 @@ class Delivery:
                 ready.append(session.link)
         if ready:
             self._state.emit(Send(ready, data, reliable))
-            self._count(reliable, len(ready), len(data) * len(ready))
+            self._state.counters.sent(ready, len(data), reliable)
         return len(ready) + waiting
 
     def buffered(self, session: Session, reliable: bool, amount: int) -> None:
@@ -107,9 +107,4 @@ class Delivery:
 
     def _send(self, session: Session, data: bytes, reliable: bool) -> None:
         self._state.emit(Send((session.link,), data, reliable))
-        self._count(reliable, 1, len(data))
-
-    def _count(self, reliable: bool, packets_out: int, bytes_out: int) -> None:
-        counters = self._state.counters.channels[reliable]
-        counters.packets_out += packets_out
-        counters.bytes_out += bytes_out
+        self._state.counters.sent((session.link,), len(data), reliable)

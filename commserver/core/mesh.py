@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from commserver.core.counters import Traffic
 from commserver.core.events import SendSignal
 from commserver.core.session import Kind, Session
 from commserver.core.state import DEBUG, INFO, State
@@ -67,6 +68,7 @@ class Mesh:
         self._give_up(server.alias)
         self._idle.discard(server.alias)
         self._state.interest.add(server)
+        self._state.counters.links.setdefault(server.link, Traffic())  # it was there, where an assumed old server proved itself
         self._state.deadlines.set_once(("interest", 0), now)
         self._rechoose(now)
         if self._state.router.uplink is not None and server.kind is Kind.SERVER:
@@ -76,6 +78,7 @@ class Mesh:
         """A link that was, or was to become, a server link has ended."""
         if session.is_server:
             self._state.interest.remove(session)
+            self._state.counters.links.pop(session.link, None)
             if code == Code.NOT_NEEDED:
                 self._keep_idle(session.alias)
             self._rechoose(now)
