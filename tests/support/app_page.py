@@ -24,7 +24,8 @@ class PageError(Exception):
     """Classes of the SDK it is an instance of."""
     code: int
     reason: str
-    retry: bool
+    retry: str | None
+    """The verdict of the code."""
     topic: str | None
     topics: dict[str, int] | None
 

@@ -119,6 +119,12 @@ class Visitor:
         self._contexts.clear()
 
 
+async def overflow(page: Page) -> int:
+    """By how many pixels the page is wider than its window."""
+    wider: int = await page.evaluate("() => document.scrollingElement.scrollWidth - document.documentElement.clientWidth")
+    return wider
+
+
 @dataclass(frozen=True)
 class Sample:
     """What a page holds, garbage collected. Bytes, and counts."""

@@ -81,6 +81,24 @@ async def test_what_does_not_fit_is_dropped_and_counted(visitor: Visitor, other_
     assert buffered["reliable"] <= 256 * 1024 + MESSAGE_BYTES
 
 
+async def test_a_reader_that_is_busy_loses_the_oldest(visitor: Visitor, other_site: Site, shared: Cluster) -> None:
+    """A queue of ten for a hundred packets: the newest ten are there, the others are counted."""
+    page = await open_app(visitor, other_site, shared)
+    await page.connect(shared.token("page"))
+    await page.call("queue", "flood/queue", 10)
+    async with Client(shared.url, token=shared.token("python")) as client:
+        for number in range(100):
+            await client.publish("flood/queue", str(number))
+
+        async def all_came() -> bool:
+            return bool((await page.look()).stats["received"] == 100)
+
+        await until(all_came, 10, "a hundred packets have come", interval=0.05)
+        assert await page.call("queued") == 90
+        assert (await page.look()).stats["dropped"] == {"queue": 90}
+        assert await page.call("read", 10) == [str(number) for number in range(90, 100)]
+
+
 async def test_a_page_keeps_up_with_a_burst(visitor: Visitor, other_site: Site, shared: Cluster) -> None:
     """Ten thousand reliable packets as fast as they come: all of them, in order, while the page stays alive."""
     packets = 10_000
