@@ -4,7 +4,7 @@
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format proto docs lock bench clean
+.PHONY: help setup demo test check format proto web docs lock bench clean
 
 BIN := .venv/bin
 
@@ -26,9 +26,13 @@ check: setup  ## lint, format, types, staleness of generated code, import direct
 format: setup  ## format the code and repair what the linter can
 	@$(BIN)/ruff check --quiet --fix-only .
 	@$(BIN)/ruff format .
+	@! command -v npm >/dev/null || scripts/web.sh format
 
 proto: setup  ## generate protocol/pb from protocol/broker.proto
 	@$(BIN)/python scripts/proto.py
+
+web: setup  ## build the browser SDK, the dashboard and the demo world that the coordinator serves (needs Node)
+	@scripts/web.sh build
 
 docs: setup  ## write docs/configuration.md from the settings models
 	@$(BIN)/python scripts/configuration.py
@@ -40,5 +44,5 @@ bench: setup  ## run the benchmarks
 	@$(BIN)/python -m benchmarks
 
 clean:  ## remove .venv and everything made
-	rm -rf .venv build dist *.egg-info htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv build dist web/node_modules web/build web/dist *.egg-info htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

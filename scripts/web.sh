@@ -1,0 +1,103 @@
+#!/bin/sh
+# Everything about web/, the browser SDK and the pages. Node is needed to build them, never to run the project.
+#
+#   scripts/web.sh build [ENTRY...]   generate, build what the coordinator serves (sdk, dashboard, demo)
+#   scripts/web.sh format             format the sources and repair what the linter can
+#   scripts/web.sh stamps             are generated constants and built files those of these sources? (no node needed)
+#   scripts/web.sh check              lint, types, and whether generated and built files are what would be made now
+#   scripts/web.sh test               the unit tests
+#   scripts/web.sh sum ENTRY          the sum of an entry's sources and of what was built of them
+set -eu
+cd "$(dirname "$0")/.."
+
+entries="sdk dashboard demo"
+generated=web/sdk/src/gen/broker_pb.ts
+
+fail() {
+    echo "web: $*" >&2
+    exit 1
+}
+
+is_there() { [ "$1" = sdk ] || [ -f "web/$1/index.html" ]; }
+
+sums() { LC_ALL=C sort | while read -r file; do cksum "$file"; done | cksum | tr ' ' -; }
+
+# What the built files depend on: the entry's own sources, and what all entries share.
+sources() {
+    echo web/package-lock.json
+    echo web/build.mjs
+    echo web/tsconfig.json
+    [ "$1" != sdk ] || echo protocol/broker.proto
+    find "web/$1/src" -type f
+    find "web/$1" -maxdepth 1 -type f \( -name '*.html' -o -name '*.css' \)
+    [ ! -d "web/$1/static" ] || find "web/$1/static" -type f
+}
+
+sum() {
+    echo "sources $(sources "$1" | sums)"
+    echo "built $(find "coordinator/static/$1" -type f | sums)"
+}
+
+stamps() {
+    .venv/bin/python scripts/web_constants.py --check
+    for entry in $entries; do
+        is_there "$entry" || continue
+        [ -f "web/$entry/built.stamp" ] && [ "$(sum "$entry")" = "$(cat "web/$entry/built.stamp")" ] ||
+            fail "coordinator/static/$entry is stale, run \`make web\`"
+    done
+}
+
+# A sum decides whether node_modules is what the lock says: asking npm would take seconds.
+install() {
+    command -v npm >/dev/null || fail "npm is needed (Debian: apt-get install npm)"
+    stamp=web/node_modules/.stamp-$(cksum <web/package-lock.json | tr ' ' -)
+    [ -e "$stamp" ] && return
+    echo "web: npm ci"
+    (cd web && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
+    touch "$stamp"
+}
+
+generate() { # generate DIRECTORY
+    mkdir -p "$1"
+    .venv/bin/python -m grpc_tools.protoc --proto_path=protocol \
+        --plugin=protoc-gen-es=web/node_modules/.bin/protoc-gen-es --es_out="$1" --es_opt=target=ts broker.proto
+}
+
+check() {
+    stamps
+    install
+    fresh=web/build/check
+    rm -rf "$fresh"
+    generate "$fresh/gen"
+    cmp -s "$fresh/gen/broker_pb.ts" "$generated" || fail "$generated is stale, run \`make web\`"
+    (cd web && npm run --silent check)
+    (cd web && node build.mjs --into build/check)
+    for entry in $entries; do
+        is_there "$entry" || continue
+        diff -r "$fresh/$entry" "coordinator/static/$entry" >/dev/null || fail "coordinator/static/$entry is stale, run \`make web\`"
+    done
+    rm -rf "$fresh"
+}
+
+command=${1:-}
+[ $# = 0 ] || shift
+case $command in
+build)
+    install
+    generate web/sdk/src/gen
+    .venv/bin/python scripts/web_constants.py
+    (cd web && node build.mjs "$@")
+    ;;
+format)
+    install
+    (cd web && npm run --silent format)
+    ;;
+stamps) stamps ;;
+check) check ;;
+test)
+    install
+    (cd web && npm run --silent test)
+    ;;
+sum) sum "$1" ;;
+*) fail "usage: scripts/web.sh build|format|stamps|check|test|sum" ;;
+esac

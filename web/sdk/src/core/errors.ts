@@ -1,0 +1,118 @@
+// What the client raises: one tree, every error with a code, a reason and a retry verdict.
+import { Code, REASONS, type Retry } from "../gen/constants.ts";
+import { describe, retryVerdict } from "./codes.ts";
+
+/** Everything the SDK raises on purpose. */
+export class RtcBrokerError extends Error {
+  override readonly name: string = "RtcBrokerError";
+
+  /** @param code one of `Code`, or a plain WebSocket close code */
+  constructor(
+    readonly code: number,
+    readonly reason: string = "",
+    message?: string,
+  ) {
+    super(message ?? (reason && reason !== REASONS[code] ? `${describe(code)}: ${reason}` : describe(code)));
+  }
+
+  /** What to do next, by the code. */
+  get retry(): Retry {
+    return retryVerdict(this.code);
+  }
+}
+
+/** The client could not connect; `code` and `reason` say why the last try failed. */
+export class ConnectError extends RtcBrokerError {
+  override readonly name: string = "ConnectError";
+}
+
+/** The token was refused, and a fresh one, where there was a way to get one, was refused too. */
+export class AuthError extends ConnectError {
+  override readonly name: string = "AuthError";
+}
+
+/** The client is closed: by `close()` (code 1000), or because it was told not to come back. */
+export class ClientClosed extends RtcBrokerError {
+  override readonly name: string = "ClientClosed";
+}
+
+/** There was no connection, and none came in time. */
+export class NotConnected extends RtcBrokerError {
+  override readonly name: string = "NotConnected";
+
+  /** @param seconds how long was waited */
+  constructor(
+    readonly what: string,
+    readonly seconds: number = 0,
+  ) {
+    const waited = seconds ? ` within ${seconds} s` : "";
+    super(Code.LINK_LOST, `not connected${waited}`, `${what}: not connected${waited}`);
+  }
+}
+
+/** Connected, but the answer or the room did not come in time. */
+export class RequestTimeout extends RtcBrokerError {
+  override readonly name: string = "RequestTimeout";
+
+  /** @param seconds how long was waited */
+  constructor(
+    readonly what: string,
+    readonly seconds: number,
+  ) {
+    super(Code.TIMEOUT, `not done within ${seconds} s`, `${what}: not done within ${seconds} s`);
+  }
+}
+
+/** The server refused these topics; `code` is that of the first. */
+export class SubscriptionRefused extends RtcBrokerError {
+  override readonly name: string = "SubscriptionRefused";
+  /** Code of each refused topic. */
+  readonly topics: ReadonlyMap<string, number>;
+
+  constructor(topics: ReadonlyMap<string, number>) {
+    const refused = [...topics];
+    const list = refused.map(([topic, code]) => `${JSON.stringify(topic)}: ${describe(code)}`).join(", ");
+    super(refused[0]?.[1] ?? Code.NOT_ALLOWED, list, `subscription refused: ${list}`);
+    this.topics = new Map(refused);
+  }
+}
+
+/** The server refused one packet or request; the connection lives on. Reported to `client.on("error", ...)`. */
+export class RequestRefused extends RtcBrokerError {
+  override readonly name: string = "RequestRefused";
+
+  /** @param topic what it was about, or empty */
+  constructor(
+    code: number,
+    reason: string,
+    readonly topic: string = "",
+  ) {
+    const about = topic ? `topic ${JSON.stringify(topic)}: ` : "";
+    super(code, reason, about + describe(code) + (reason ? `: ${reason}` : ""));
+  }
+}
+
+/** A topic outside the grammar. */
+export class TopicError extends RtcBrokerError {
+  override readonly name: string = "TopicError";
+
+  constructor(
+    readonly topic: string,
+    readonly why: string,
+  ) {
+    super(Code.BAD_TOPIC, why, `topic ${JSON.stringify(topic.slice(0, 80))}: ${why}`);
+  }
+}
+
+/** A packet over the limit; both in bytes. */
+export class MessageTooLarge extends RtcBrokerError {
+  override readonly name: string = "MessageTooLarge";
+
+  constructor(
+    readonly size: number,
+    readonly limit: number,
+    what = "message",
+  ) {
+    super(Code.MESSAGE_TOO_LARGE, `${what} of ${size} bytes, at most ${limit} are allowed`);
+  }
+}
