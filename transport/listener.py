@@ -25,7 +25,7 @@ from transport.options import LinkOptions
 from transport.sdp import Description, Fingerprint, build, parse_answer
 from transport.session import Session
 from transport.sockets import announced, bind_all
-from transport.udp import Traffic, UdpSocket
+from transport.udp import Traffic, Turn, UdpSocket
 
 logger = logging.getLogger(__name__)
 
@@ -132,7 +132,11 @@ class Listener:
         self._ice = IceLite(options.silence)
         self._links: dict[IcePeer, ListenerLink] = {}
         self._stats = ListenerStats()
-        self._sockets = [UdpSocket(sock, partial(self._received, index), self._stats) for index, sock in enumerate(sockets)]
+        self.turn = Turn()
+        """When the datagrams of a burst have been handed out."""
+        self._sockets = [
+            UdpSocket(sock, partial(self._received, index), self._stats, self.turn) for index, sock in enumerate(sockets)
+        ]
         self._timer: asyncio.TimerHandle | None = None
         self._closing = False
         self.port: int = sockets[0].getsockname()[1]

@@ -16,7 +16,8 @@ from aiortc import RTCDataChannel, RTCDataChannelParameters, RTCDtlsFingerprint,
 
 from protocol.errors import MessageTooLarge
 from transport.fastpath.dtls import DataDtls, DatagramPort, FastDtls, drive, process_certificate
-from transport.fastpath.sctp import FastSctp, GuardedSctp
+from transport.fastpath.fast_sctp import FastSctp
+from transport.fastpath.sctp import GuardedSctp
 from transport.link import RELIABLE_LABEL, UNRELIABLE_LABEL, LinkEnd, LinkHandler
 from transport.mailbox import Mailbox, Nobody
 from transport.options import LinkOptions
@@ -140,7 +141,7 @@ class Session:
 
     async def _establish(self, remote: Description, *, dtls_server: bool, create: bool) -> None:
         """DTLS, then SCTP, then the channels: created here, or taken from the peer. Raises ConnectionError."""
-        dtls_class, sctp_class = (FastDtls, FastSctp) if self._options.fast else (DataDtls, GuardedSctp)
+        dtls_class = FastDtls if self._options.fast else DataDtls
         dtls = self._dtls = dtls_class(self._port.as_ice_transport(), [self._certificate])
         dtls.take_role(server=dtls_server)
         fingerprints = [RTCDtlsFingerprint(f.algorithm, f.value) for f in remote.fingerprints]
@@ -148,7 +149,11 @@ class Session:
         if dtls.state != "connected":
             raise ConnectionError("the DTLS handshake failed")
         dtls.on("statechange", self._dtls_changed)
-        sctp = self._sctp = sctp_class(dtls, SCTP_PORT, self._options.max_message)
+        if isinstance(dtls, FastDtls):
+            sctp: GuardedSctp = FastSctp(dtls, SCTP_PORT, self._options.max_message)
+        else:
+            sctp = GuardedSctp(dtls, SCTP_PORT, self._options.max_message)
+        self._sctp = sctp
         sctp.on_violation = self._fail
         sctp.on_ended = self._remote_ended
         sctp.on("datachannel", self._adopt)
@@ -157,8 +162,9 @@ class Session:
         if create:
             self._adopt(RTCDataChannel(sctp, RTCDataChannelParameters(label=RELIABLE_LABEL)))
             self._adopt(RTCDataChannel(sctp, RTCDataChannelParameters(label=UNRELIABLE_LABEL, ordered=False, maxRetransmits=0)))
-        if isinstance(sctp, FastSctp):
+        if isinstance(dtls, FastDtls) and isinstance(sctp, FastSctp):
             sctp.on_user_data = self._received
+            dtls.shortcut = sctp.take
             self._driven = True
             for data in (b"", *self._port.drain()):
                 self._feed(data)

@@ -34,14 +34,36 @@ class Traffic:
     """Datagrams the kernel did not take (buffer full, no route, closed): lost, like any other in the network."""
 
 
+def _nobody() -> None:
+    pass
+
+
+@dataclass(slots=True)
+class Turn:
+    """What a set of sockets tells about its reading, for work that is best done once after a burst of datagrams."""
+
+    reading: bool = False
+    """Datagrams are being handed out; `ended` follows."""
+    ended: Callable[[], None] = _nobody
+    """Called once they have been, with `reading` False."""
+
+
 class UdpSocket:
     """A bound, non-blocking socket whose datagrams go to `receive`."""
 
-    def __init__(self, sock: socket.socket, receive: Callable[[bytes, tuple[Any, ...]], None], traffic: Traffic) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        receive: Callable[[bytes, tuple[Any, ...]], None],
+        traffic: Traffic,
+        turn: Turn | None = None,
+    ) -> None:
         """`receive` is called with (data, remote address); should it raise, that datagram is lost and the socket goes on."""
         self._sock = sock
         self._receive = receive
         self._traffic = traffic
+        self._turn = turn or Turn()
+        self._quota = 1  # datagrams read before the loop gets its turn
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(sock, self._readable)
 
@@ -74,11 +96,24 @@ class UdpSocket:
             self._sock.close()
 
     def _readable(self) -> None:
+        turn = self._turn
+        turn.reading = True
+        try:
+            self._read()
+        finally:
+            turn.reading = False
+            turn.ended()
+
+    def _read(self) -> None:
         traffic = self._traffic
-        for _ in range(MAX_DATAGRAMS_A_TURN):
+        # Asking in vain costs more than a turn of the loop, and most turns bring one datagram; what stays behind makes the next turn.
+        quota = self._quota
+        self._quota = min(2 * quota, MAX_DATAGRAMS_A_TURN)
+        for _ in range(quota):
             try:
                 data, address = self._sock.recvfrom(RECEIVE_BYTES)
             except OSError:  # nothing more, or closed by what the last datagram brought about
+                self._quota = 1
                 return
             traffic.datagrams_in += 1
             traffic.bytes_in += len(data)

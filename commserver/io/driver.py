@@ -61,6 +61,8 @@ class Driver:
         self._send_signal = send_signal
         self._clock = clock
         self._loop = asyncio.get_running_loop()
+        self._turn = listener.turn
+        self._turn.ended = self._turn_ended
         self._links: dict[ev.LinkId, ListenerLink | DialerLink] = {}
         self._dialing: dict[ev.LinkId, asyncio.Task[None]] = {}
         self._early: dict[ev.LinkId, list[CandidateInit]] = {}
@@ -105,7 +107,8 @@ class Driver:
                     self._deeds[type(output)](output)
         finally:
             self._feeding = False
-            self._set_timer()
+            if not self._turn.reading:
+                self._set_timer()
             if not self._broker.peers:
                 self._empty.set()
 
@@ -138,6 +141,16 @@ class Driver:
         await self._dialer.close()
 
     # ------------------------------------------------------------------------------------------------------------------- timer
+
+    def _turn_ended(self) -> None:
+        """What became due by the datagrams that were just read is done at once: a lone packet does not wait for another turn."""
+        if self._closed:
+            return
+        when = self._broker.next_deadline()
+        if when is not None and when <= self._clock.now():
+            self.feed(ev.DeadlineReached())
+        else:
+            self._set_timer()
 
     def _set_timer(self) -> None:
         when = self._broker.next_deadline()

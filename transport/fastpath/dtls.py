@@ -132,8 +132,20 @@ class DataDtls(RTCDtlsTransport):
             await super()._send_data(data)
 
 
+def _no_shortcut(packet: bytes) -> bool:
+    return False
+
+
 class FastDtls(DataDtls):
     """DTLS that is driven datagram by datagram once the handshake is over."""
+
+    shortcut: Callable[[bytes], bool] = staticmethod(_no_shortcut)
+    """Given each SCTP packet first; True when it has dealt with it."""
+
+    async def stop(self) -> None:
+        """As :meth:`DataDtls.stop`."""
+        await super().stop()
+        self.shortcut = _no_shortcut  # so that both ends of it go at once, and not when cycles are next collected
 
     async def _RTCDtlsTransport__run(self) -> None:  # the name Python gives aiortc's private __run
         """No pump: :meth:`feed` is called instead."""
@@ -162,13 +174,17 @@ class FastDtls(DataDtls):
                 if ssl.get_shutdown() & SSL.RECEIVED_SHUTDOWN:
                     raise ConnectionError("DTLS was shut down by the peer") from error
                 break  # a record that does not verify is dropped, as if it had been lost (RFC 6347 section 4.1.2.7)
-            if packet and self._data_receiver is not None:
+            if packet and not self.shortcut(packet) and self._data_receiver is not None:
                 drive(self._data_receiver._handle_data(packet))
             if single:
                 return  # one record of data: nothing more to read, and OpenSSL has nothing to say to it
         drive(self._write_ssl())
 
     async def _send_data(self, data: bytes) -> None:
+        self.send_record(data)
+
+    def send_record(self, data: bytes) -> None:
+        """Send one SCTP packet as a DTLS record; nothing before the handshake and after the end."""
         if self._state is not State.CONNECTED:
             return
         ssl = self._ssl

@@ -1,26 +1,19 @@
-"""SCTP that a hostile peer can only end, and whose messages cost neither a task nor an event."""
+"""SCTP that a hostile peer can only end."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable
-from typing import Final
 
-from aiortc import RTCDataChannel, RTCDtlsTransport, RTCSctpTransport
+from aiortc import RTCDtlsTransport, RTCSctpTransport
 from aiortc.rtcsctptransport import (
     SCTP_TSN_MODULO,
-    WEBRTC_BINARY,
-    WEBRTC_BINARY_EMPTY,
     WEBRTC_DCEP,
-    WEBRTC_STRING,
-    WEBRTC_STRING_EMPTY,
     DataChunk,
     InboundStream,
     SackChunk,
     tsn_plus_one,
 )
 
-from transport.fastpath.dtls import drive
 from transport.sctp_guard import ProtocolViolation, check_packet, check_sack
 
 MAX_CHANNELS = 8
@@ -38,14 +31,8 @@ MAX_REASSEMBLY = 2 * MAX_MISORDERED
 MAX_GAP_BLOCKS = 256
 """Gap blocks reported in one SACK, which then still fits a packet."""
 
-SACK_DELAY_S = 0.2
-"""How long a packet may wait for its acknowledgement (RFC 9260 section 6.2)."""
-
 INITIAL_RTO_S = 1.0
 """Until a round trip was measured (RFC 9260 section 16 suggests 1 s; aiortc 3 s, which a lost INIT then costs a join)."""
-
-_USER_DATA: Final = frozenset((WEBRTC_BINARY, WEBRTC_STRING))
-_EMPTY: Final = frozenset((WEBRTC_BINARY_EMPTY, WEBRTC_STRING_EMPTY))
 
 
 class GuardedSctp(RTCSctpTransport):
@@ -144,67 +131,6 @@ class GuardedSctp(RTCSctpTransport):
                 raise ProtocolViolation("a channel opened twice" if known else f"more than {MAX_CHANNELS} channels opened")
         elif data[:1] == b"\x02" and not known:
             raise ProtocolViolation("a channel acknowledged that was never opened")
-
-
-class FastSctp(GuardedSctp):
-    """SCTP whose messages come and go without an event emitter or a task, and with one acknowledgement for two packets."""
-
-    on_user_data: Callable[[int, bytes], None]
-    """Called with the stream and the message."""
-
-    def __init__(self, transport: RTCDtlsTransport, port: int, max_message: int) -> None:
-        super().__init__(transport, port, max_message)
-        self._owed = 0  # packets with data that were not acknowledged yet
-        self._sack_timer: asyncio.TimerHandle | None = None
-
-    async def _send_sack(self) -> None:
-        """Acknowledge every second packet, or what waits after SACK_DELAY_S; at once what came twice or out of order."""
-        self._owed += 1
-        if self._owed < 2 and not self._sack_misordered and not self._sack_duplicates:
-            self._sack_needed = False
-            if self._sack_timer is None:
-                self._sack_timer = asyncio.get_running_loop().call_later(SACK_DELAY_S, self._sack_late)
-            return
-        # The timer is left to run out: cancelling and setting it for every other packet would cost more than it saves.
-        self._owed = 0
-        await super()._send_sack()
-
-    def _sack_late(self) -> None:
-        self._sack_timer = None
-        if self._owed and self._association_state is self.State.ESTABLISHED:
-            self._owed = 0
-            try:
-                drive(super()._send_sack())
-            except Exception as error:  # of OpenSSL or a closed DTLS: this link's alone
-                self.on_violation(error)
-
-    def _set_state(self, state: RTCSctpTransport.State) -> None:
-        super()._set_state(state)
-        if state is self.State.CLOSED and self._sack_timer is not None:
-            self._sack_timer.cancel()
-            self._sack_timer = None
-
-    def channel_of(self, stream_id: int) -> RTCDataChannel | None:
-        """The channel that uses a stream."""
-        return self._data_channels.get(stream_id)
-
-    def send_now(self, channel: RTCDataChannel, data: bytes) -> None:
-        """What RTCDataChannel.send does, with the flush driven on the spot instead of in a task."""
-        # SCTP has no empty messages: one byte of another kind stands for them (RFC 8831 section 6.6).
-        kind, payload = (WEBRTC_BINARY, data) if data else (WEBRTC_BINARY_EMPTY, b"\x00")
-        channel._addBufferedAmount(len(payload))
-        self._data_channel_queue.append((channel, kind, payload))
-        drive(self._data_channel_flush())
-
-    async def _receive(self, stream_id: int, pp_id: int, data: bytes) -> None:
-        if len(data) > self._max_message:
-            raise ProtocolViolation(f"a message of {len(data)} bytes, announced were {self._max_message}")
-        if pp_id in _USER_DATA:
-            self.on_user_data(stream_id, data)
-        elif pp_id in _EMPTY:
-            self.on_user_data(stream_id, b"")
-        else:
-            await self._data_channel_receive(stream_id, pp_id, data)
 
 
 def _gap_blocks(offsets: Iterable[int]) -> list[tuple[int, int]]:

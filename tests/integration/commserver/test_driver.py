@@ -23,6 +23,7 @@ from protocol.tokens import TokenRole, anonymous
 from service.clock import Clock
 from tests.support.poll import until
 from transport import LinkEnd, Listener, ListenerLink
+from transport.udp import Turn
 
 
 class StubLink(ListenerLink):
@@ -73,6 +74,7 @@ class StubListener(Listener):
 
     def __init__(self) -> None:
         self.links: list[StubLink] = []
+        self.turn = Turn()
 
     def offer(self, handler: Any) -> ListenerLink:
         self.links.append(StubLink(handler))

@@ -25,7 +25,8 @@ from OpenSSL import SSL
 from tests.support.rtc import Recorder, ended, memory_pair
 from transport.fastpath.dtls import FastDtls, SharedCertificate, drive
 from transport.fastpath.ice import IceAgent
-from transport.fastpath.sctp import FastSctp, GuardedSctp
+from transport.fastpath.fast_sctp import FastSctp
+from transport.fastpath.sctp import GuardedSctp
 from transport.options import LinkOptions
 
 DTLS = "transport/fastpath/dtls.py"

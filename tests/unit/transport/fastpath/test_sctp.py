@@ -30,13 +30,13 @@ from google_crc32c import value as crc32c
 from tests.support.poll import until
 from tests.support.rtc import MemorySession, Recorder, ended, memory_pair
 from transport.fastpath.dtls import drive
+from transport.fastpath.fast_sctp import SACK_DELAY_S
 from transport.fastpath.sctp import (
     MAX_CHANNELS,
     MAX_GAP_BLOCKS,
     MAX_MISORDERED,
     MAX_REASSEMBLY,
     MAX_STREAMS,
-    SACK_DELAY_S,
     _gap_blocks,
 )
 from transport.link import LinkEnd
@@ -321,12 +321,8 @@ async def test_order_and_completeness_over_a_lossy_way(fast: bool, seed: int) ->
 async def test_every_second_packet_is_acknowledged_and_a_lone_one_after_a_while() -> None:
     attack = Attack(fast=True)
     await attack.begin()
-    sacks: list[Chunk] = []
-
-    async def keep(chunk: Chunk) -> None:
-        sacks.append(chunk)
-
-    attack.sctp._send_chunk = keep
+    sacks: list[bytes] = []
+    attack.sctp._dtls.send_record = sacks.append
     attack.sctp._owed = 0
     last = attack.sctp._last_received_tsn
     for number in range(6):
