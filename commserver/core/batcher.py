@@ -3,8 +3,9 @@
 A packet costs the same to send whatever is in it, so in a crowd (n in one topic, each publishing f times a second) relaying packet by
 packet costs n·(n-1)·f sends, and one group a window n / window.
 
-The window is adaptive: a topic that was let out in none of the present window is due at once (at the end of this turn of the event loop), so a
-lone packet never waits; only then its window opens, and what comes inside waits for the window's end. Windows end at ticks that all
+The window is adaptive: what comes alone for a topic that was let out in none of the present window passes at once (and with more in the
+same message, at the end of this turn of the event loop), so a lone packet never waits; only then its window opens, and what comes
+inside waits for the window's end. Windows end at ticks that all
 topics share, so that a receiver of several topics gets one message a tick.
 
 On the reliable channel the order of each source is kept across topics, in two steps. A record joins its topic's open group only while
@@ -36,7 +37,7 @@ SENDER_BYTES = 16
 MAX_PENDING_BYTES = 1024 * KIB
 """Of one kind of channel; with more than this everything leaves at once, so that a flood fills no memory."""
 MAX_QUIET_TOPICS = 1_024
-"""Windows remembered before those that are over are swept out."""
+"""Windows remembered, besides those that are open, before the ones that are over are swept out."""
 
 
 @dataclass(slots=True, eq=False)
@@ -92,6 +93,8 @@ class Window:
         """In how many pending groups a source has records (reliable only)."""
         self._busy_until: dict[str, float] = {}
         """Topics that were let out within the last window, and when that is over."""
+        self._sweep_above = MAX_QUIET_TOPICS
+        """More topics than this: those whose windows are over are swept out. Twice what a sweep leaves, so that sweeps stay rare."""
         self._deadlines: Deadlines[int] = Deadlines()
 
     def next_deadline(self) -> float | None:
@@ -104,6 +107,14 @@ class Window:
     def pending_of(self, topics: Iterable[str]) -> list[str]:
         """Those of `topics` that have something pending."""
         return [topic for topic in topics if topic in self._of_topic] if self._of_topic else []
+
+    def lets_pass(self, source: Session, topic: str, now: float) -> bool:
+        """Whether something of `topic` need not wait, nor overtakes anything of `source`; its window begins then."""
+        if self._busy_until.get(topic, now) > now or topic in self._of_topic or (self._ordered and source in self._shares):
+            return False
+        self._busy_until[topic] = self._window_end(now)
+        self._forget_quiet(now)
+        return True
 
     def add(self, source: Session, group: Group, now: float) -> int:
         """Take in a group; returns how many records it replaced (`latest`)."""
@@ -194,14 +205,21 @@ class Window:
         if self._ordered and any(self._shares[source] > 1 for serial in serials for source in self._pending[serial].sources):
             chosen = set(self._with_earlier(chosen))
         taken = [self._pending[serial] for serial in sorted(chosen)]
-        # Windows end at common ticks, so that what a receiver gets of several topics goes out in one message.
-        until = (math.floor(now / self._window) + 1) * self._window
+        until = self._window_end(now)
         for pending in taken:
             self._remove(pending)
             self._busy_until[pending.topic] = until
-        if len(self._busy_until) > MAX_QUIET_TOPICS + 2 * len(self._pending):
-            self._busy_until = {topic: until for topic, until in self._busy_until.items() if until > now}
+        self._forget_quiet(now)
         return taken
+
+    def _window_end(self, now: float) -> float:
+        """Windows end at common ticks, so that what a receiver gets of several topics goes out in one message."""
+        return (math.floor(now / self._window) + 1) * self._window
+
+    def _forget_quiet(self, now: float) -> None:
+        if len(self._busy_until) > self._sweep_above:
+            self._busy_until = {topic: until for topic, until in self._busy_until.items() if until > now}
+            self._sweep_above = MAX_QUIET_TOPICS + 2 * len(self._busy_until)
 
     def _with_earlier(self, chosen: set[int]) -> Iterator[int]:
         """`chosen`, and before each the groups that share a source with it: one pass backwards finds them all."""

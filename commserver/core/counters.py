@@ -78,6 +78,8 @@ class Counters:
     """Of every active link to another server. Links to clients are too many to be counted one by one."""
     records_relayed: int = 0
     """Topic packets accepted and given to at least one receiver."""
+    records_at_once: int = 0
+    """Of these, those that left with the very packet that brought them: the shell takes the time of those."""
     deliveries: int = 0
     """Records times receivers."""
     dropped: Counter[str] = field(default_factory=Counter)

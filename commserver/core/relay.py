@@ -66,7 +66,7 @@ class Relay:
                 self._delivery.error(source, Code.MESSAGE_TOO_LARGE, now, reason=reason, topic=group.topic[:80])
                 self._state.counters.drop("too many in one message", group.topic, len(group.bodies))
                 return
-            self._publish(source, group, reliable, now)
+            self._publish(source, group, reliable, now, alone=len(packet.groups) == 1)
 
     def _group_of_client(self, source: Session, raw: bytes) -> Group:
         message = batch.decode_group(raw, from_server=False)
@@ -85,11 +85,12 @@ class Relay:
     ) -> None:
         # A client's from_alias is never read; a server's is the client it speaks for.
         alias = source.alias if source.is_client else claimed_alias
-        self._publish(source, Group(topic, (alias,), (body,), senders), reliable, now)
+        self._publish(source, Group(topic, (alias,), (body,), senders), reliable, now, alone=True)
 
-    def _publish(self, source: Session, group: Group, reliable: bool, now: float) -> None:
+    def _publish(self, source: Session, group: Group, reliable: bool, now: float, *, alone: bool) -> None:
+        """`alone`: nothing else came in the same message, that would better leave together with this."""
         if not source.is_client or self._may_publish(source, group, now):
-            self._relay(source, group, reliable, now)
+            self._relay(source, group, reliable, now, alone=alone)
 
     def _may_publish(self, source: Session, group: Group, now: float) -> bool:
         topic = group.topic
@@ -108,7 +109,7 @@ class Relay:
             return False
         return True
 
-    def _relay(self, source: Session, group: Group, reliable: bool, now: float) -> None:
+    def _relay(self, source: Session, group: Group, reliable: bool, now: float, *, alone: bool) -> None:
         subscribers = self._state.index.subscribers(group.topic)
         if not subscribers or (len(subscribers) == 1 and source in subscribers):
             return
@@ -123,10 +124,12 @@ class Relay:
                 self._delivery.error(source, Code.RATE_LIMITED, now, topic=group.topic, charge=False)
             else:
                 self._plain(receivers, group, reliable)
-        if not self._coalescing:
+        if len(old) == len(subscribers):
+            return
+        window = self._windows[reliable]
+        if not self._coalescing or (alone and window.lets_pass(source, group.topic, now)):
             self._at_once(source, group, reliable)
-        elif len(old) < len(subscribers):
-            window = self._windows[reliable]
+        else:
             if replaced := window.add(source, group, now):
                 self._state.counters.drop("replaced by newer", group.topic, replaced)
             self._state.deadlines.set_earliest(("flush", int(reliable)), window.next_deadline())
@@ -135,6 +138,7 @@ class Relay:
         receivers = [session for session in self._state.router.receivers(group.topic, source) if session.speaks_batch]
         if receivers:
             records = len(group.bodies)
+            self._state.counters.records_at_once += records
             key = (group.topic, group.aliases[0]) if records == 1 else None
             count = self._delivery.fan_out(receivers, group.message(), reliable, group.topic, records, key)
             self._state.counters.deliveries += records * count

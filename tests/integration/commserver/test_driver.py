@@ -14,7 +14,7 @@ from commserver.core.broker import Broker
 from commserver.core.config import BrokerConfig
 from commserver.core.flow import FlowLimits, Policy
 from commserver.io.driver import Driver
-from protocol import packets, signalling
+from protocol import batch, packets, signalling
 from protocol.codes import Code
 from protocol.errors import CandidateError, MessageTooLarge, SdpError
 from protocol.pb import broker_pb2 as pb
@@ -171,6 +171,11 @@ async def test_what_the_transport_cannot_use_is_refused(frame: bytes, code: Code
     await shell.driver.close()
 
 
+def bodies(link: StubLink) -> list[list[bytes]]:
+    """What was sent to a link: a list a message."""
+    return [[body for g in pb.TopicBatchMessage.FromString(data).groups for body in g.body] for data, _ in link.sent]
+
+
 async def test_packets_are_relayed_and_their_time_is_taken() -> None:
     shell = Shell()
     speaker, listener = shell.join(1_000), shell.join(1_001, "t")
@@ -181,16 +186,31 @@ async def test_packets_are_relayed_and_their_time_is_taken() -> None:
     await shell.driver.close()
 
 
-async def test_what_leaves_in_windows_leaves_at_their_end() -> None:
+async def test_a_lone_packet_leaves_at_once_and_others_at_the_end_of_the_window() -> None:
     shell = Shell(coalesce_window=0.01)
     speaker, listener = shell.join(1_000), shell.join(1_001, "t")
-    for n in range(3):
+    publish(speaker, "t", b"0")
+    assert bodies(listener) == [[b"0"]]
+    for n in (1, 2):
         publish(speaker, "t", b"%d" % n)
+    assert bodies(listener) == [[b"0"]]
+    await until(lambda: len(listener.sent) == 2, 5.0, "the end of the window")
+    assert bodies(listener) == [[b"0"], [b"1", b"2"]]
+    assert sum(shell.broker.counters.relay_latency.counts) == 3, "the time of each is taken"
+    await shell.driver.close()
+
+
+async def test_what_comes_in_one_burst_leaves_at_its_end() -> None:
+    """Packets of one message, or of several that were read in one turn."""
+    shell = Shell(coalesce_window=0.01)
+    speaker, listener = shell.join(1_000), shell.join(1_001, "t", "u")
+    shell.listener.turn.reading = True
+    message = batch.batch(batch.group_frame(topic, (), (b"0",)) for topic in ("t", "u"))
+    speaker.handler.on_message(speaker, message, True)
     assert listener.sent == []
-    await until(lambda: listener.sent, 5.0, "the end of this turn of the loop")
-    (group,) = pb.TopicBatchMessage.FromString(listener.sent[0][0]).groups
-    assert list(group.body) == [b"0", b"1", b"2"]
-    assert sum(shell.broker.counters.relay_latency.counts) == 3, "the core knows how long each waited"
+    shell.listener.turn.reading = False
+    shell.listener.turn.ended()
+    assert bodies(listener) == [[b"0", b"0"]], "no turn of the loop later, and in one message"
     await shell.driver.close()
 
 

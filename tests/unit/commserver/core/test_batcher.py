@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from commserver.core.batcher import MAX_PENDING_BYTES, Pending, Window
+from commserver.core.batcher import MAX_PENDING_BYTES, MAX_QUIET_TOPICS, Pending, Window
 from commserver.core.flow import RELIABLE_FLOW, UNRELIABLE_FLOW
 from commserver.core.group import Group, group_of_server
 from commserver.core.session import Session, SessionLimits, new_session
@@ -49,6 +49,34 @@ def test_a_quiet_topic_is_due_at_once_and_then_once_a_window() -> None:
     add(waiting, ann, "t", b"4", 10.0401)  # a whole window after the last
     assert waiting.next_deadline() == 10.0401
     assert len(waiting) == 1
+
+
+def test_a_lone_packet_passes_and_opens_the_window() -> None:
+    waiting, ann = window(), session(1)
+    assert waiting.lets_pass(ann, "t", 10.001)
+    assert not waiting.lets_pass(ann, "t", 10.002), "its window is open"
+    assert waiting.lets_pass(ann, "u", 10.002), "another topic's is not"
+    add(waiting, ann, "t", b"2", 10.002)
+    assert waiting.next_deadline() == pytest.approx(10.02)
+    assert not waiting.lets_pass(ann, "t", 10.02), "something of that topic is still here"
+    assert said(waiting.pop_due(10.02)) == [("t", [b"2"])]
+    assert waiting.lets_pass(ann, "t", 10.0401)
+
+
+def test_nothing_overtakes_what_waits_of_its_own_source_on_the_reliable_channel() -> None:
+    for reliable in (True, False):
+        waiting, ann, bob = window(reliable=reliable), session(1), session(2)
+        waiting.lets_pass(ann, "t", 10.0)
+        add(waiting, ann, "t", b"waits", 10.001)
+        assert waiting.lets_pass(ann, "quiet", 10.002) is not reliable
+        assert waiting.lets_pass(bob, "silent", 10.002)
+
+
+def test_windows_that_are_over_are_forgotten() -> None:
+    waiting, ann = window(), session(1)
+    for number in range(3 * MAX_QUIET_TOPICS):
+        assert waiting.lets_pass(ann, f"t/{number}", 10 + number * W)
+    assert len(waiting._busy_until) <= MAX_QUIET_TOPICS + 1
 
 
 def test_topics_have_windows_of_their_own() -> None:
