@@ -4,7 +4,7 @@
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format proto web docs lock bench clean
+.PHONY: help setup demo test check format proto web docs screenshots lock bench clean
 
 BIN := .venv/bin
 
@@ -36,6 +36,9 @@ web: setup  ## build the browser SDK, the dashboard and the demo world that the 
 
 docs: setup  ## write docs/configuration.md from the settings models
 	@$(BIN)/python scripts/configuration.py
+
+screenshots: setup  ## take the pictures of docs/pictures anew, from a real demo in Chromium
+	@$(BIN)/python scripts/screenshots.py
 
 lock: setup  ## pin the dependencies of pyproject.toml again (UPGRADE=yes: the newest)
 	@scripts/lock.sh $(if $(UPGRADE),--upgrade)
