@@ -135,7 +135,8 @@ class Listener:
         self.turn = Turn()
         """When the datagrams of a burst have been handed out."""
         self._sockets = [
-            UdpSocket(sock, partial(self._received, index), self._stats, self.turn) for index, sock in enumerate(sockets)
+            UdpSocket(sock, partial(self._received, index), self._stats, self.turn, busy=True)
+            for index, sock in enumerate(sockets)
         ]
         self._timer: asyncio.TimerHandle | None = None
         self._closing = False

@@ -57,13 +57,21 @@ class UdpSocket:
         receive: Callable[[bytes, tuple[Any, ...]], None],
         traffic: Traffic,
         turn: Turn | None = None,
+        *,
+        busy: bool = False,
     ) -> None:
-        """`receive` is called with (data, remote address); should it raise, that datagram is lost and the socket goes on."""
+        """`receive` is called with (data, remote address); should it raise, that datagram is lost and the socket goes on.
+
+        `busy`: many peers send to it, so that there is likely more to read than one datagram.
+        """
         self._sock = sock
         self._receive = receive
         self._traffic = traffic
         self._turn = turn or Turn()
-        self._quota = 1  # datagrams read before the loop gets its turn
+        # Datagrams read before the loop gets its turn. Asking in vain costs less than a turn, but more than nothing: a socket with a
+        # single peer mostly has one datagram, so it asks once, and twice as often after each turn that did not come to the end.
+        self._least = MAX_DATAGRAMS_A_TURN if busy else 1
+        self._quota = self._least
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(sock, self._readable)
 
@@ -106,14 +114,13 @@ class UdpSocket:
 
     def _read(self) -> None:
         traffic = self._traffic
-        # Asking in vain costs more than a turn of the loop, and most turns bring one datagram; what stays behind makes the next turn.
         quota = self._quota
         self._quota = min(2 * quota, MAX_DATAGRAMS_A_TURN)
         for _ in range(quota):
             try:
                 data, address = self._sock.recvfrom(RECEIVE_BYTES)
             except OSError:  # nothing more, or closed by what the last datagram brought about
-                self._quota = 1
+                self._quota = self._least
                 return
             traffic.datagrams_in += 1
             traffic.bytes_in += len(data)
