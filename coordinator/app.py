@@ -6,14 +6,19 @@ import asyncio
 import logging
 import random
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 from aiohttp import web
 
 from coordinator.core.coordinator import Coordinator
+from coordinator.core.origins import OriginPolicy
 from coordinator.core.selector import SELECTORS
 from coordinator.io.backplane import Backplane, MemoryBackplane
+from coordinator.io.dashboard import Dashboard
+from coordinator.io.door import Door
 from coordinator.io.driver import Driver
 from coordinator.io.http import routes
+from coordinator.io.pages import STATIC, Pages
 from coordinator.io.websocket import PeerEndpoint
 from coordinator.settings import CoordinatorSettings
 from service.auth import Authenticator
@@ -33,6 +38,7 @@ def build_app(
     authenticator: Authenticator | None = None,
     backplane: Backplane | None = None,
     rng: random.Random | None = None,
+    static: Path = STATIC,
 ) -> web.Application:
     """The coordinator as an aiohttp application, which starts and stops with it. Raises :class:`protocol.errors.ConfigError`."""
     clock = clock or Clock()
@@ -40,7 +46,9 @@ def build_app(
     # Aliases and server choices need to be spread, not secret; but what cannot be guessed cannot be played with either.
     core = Coordinator(settings.core_config(), rng or random.SystemRandom(), SELECTORS[settings.selector]())
     driver = Driver(core, backplane or MemoryBackplane(), clock)
-    endpoint = PeerEndpoint(driver, authenticator)
+    door = Door(driver, OriginPolicy(settings.allowed_origins))
+    endpoint = PeerEndpoint(driver, authenticator, door)
+    dashboard = Dashboard(driver, authenticator, door)
 
     async def lifespan(app: web.Application) -> AsyncIterator[None]:
         await authenticator.start()
@@ -50,13 +58,14 @@ def build_app(
         await authenticator.close()
 
     async def say_goodbye(app: web.Application) -> None:
-        await driver.close()  # before the server waits for its handlers to end
+        await dashboard.close()  # before the server waits for its handlers to end
+        await driver.close()
 
     app = web.Application()
     app[DRIVER] = driver
     app.cleanup_ctx.append(lifespan)
     app.on_shutdown.append(say_goodbye)
-    app.add_routes(routes(driver, endpoint))
+    app.add_routes(routes(driver, endpoint, dashboard, Pages(static)))
     return app
 
 

@@ -7,9 +7,10 @@ import hmac
 import secrets
 from typing import ClassVar, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
 from coordinator.core.config import CoordinatorConfig
+from coordinator.core.origins import OriginPolicy
 from protocol.limits import KIB
 from service.keys import shared_secret
 from service.settings import ServiceSettings, group
@@ -28,6 +29,13 @@ class CoordinatorSettings(ServiceSettings):
     host: str = Field(default="0.0.0.0", description="Address to listen on; '::' for IPv6 too.", json_schema_extra=_LISTEN)
     port: int = Field(
         default=9090, ge=0, le=65535, description="TCP port to listen on; 0 takes a free one.", json_schema_extra=_LISTEN
+    )
+    allowed_origins: list[str] = Field(
+        default=[],
+        description="Web pages that may connect from a browser, by their origin ('https://app.example.com'), beside the coordinator's "
+        "own: those whose host and port are the ones the request was sent to. '*' lets in every page of every site. Who is not a "
+        "browser sends no origin and is not affected.",
+        json_schema_extra=_LISTEN,
     )
     selector: Literal["random", "two-choices"] = Field(
         default="random",
@@ -94,6 +102,12 @@ class CoordinatorSettings(ServiceSettings):
     client_frames_burst: int = Field(
         default=200, ge=30, description="How many of these may come at once.", json_schema_extra=_LIMITS
     )
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _are_origins(cls, origins: list[str]) -> list[str]:
+        OriginPolicy(origins)
+        return origins
 
     def core_config(self) -> CoordinatorConfig:
         """What the core needs of this. Raises :class:`protocol.errors.ConfigError` when a secret cannot be read."""

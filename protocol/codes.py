@@ -63,6 +63,7 @@ class Code(enum.IntEnum):
     ALIAS_TAKEN = 4215
     TOO_MANY_ERRORS = 4216
     NOT_NEEDED = 4217
+    ORIGIN_REFUSED = 4218
 
     # one request refused, the connection lives on
     NOT_ALLOWED = 4300
@@ -120,6 +121,7 @@ _REASONS: dict[Code, str] = {
     Code.ALIAS_TAKEN: "the alias belongs to someone else",
     Code.TOO_MANY_ERRORS: "too many refused messages",
     Code.NOT_NEEDED: "this link has no place in the cluster's topology",
+    Code.ORIGIN_REFUSED: "web pages of this origin may not connect here",
     Code.NOT_ALLOWED: "the token does not grant this topic",
     Code.BAD_TOPIC: "not a valid topic",
     Code.TOO_MANY_TOPICS: "more topics than allowed",

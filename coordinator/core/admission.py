@@ -6,6 +6,7 @@ exactly the role R: a client's token never makes a server. Where the cluster run
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -47,6 +48,8 @@ class Admission:
     part2: bool = False
     """It speaks Part 2 of the wire (`v=2`)."""
     wish: AliasWish | None = None
+    expires_at: float = math.inf
+    """When its token ends, in seconds since the epoch."""
 
     @property
     def is_verified(self) -> bool:
@@ -97,7 +100,7 @@ def admit(role: TokenRole, claims: Claims, *, part2: bool, wish: AliasWish | Non
     """Let in whoever's claims say exactly the role it wants."""
     if claims.role is not role:
         return Refusal(403, Code.WRONG_ROLE, f"the token's role is {claims.role}, {role} is needed here")
-    return Admission(role, claims.subject, part2, wish)
+    return Admission(role, claims.subject, part2, wish, claims.expires_at)
 
 
 NO_TOKEN = Refusal(401, Code.AUTH_FAILED, "a token is needed: '?access_token=..' or 'Authorization: Bearer ..'")

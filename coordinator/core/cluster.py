@@ -110,5 +110,13 @@ class Forward:
     frame: bytes
 
 
-ClusterOutput = Claim | Release | ServerUp | ServerDown | Forward
+@dataclass(frozen=True, slots=True)
+class ServerReported:
+    """A server of this coordinator sent a SERVER_REPORT. For all other coordinators' dashboards; one that is lost is no loss."""
+
+    alias: int
+    frame: bytes
+
+
+ClusterOutput = Claim | Release | ServerUp | ServerDown | ServerReported | Forward
 """What the core asks of the backplane."""

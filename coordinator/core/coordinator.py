@@ -11,16 +11,18 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from coordinator.core.admission import Admission
+from coordinator.core.admission import Admission, Refusal
 from coordinator.core.cluster import Forward, Release, ServerDown, ServerState, ServerUp
 from coordinator.core.config import CoordinatorConfig
+from coordinator.core.expiry import Expiries
 from coordinator.core.heartbeat import Due, Heartbeats
 from coordinator.core.outputs import Output, Ping
+from coordinator.core.overview import Overview
 from coordinator.core.post import Post
 from coordinator.core.registry import Peer, Registry
 from coordinator.core.relay import Relay
 from coordinator.core.selector import RandomSelector, Selector
-from coordinator.core.servers import Servers
+from coordinator.core.servers import Condition, Servers
 from coordinator.core.stats import Stats
 from protocol.codes import Code
 from protocol.pb import broker_pb2 as pb
@@ -47,24 +49,33 @@ class Coordinator:
         self._post = Post(self.stats)
         self._registry = Registry(config)
         self._servers = Servers(config.status_timeout_s)
-        self._relay = Relay(self._registry, self._servers, self._post, self.stats)
+        self.overview = Overview(self._servers, self._registry, self.stats, auth_required=config.auth_required)
+        self._relay = Relay(self._registry, self._servers, self._post, self.stats, self.overview)
         self._heartbeats = Heartbeats(config.ping_interval_s, config.ping_timeout_s)
+        self._expiries = Expiries()
         self._joining: dict[int, float] = {}  # sockets that wait for their alias, and until when, the oldest first
         self._stopping = False
 
     # Events of sockets here
 
+    def refused(self, path: str, refusal: Refusal, now: float) -> None:
+        """A peer was refused at the door, before it had a socket."""
+        self.stats.refused[refusal.status, refusal.code] += 1
+        self.overview.refused(path, refusal, now)
+
     def joined(self, key: int, admission: Admission, now: float) -> None:
         """A socket was let in; `key` tells it from all others, for ever."""
         peer = self._registry.add(key, admission, now)
         self._heartbeats.add(key, now)
+        if not peer.is_server:
+            self._expiries.add(key, peer.expires_at)
         if self._stopping:
             self._post.close(peer, Code.COORDINATOR_STOPPING)
         else:
             self._joining[key] = now + self._config.join_timeout_s
             wish = peer.wish
             self._post.emit(self._registry.claim_wish(peer, wish) if wish else self._registry.claim_new(peer, self._rng))
-        self._settle()
+        self._settle(now)
 
     def frame(self, key: int, data: bytes, now: float) -> None:
         """A binary frame came."""
@@ -76,27 +87,27 @@ class Coordinator:
             self._relay.frame(peer, data, now)
         else:
             self._relay.offence(peer, "any", "before WELCOME", now)
-        self._settle()
+        self._settle(now)
 
-    def misframed(self, key: int, detail: str) -> None:
+    def misframed(self, key: int, detail: str, now: float) -> None:
         """Something came that is no binary frame."""
         peer = self._registry.by_key(key)
         if peer is not None:
             self._post.close(peer, Code.BAD_MESSAGE, detail)
-        self._settle()
+        self._settle(now)
 
     def heard(self, key: int, now: float) -> None:
         """A ping or a pong came."""
         self._heartbeats.heard(key, now)
 
-    def left(self, key: int) -> None:
+    def left(self, key: int, now: float) -> None:
         """The socket is gone. Does nothing for one that the core has closed itself."""
         peer = self._registry.by_key(key)
         if peer is not None:
             peer.doomed = True
             log.info("%s left", peer)
-            self._end(peer)
-        self._settle()
+            self._end(peer, now)
+        self._settle(now)
 
     def tick(self, now: float) -> None:
         """Time has passed. Call it at `next_deadline`, or at any other time."""
@@ -108,6 +119,10 @@ class Coordinator:
                 self._post.emit(Ping(key))
             else:
                 self._post.close(peer, Code.TIMEOUT)
+        for key in self._expiries.due(now):
+            peer = self._registry.by_key(key)
+            if peer is not None:
+                self._post.close(peer, Code.TOKEN_EXPIRED)
         for key, deadline in list(self._joining.items()):
             if deadline > now:
                 break
@@ -115,14 +130,15 @@ class Coordinator:
             peer = self._registry.by_key(key)
             if peer is not None:
                 self._post.close(peer, Code.INTERNAL, "the other coordinators did not answer")
-        self._settle()
+        self.overview.look(now)
+        self._settle(now)
 
-    def stop(self) -> None:
+    def stop(self, now: float) -> None:
         """Close every peer; whoever still comes is closed too."""
         self._stopping = True
         for peer in self._registry:
             self._post.close(peer, Code.COORDINATOR_STOPPING)
-        self._settle()
+        self._settle(now)
 
     # Events of the backplane
 
@@ -137,37 +153,44 @@ class Coordinator:
         else:
             peer.wish = None
             self._post.emit(self._registry.claim_new(peer, self._rng))
-        self._settle()
+        self._settle(now)
 
-    def evicted(self, key: int) -> None:
+    def evicted(self, key: int, now: float) -> None:
         """The alias of that peer has gone to a newer socket, here or elsewhere."""
         peer = self._registry.by_key(key)
         if peer is not None:
             peer.replaced = True
             self._post.close(peer, Code.REPLACED)
-        self._settle()
+        self._settle(now)
 
-    def forwarded(self, forward: Forward) -> bool:
+    def forwarded(self, forward: Forward, now: float) -> bool:
         """A frame came from another coordinator; False when its recipient is not here."""
         here = self._relay.forwarded(forward)
-        self._settle()
+        self._settle(now)
         return here
 
-    def undeliverable(self, forward: Forward) -> None:
+    def undeliverable(self, forward: Forward, now: float) -> None:
         """A frame that was forwarded found nobody."""
         self._relay.undeliverable(forward)
-        self._settle()
+        self._settle(now)
 
     def server_up(self, state: ServerState, node: str, now: float) -> None:
         """A server of another coordinator came or reported."""
         if self._registry.by_alias(state.alias) is None:
             self._servers.update(state, now, node)
+            self.overview.server_up(state, now)
 
-    def server_down(self, alias: int, node: str) -> None:
+    def server_down(self, alias: int, node: str, now: float) -> None:
         """A server of another coordinator went."""
         if self._servers.remove(alias, node):
+            self.overview.server_down(alias, now)
             self._tell_server_gone(alias, came_back=False)
-        self._settle()
+        self._settle(now)
+
+    def server_reported(self, alias: int, frame: bytes, node: str, now: float) -> None:
+        """A server of another coordinator sent a SERVER_REPORT, which that coordinator has checked; its version may be another."""
+        if self._servers.home(alias) == node:
+            self._relay.reported_elsewhere(alias, frame, now)
 
     # Outputs and questions
 
@@ -182,8 +205,9 @@ class Coordinator:
 
     def next_deadline(self) -> float | None:
         """When `tick` is due, or None when nothing is waited for."""
-        deadlines = [d for d in (self._heartbeats.next_deadline(), next(iter(self._joining.values()), None)) if d is not None]
-        return min(deadlines, default=None)
+        joining = next(iter(self._joining.values()), None)
+        deadlines = (self._heartbeats.next_deadline(), self._expiries.next_deadline(), joining)
+        return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     def has_room(self, role: TokenRole) -> bool:
         """Whether another peer of that role may come."""
@@ -194,7 +218,7 @@ class Coordinator:
         """Peers here, by role."""
         return self._registry.counts
 
-    def server_conditions(self, now: float) -> dict[str, int]:
+    def server_conditions(self, now: float) -> dict[Condition, int]:
         """Servers of the whole cluster that are ready, full, draining, stale."""
         return self._servers.conditions(now)
 
@@ -217,6 +241,7 @@ class Coordinator:
         if peer.is_server:
             state = ServerState(alias, peer.role, peer.part2)
             self._servers.update(state, now)
+            self.overview.server_up(state, now)
             self._post.emit(ServerUp(state))
 
     def _servers_for(self, peer: Peer, now: float) -> list[int]:
@@ -227,14 +252,15 @@ class Coordinator:
             servers = self._selector.order(self._servers.candidates(now), self._rng)
         return servers if peer.part2 else servers[:OLD_PEER_SERVERS]
 
-    def _settle(self) -> None:
+    def _settle(self, now: float) -> None:
         while (peer := self._post.next_doomed()) is not None:
-            self._end(peer)
+            self._end(peer, now)
 
-    def _end(self, peer: Peer) -> None:
+    def _end(self, peer: Peer, now: float) -> None:
         """Forget a peer, and tell whom it concerns - unless it was replaced: then its alias lives on."""
         self._registry.remove(peer)
         self._heartbeats.remove(peer.key)
+        self._expiries.remove(peer.key)
         self._joining.pop(peer.key, None)
         if peer.alias == 0:
             return
@@ -243,6 +269,7 @@ class Coordinator:
             return
         if peer.is_server and self._servers.remove(peer.alias) and not peer.replaced:
             self._post.emit(ServerDown(peer.alias))
+            self.overview.server_down(peer.alias, now)
         if self._stopping or peer.replaced:
             return
         if peer.is_server:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -30,6 +31,12 @@ MAX_CLIENT_CONTACTS = 256
 
 MAX_SERVER_CONTACTS = 100_000
 """The same of a server: more peers than one can carry."""
+
+REPORTS_PER_S = 2.0
+"""SERVER_REPORTs taken from one server, twice what it should send."""
+
+REPORTS_BURST = 10
+"""How many may come at once, having waited for one another on the way."""
 
 WIRE_ROLES = {
     TokenRole.CLIENT: pb.CLIENT,
@@ -59,10 +66,14 @@ class Peer:
     errors: TokenBucket
     frames: TokenBucket
     """Signalling frames allowed; without a limit for servers, which speak to all their clients."""
+    reports: TokenBucket
+    """SERVER_REPORTs allowed."""
     alias: int = 0
     """0 until the claim is granted."""
     contacts: dict[int, int] = field(default_factory=dict)
     """The aliases it has exchanged CONNECT, OFFER or ANSWER with, and how many candidates it has sent to each since."""
+    expires_at: float = math.inf
+    """When its token ends."""
     came_back: bool = False
     """It has its alias from an earlier socket, so it may have links that were not signalled here."""
     replaced: bool = False
@@ -111,6 +122,8 @@ class Registry:
             outbox=Outbox(config.outbox_frames, config.outbox_bytes),
             errors=TokenBucket(ERRORS_FORGIVEN_PER_S, MAX_ERRORS, now),
             frames=TokenBucket(0.0 if is_server else config.client_frames_per_s, config.client_frames_burst, now),
+            reports=TokenBucket(REPORTS_PER_S, REPORTS_BURST, now),
+            expires_at=admission.expires_at,
         )
         self._by_key[key] = peer
         self._counts[peer.role] += 1

@@ -8,18 +8,22 @@ and past MAX_ERRORS by its end.
 
 from __future__ import annotations
 
+import logging
 import math
 
-from coordinator.core.cluster import Forward, ServerState, ServerUp
+from coordinator.core.cluster import Forward, ServerReported, ServerState, ServerUp
+from coordinator.core.overview import Overview
 from coordinator.core.post import Post
 from coordinator.core.registry import WIRE_ROLES, Peer, Registry
 from coordinator.core.servers import Servers
 from coordinator.core.stats import Stats, kind_name
 from protocol.codes import Code
-from protocol.errors import ProtocolError
+from protocol.errors import DecodeError, ProtocolError
 from protocol.limits import MAX_CANDIDATES, OLD_PEER_SIGNAL_BYTES
 from protocol.pb import broker_pb2 as pb
-from protocol.signalling import decode_signal, refused
+from protocol.signalling import check_report, decode_signal, refused
+
+log = logging.getLogger(__name__)
 
 Relayed = pb.ConnectMessage | pb.WebRtcMessage | pb.ConnectionRefusedMessage
 
@@ -42,11 +46,12 @@ def destination_problem(kind: int, *, from_server: bool, to_server: bool | None)
 class Relay:
     """Handles the frames of peers that have their alias."""
 
-    def __init__(self, registry: Registry, servers: Servers, post: Post, stats: Stats) -> None:
+    def __init__(self, registry: Registry, servers: Servers, post: Post, stats: Stats, overview: Overview) -> None:
         self._registry = registry
         self._servers = servers
         self._post = post
         self._stats = stats
+        self._overview = overview
 
     def frame(self, peer: Peer, data: bytes, now: float) -> None:
         """One frame from `peer`."""
@@ -65,6 +70,8 @@ class Relay:
             self._relay(peer, message, now)
         elif isinstance(message, pb.ServerStatusMessage) and peer.is_server:
             self._status(peer, message, now)
+        elif isinstance(message, pb.ServerReportMessage) and peer.is_server:
+            self._report(peer, message, data, now)
         else:
             self.offence(peer, kind_name(message.type), "unexpected", now)
 
@@ -96,6 +103,15 @@ class Relay:
         sender = self._registry.by_alias(forward.from_alias)
         if sender is not None and forward.kind == pb.CONNECT:
             self._post.send(sender, refused(sender.alias, forward.to_alias, Code.PEER_NOT_FOUND))
+
+    def reported_elsewhere(self, alias: int, frame: bytes, now: float) -> None:
+        """The SERVER_REPORT of a server at another coordinator."""
+        try:
+            message = decode_signal(frame)
+            if isinstance(message, pb.ServerReportMessage):
+                self._overview.report(alias, check_report(message), now)
+        except ProtocolError:
+            self._stats.dropped["server_report", "malformed"] += 1
 
     def peer_gone(self, recipient: Peer, alias: int) -> None:
         """Tell a peer that the socket of `alias` is gone; old peers do not know the message."""
@@ -173,4 +189,18 @@ class Relay:
         cpu = message.cpu if math.isfinite(message.cpu) and 0.0 <= message.cpu <= MAX_CPU_SHARE else 0.0
         state = ServerState(peer.alias, peer.role, peer.part2, message.clients, message.max_clients, message.draining, cpu)
         self._servers.update(state, now)
+        self._overview.server_up(state, now)
         self._post.emit(ServerUp(state))
+
+    def _report(self, peer: Peer, message: pb.ServerReportMessage, frame: bytes, now: float) -> None:
+        if not peer.reports.take(now):
+            self.offence(peer, kind_name(message.type), "rate", now)
+            return
+        try:
+            check_report(message)
+        except DecodeError as error:
+            log.debug("a report of %s is refused: %s", peer, error.detail)
+            self.offence(peer, kind_name(message.type), "malformed", now)
+            return
+        self._overview.report(peer.alias, message, now)
+        self._post.emit(ServerReported(peer.alias, frame))

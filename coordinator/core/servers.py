@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from coordinator.core.cluster import ServerState
 from coordinator.core.selector import Candidate, load_of
 from protocol.tokens import TokenRole
+
+Condition = Literal["ready", "full", "draining", "stale"]
+"""Whether a server gets new clients: only a ready one does."""
+
+CONDITIONS: tuple[Condition, ...] = get_args(Condition)
 
 _HUB = TokenRole.COMMUNICATION_SERVER_HUB
 
@@ -70,14 +76,24 @@ class Servers:
             others = [state for state in others if state.role is _HUB]
         return [state.alias for state in others]
 
-    def conditions(self, now: float) -> dict[str, int]:
-        """How many are ready, full, draining, stale."""
-        counts = dict.fromkeys(("ready", "full", "draining", "stale"), 0)
+    def condition(self, alias: int, now: float) -> Condition:
+        """Of that server; one that is not there is stale."""
+        entry = self._entries.get(alias)
+        return self._condition(entry, now) if entry else "stale"
+
+    def conditions(self, now: float) -> dict[Condition, int]:
+        """How many there are of each."""
+        counts: dict[Condition, int] = dict.fromkeys(CONDITIONS, 0)
         for entry in self._entries.values():
             counts[self._condition(entry, now)] += 1
         return counts
 
-    def _condition(self, entry: _Entry, now: float) -> str:
+    def home(self, alias: int) -> str | None:
+        """The other coordinator that has the server's socket; None where it is here, or nowhere."""
+        entry = self._entries.get(alias)
+        return entry.node if entry else None
+
+    def _condition(self, entry: _Entry, now: float) -> Condition:
         if entry.state.part2 and now - entry.reported_at > self._status_timeout:
             return "stale"
         if entry.state.draining:

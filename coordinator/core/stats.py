@@ -26,6 +26,10 @@ class Stats:
     """Sockets closed by the coordinator, by code."""
     peer_gone: int = 0
     """PEER_GONE sent to local peers."""
+    refused: Counter[tuple[int, Code]] = field(default_factory=Counter)
+    """Peers refused before the upgrade, by HTTP status and code."""
+    reports: int = 0
+    """SERVER_REPORT taken, also those that other coordinators passed on."""
 
 
 def kind_name(kind: int) -> str:

@@ -10,6 +10,7 @@ A backplane carries out the :data:`~coordinator.core.cluster.ClusterOutput` of o
   :meth:`Backplane.start`). When a coordinator dies without a word its aliases become free and its servers go down, within a lease.
 - **Forward** reaches the coordinator that holds the alias as ``forwarded``; when there is none, or it returns False, the sender gets
   ``undeliverable``. Frames from one peer to another keep their order.
+- **ServerReported** should reach all other coordinators that are there (`server_reported`); each replaces the one before.
 - `perform` never waits. What cannot be passed on just now may be dropped: joins run into their deadline, negotiations too.
 """
 
@@ -19,7 +20,18 @@ import itertools
 from collections.abc import Callable
 from typing import Protocol
 
-from coordinator.core.cluster import Claim, ClusterOutput, Forward, Holder, Release, ServerDown, ServerState, ServerUp, may_have
+from coordinator.core.cluster import (
+    Claim,
+    ClusterOutput,
+    Forward,
+    Holder,
+    Release,
+    ServerDown,
+    ServerReported,
+    ServerState,
+    ServerUp,
+    may_have,
+)
 
 
 class BackplaneEvents(Protocol):
@@ -47,6 +59,10 @@ class BackplaneEvents(Protocol):
 
     def server_down(self, alias: int, node: str) -> None:
         """It went."""
+        ...
+
+    def server_reported(self, alias: int, frame: bytes, node: str) -> None:
+        """It sent a SERVER_REPORT."""
         ...
 
 
@@ -128,6 +144,12 @@ class MemoryCluster:
                 if other != node:
                     events.server_down(alias, node)
 
+    def server_reported(self, node: str, reported: ServerReported) -> None:
+        """Tell all others what a server reports."""
+        for other, events in list(self._nodes.items()):
+            if other != node:
+                events.server_reported(reported.alias, reported.frame, node)
+
     def forward(self, node: str, forward: Forward) -> None:
         """Bring a frame to the coordinator that has its recipient."""
         sender = self._nodes[node]
@@ -169,6 +191,8 @@ class MemoryBackplane:
                 self._cluster.server_up(self._node, output.state)
             case ServerDown():
                 self._cluster.server_down(self._node, output.alias)
+            case ServerReported():
+                self._cluster.server_reported(self._node, output)
             case Forward():
                 self._cluster.forward(self._node, output)
 

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-from coordinator.core.admission import Admission
+from coordinator.core.admission import Admission, Refusal
 from coordinator.core.cluster import Forward, ServerState
 from coordinator.core.coordinator import Coordinator
 from coordinator.core.outputs import Close, Output, Ping, Wake
@@ -63,7 +63,7 @@ class Driver:
     async def close(self) -> None:
         """Close all sockets with COORDINATOR_STOPPING and leave the cluster. Idempotent."""
         self._started = False
-        self._post(self.core.stop)
+        self._post(lambda: self.core.stop(self.now()))
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -79,6 +79,10 @@ class Driver:
 
     # Events of sockets
 
+    def refused(self, path: str, refusal: Refusal) -> None:
+        """A peer was refused before the upgrade."""
+        self._post(lambda: self.core.refused(path, refusal, self.now()))
+
     def joined(self, socket: Socket, admission: Admission) -> int:
         """A socket was let in; returns its key."""
         key = next(self._keys)
@@ -92,7 +96,7 @@ class Driver:
 
     def misframed(self, key: int, detail: str) -> None:
         """Something came that is no binary frame."""
-        self._post(lambda: self.core.misframed(key, detail))
+        self._post(lambda: self.core.misframed(key, detail, self.now()))
 
     def heard(self, key: int) -> None:
         """A ping or a pong came."""
@@ -101,7 +105,7 @@ class Driver:
     def left(self, key: int) -> None:
         """The socket is gone."""
         self._sockets.pop(key, None)
-        self._post(lambda: self.core.left(key))
+        self._post(lambda: self.core.left(key, self.now()))
 
     def take(self, key: int) -> bytes | None:
         """The next frame to send."""
@@ -115,20 +119,20 @@ class Driver:
 
     def evicted(self, key: int) -> None:
         """The alias of that socket went to another one."""
-        self._post(lambda: self.core.evicted(key))
+        self._post(lambda: self.core.evicted(key, self.now()))
 
     def forwarded(self, forward: Forward, on_missing: Callable[[Forward], None]) -> None:
         """A frame from another coordinator."""
 
         def event() -> None:
-            if not self.core.forwarded(forward):
+            if not self.core.forwarded(forward, self.now()):
                 on_missing(forward)
 
         self._post(event)
 
     def undeliverable(self, forward: Forward) -> None:
         """A frame that was forwarded found nobody."""
-        self._post(lambda: self.core.undeliverable(forward))
+        self._post(lambda: self.core.undeliverable(forward, self.now()))
 
     def server_up(self, state: ServerState, node: str) -> None:
         """A server of another coordinator."""
@@ -136,7 +140,11 @@ class Driver:
 
     def server_down(self, alias: int, node: str) -> None:
         """It went."""
-        self._post(lambda: self.core.server_down(alias, node))
+        self._post(lambda: self.core.server_down(alias, node, self.now()))
+
+    def server_reported(self, alias: int, frame: bytes, node: str) -> None:
+        """It sent a SERVER_REPORT."""
+        self._post(lambda: self.core.server_reported(alias, frame, node, self.now()))
 
     # The pump
 

@@ -10,8 +10,8 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from coordinator.core.registry import ROLE_NAMES
+from coordinator.io.dashboard import Dashboard
 from coordinator.io.driver import Driver
-from coordinator.io.websocket import PeerEndpoint
 from protocol.tokens import TokenRole
 from service.process import cpu_seconds, rss_bytes
 
@@ -21,9 +21,9 @@ PREFIX = "rtcbroker_coordinator_"
 class CoordinatorCollector(Collector):
     """Collects everything at once, so that no number is kept twice."""
 
-    def __init__(self, driver: Driver, endpoint: PeerEndpoint) -> None:
+    def __init__(self, driver: Driver, dashboard: Dashboard) -> None:
         self._driver = driver
-        self._endpoint = endpoint
+        self._dashboard = dashboard
 
     def describe(self) -> Iterable[Metric]:
         """Nothing ahead: names are taken from the first collection otherwise, before there is anything to collect."""
@@ -41,21 +41,23 @@ class CoordinatorCollector(Collector):
         yield _gauge("outbox_bytes", "Bytes waiting to be sent, all peers together.", [], [((), core.outbox_bytes())])
         yield _counter("joins", "Peers that got their WELCOME.", ["role"], _by_role(stats.joined))
         yield _counter("rejoins", "Of these, under their old alias.", ["role"], _by_role(stats.came_back))
-        refused = [((str(status), str(int(code))), n) for (status, code), n in self._endpoint.refused.items()]
+        refused = [((str(status), str(int(code))), n) for (status, code), n in stats.refused.items()]
         yield _counter("refusals", "Peers refused before the upgrade, by HTTP status and code.", ["status", "code"], refused)
         yield _counter("frames_relayed", "Signalling frames passed on.", ["type"], _by_one(stats.relayed))
         yield _counter("frames_dropped", "Signalling frames not passed on.", ["type", "reason"], stats.dropped.items())
         closed = [((str(int(code)),), n) for code, n in stats.closed.items()]
         yield _counter("sockets_closed", "Sockets closed by the coordinator; 4002: the outbox passed its mark.", ["code"], closed)
         yield _counter("peer_gone_sent", "PEER_GONE sent.", [], [((), stats.peer_gone)])
+        yield _counter("reports", "Reports of servers taken, also from other coordinators.", [], [((), stats.reports)])
+        yield _gauge("viewers", "Dashboards that are shown the cluster.", [], [((), self._dashboard.viewers)])
         yield CounterMetricFamily("process_cpu_seconds", "User and system processor time.", value=cpu_seconds())
         yield GaugeMetricFamily("process_resident_memory_bytes", "Resident memory.", value=rss_bytes())
 
 
-def registry_of(driver: Driver, endpoint: PeerEndpoint) -> CollectorRegistry:
+def registry_of(driver: Driver, dashboard: Dashboard) -> CollectorRegistry:
     """A registry of its own, so that several coordinators fit into one process."""
     registry = CollectorRegistry()
-    registry.register(CoordinatorCollector(driver, endpoint))
+    registry.register(CoordinatorCollector(driver, dashboard))
     return registry
 
 

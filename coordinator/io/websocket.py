@@ -12,12 +12,14 @@ import logging
 
 from aiohttp import WSMsgType, web
 
-from coordinator.core import admission as door
+from coordinator.core import admission as rules
 from coordinator.core.admission import Admission, Refusal
+from coordinator.io.door import Door
 from coordinator.io.driver import Driver
 from protocol.codes import Code
 from protocol.errors import TokenError
 from protocol.limits import MAX_SIGNAL_BYTES
+from protocol.text import cut
 from protocol.tokens import Claims, TokenRole, anonymous
 from service.auth import Authenticator
 
@@ -37,6 +39,11 @@ MAX_REASON_BYTES = 123
 
 MAX_FRAME_BYTES = 2 * MAX_SIGNAL_BYTES
 """Up to here an oversized frame is read and answered with our own code; above, aiohttp closes with 1009 without reading it."""
+
+
+def close_reason(text: str) -> bytes:
+    """A sentence as a close frame holds it."""
+    return cut(text, MAX_REASON_BYTES).encode()
 
 
 class PeerSocket:
@@ -112,8 +119,7 @@ class PeerSocket:
             pass  # the reader finds the same, and ends the peer
 
     async def _shut(self, code: int, reason: str) -> None:
-        text = reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore").encode()
-        await self._ws.close(code=code, message=text)
+        await self._ws.close(code=code, message=close_reason(reason))
 
     def _cut_later(self) -> None:
         if self._transport is not None:
@@ -129,22 +135,21 @@ class PeerSocket:
 class PeerEndpoint:
     """The handler of ``/connect`` and ``/discover``."""
 
-    def __init__(self, driver: Driver, authenticator: Authenticator) -> None:
+    def __init__(self, driver: Driver, authenticator: Authenticator, door: Door) -> None:
         self._driver = driver
         self._authenticator = authenticator
-        self.refused: dict[tuple[int, Code], int] = {}
-        """How many were refused before the upgrade, by HTTP status and code."""
+        self._door = door
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Admit the peer or refuse it; then serve it until it goes."""
         ws = web.WebSocketResponse(
             timeout=CLOSE_TIMEOUT_S, autoping=False, compress=False, max_msg_size=MAX_FRAME_BYTES, writer_limit=WRITE_AHEAD_BYTES
         )
-        if not ws.can_prepare(request):
-            return web.Response(status=426, text="a WebSocket is wanted here\n", headers={"Upgrade": "websocket"})
+        if (answer := self._door.turn_away(request, ws)) is not None:
+            return answer
         verdict = await self._admit(request)
         if isinstance(verdict, Refusal):
-            return self._refusal(request, verdict)
+            return self._door.refuse(request, verdict)
         try:
             await ws.prepare(request)
         except ConnectionError:
@@ -154,16 +159,16 @@ class PeerEndpoint:
         return ws
 
     async def _admit(self, request: web.Request) -> Admission | Refusal:
-        role = door.wanted_role(request.path, request.query)
+        role = rules.wanted_role(request.path, request.query)
         if isinstance(role, Refusal):
             return role
-        wish = door.alias_wish(request.query)
+        wish = rules.alias_wish(request.query)
         if isinstance(wish, Refusal):
             return wish
         claims = await self._claims(request, role)
         if isinstance(claims, Refusal):
             return claims
-        verdict = door.admit(role, claims, part2=request.query.get("v") == "2", wish=wish)
+        verdict = rules.admit(role, claims, part2=request.query.get("v") == "2", wish=wish)
         if isinstance(verdict, Refusal):
             return verdict
         if (problem := self._driver.problem()) is not None:
@@ -175,28 +180,10 @@ class PeerEndpoint:
     async def _claims(self, request: web.Request, role: TokenRole) -> Claims | Refusal:
         if not self._authenticator.enabled:
             return anonymous(role)
-        token = door.bearer_token(request.query, request.headers.get("Authorization"))
+        token = rules.bearer_token(request.query, request.headers.get("Authorization"))
         if not token:
-            return door.NO_TOKEN
+            return rules.NO_TOKEN
         try:
             return await self._authenticator.verify_patiently(token)
         except TokenError as error:
-            return door.refused_token(error)
-
-    def _refusal(self, request: web.Request, refusal: Refusal) -> web.Response:
-        counter = (refusal.status, refusal.code)
-        self.refused[counter] = self.refused.get(counter, 0) + 1
-        log.info("refused a peer at %s from %s: %d %s", request.path, request.remote, refusal.status, refusal.detail)
-        body = {
-            "code": int(refusal.code),
-            "reason": refusal.detail,
-            "retry": refusal.code.retry.value,
-        }
-        headers = {}
-        if refusal.status == 401:
-            headers["WWW-Authenticate"] = (
-                f'Bearer realm="rtcbroker", error="invalid_token", error_description="{refusal.code.reason}"'
-            )
-        if refusal.status == 503:
-            headers["Retry-After"] = "1"
-        return web.json_response(body, status=refusal.status, headers=headers)
+            return rules.refused_token(error)

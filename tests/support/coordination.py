@@ -59,7 +59,7 @@ class FakePeer:
     def leave(self) -> None:
         """The socket goes."""
         self.node.peers.pop(self.key, None)
-        self.node.event(lambda: self.node.core.left(self.key))
+        self.node.event(lambda: self.node.core.left(self.key, self.node.world.now))
 
     def read(self) -> None:
         """Take what is there."""
@@ -151,23 +151,26 @@ class Node:
         self.event(lambda: self.core.claimed(key, alias, granted, self.world.now))
 
     def evicted(self, key: int) -> None:
-        self.event(lambda: self.core.evicted(key))
+        self.event(lambda: self.core.evicted(key, self.world.now))
 
     def forwarded(self, forward: Forward, on_missing: Callable[[Forward], None]) -> None:
         def event() -> None:
-            if not self.core.forwarded(forward):
+            if not self.core.forwarded(forward, self.world.now):
                 on_missing(forward)
 
         self.event(event)
 
     def undeliverable(self, forward: Forward) -> None:
-        self.event(lambda: self.core.undeliverable(forward))
+        self.event(lambda: self.core.undeliverable(forward, self.world.now))
 
     def server_up(self, state: ServerState, node: str) -> None:
         self.event(lambda: self.core.server_up(state, node, self.world.now))
 
     def server_down(self, alias: int, node: str) -> None:
-        self.event(lambda: self.core.server_down(alias, node))
+        self.event(lambda: self.core.server_down(alias, node, self.world.now))
+
+    def server_reported(self, alias: int, frame: bytes, node: str) -> None:
+        self.event(lambda: self.core.server_reported(alias, frame, node, self.world.now))
 
 
 class World:

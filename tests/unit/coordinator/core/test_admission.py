@@ -80,7 +80,7 @@ def test_a_proof_of_any_length_is_not_taken() -> None:
 def test_the_token_must_say_exactly_the_role(wanted: TokenRole, held: TokenRole) -> None:
     verdict = admit(wanted, Claims("alice", held, 1e12), part2=True, wish=None)
     if held is wanted:
-        assert verdict == Admission(wanted, "alice", True, None)
+        assert verdict == Admission(wanted, "alice", True, None, expires_at=1e12)
         assert verdict.is_verified
     else:
         assert isinstance(verdict, Refusal)

@@ -133,10 +133,10 @@ def test_there_is_room_for_so_many() -> None:
 def test_what_is_said_of_a_socket_that_is_not_there_is_nothing() -> None:
     core = World().core
     core.frame(9, b"", 0.0)
-    core.misframed(9, "text")
+    core.misframed(9, "text", 0.0)
     core.heard(9, 0.0)
-    core.left(9)
-    core.evicted(9)
+    core.left(9, 0.0)
+    core.evicted(9, 0.0)
     core.claimed(9, 7, False, 0.0)
     assert core.take(9) is None
     assert core.outputs() == []
@@ -146,7 +146,7 @@ def test_what_is_said_of_a_socket_that_is_not_there_is_nothing() -> None:
 def test_a_text_frame_ends_its_sender() -> None:
     world = World()
     client = world.client()
-    world.nodes[0].event(lambda: world.core.misframed(client.key, "text frames are not part of this"))
+    world.nodes[0].event(lambda: world.core.misframed(client.key, "text frames are not part of this", world.now))
     assert (client.closed, client.reason) == (Code.BAD_MESSAGE, "text frames are not part of this")
 
 
@@ -381,7 +381,7 @@ def test_stopping_closes_everyone_and_tells_nobody_else() -> None:
     world = World()
     server, client = world.server(), world.client()
     client.send(signalling.connect(server.alias))
-    world.nodes[0].event(world.core.stop)
+    world.nodes[0].event(lambda: world.core.stop(world.now))
     assert (server.closed, client.closed) == (Code.COORDINATOR_STOPPING, Code.COORDINATOR_STOPPING)
     assert (gone(server), gone(client)) == ([], [])
     assert world.client().closed is Code.COORDINATOR_STOPPING

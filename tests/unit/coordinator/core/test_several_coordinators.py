@@ -77,7 +77,7 @@ def test_a_frame_that_arrives_too_late_comes_back(world: World) -> None:
 def test_what_another_coordinator_should_not_have_sent_is_dropped(world: World) -> None:
     one, other = world.client(node=0), world.client(node=1)
     wrong = Forward(other.alias, one.alias, TokenRole.CLIENT, pb.WEBRTC_ANSWER, signalling.answer(other.alias, "v=0"))
-    assert world.nodes[1].core.forwarded(wrong)
+    assert world.nodes[1].core.forwarded(wrong, world.now)
     assert other.frames[1:] == []
     assert world.nodes[1].core.stats.dropped == {("webrtc_answer", "unexpected"): 1}
 
@@ -167,7 +167,7 @@ def test_an_old_server_there_is_spared_long_frames(world: World) -> None:
 
 def test_a_coordinator_that_stops_hands_its_servers_over_quietly(world: World) -> None:
     server, client = world.server("server", node=0), world.client(node=1)
-    world.nodes[0].event(world.nodes[0].core.stop)
+    world.nodes[0].event(lambda: world.nodes[0].core.stop(world.now))
     assert server.closed is Code.COORDINATOR_STOPPING
     assert list(world.client(node=1).welcome.available_servers) == []
     assert world.server("server", node=1, wish=server.wish).alias == server.alias

@@ -43,6 +43,9 @@ class Recorder:
     def server_down(self, alias: int, node: str) -> None:
         self.told.append(("down", alias))
 
+    def server_reported(self, alias: int, frame: bytes, node: str) -> None:
+        self.told.append(("reported", alias, frame, node))
+
     def news(self) -> list[tuple[Any, ...]]:
         told, self.told = self.told, []
         return told

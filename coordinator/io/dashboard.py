@@ -1,0 +1,254 @@
+"""The dashboard's WebSocket, ``/dashboard/live``: a token in, then the state of the cluster once a second.
+
+A page cannot set headers on a WebSocket, and what stands in a URL gets into histories and logs; so the token comes in the first frame,
+``{"token": ".."}``, and nothing is told before it has been verified to be of an administrator. Where the cluster runs without
+authentication the first frame is ``{}``. That is all a viewer ever sends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+from dataclasses import dataclass
+
+from aiohttp import WSMessage, WSMsgType, web
+
+from coordinator.core.admission import Refusal
+from coordinator.core.feed import INTERVAL_S
+from coordinator.io.door import Door
+from coordinator.io.driver import Driver
+from coordinator.io.frames import Frames
+from coordinator.io.websocket import CLOSE_TIMEOUT_S, CUT_S, WRITE_AHEAD_BYTES, close_reason
+from protocol.codes import Code, describe
+from protocol.errors import TokenError
+from protocol.limits import KIB, MAX_TOKEN_BYTES
+from protocol.tokens import Claims, TokenRole, anonymous
+from service.auth import Authenticator
+
+log = logging.getLogger(__name__)
+
+LIVE_PATH = "/dashboard/live"
+
+MAX_VIEWERS = 32
+"""Who looks at once. Each costs a frame a second, some KiB."""
+
+MAX_WAITING = 32
+"""Sockets that have not shown a token yet. Counted apart, so that strangers cannot keep administrators out."""
+
+TOKEN_TIMEOUT_S = 5.0
+"""For the first frame to come."""
+
+SEND_TIMEOUT_S = 10.0
+"""For one frame to leave; a viewer that is slower has gone or will never catch up."""
+
+PING_INTERVAL_S = 10.0
+"""A viewer that does not answer within half of it is gone."""
+
+MAX_FRAME_BYTES = MAX_TOKEN_BYTES + KIB
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """What a viewer is closed with."""
+
+    code: Code
+    reason: str = ""
+
+
+class Viewer:
+    """One socket, from its upgrade to its end."""
+
+    def __init__(self, ws: web.WebSocketResponse, dashboard: Dashboard) -> None:
+        self._ws = ws
+        self._dashboard = dashboard
+        self._end: asyncio.Future[End | None] = asyncio.get_running_loop().create_future()
+        self._news = asyncio.Event()
+
+    async def run(self) -> End | None:
+        """Serve it to its end; None when it went by itself."""
+        serving = asyncio.create_task(self._serve(), name="dashboard-viewer")
+        try:
+            await asyncio.wait([serving, self._end], return_when=asyncio.FIRST_COMPLETED)
+            if self._end.done():
+                return self._end.result()
+            error = serving.exception()
+            if error is None:
+                return serving.result()
+            return None if isinstance(error, ConnectionError) else End(Code.INTERNAL)
+        finally:
+            await _stopped(serving)
+
+    def wake(self) -> None:
+        """There is a new state."""
+        self._news.set()
+
+    def finish(self, end: End | None) -> None:
+        """Close it; the first reason counts."""
+        if not self._end.done():
+            self._end.set_result(end)
+
+    async def _serve(self) -> End | None:
+        try:
+            claims = await self._admitted()
+        except TokenError as error:
+            return End(error.code, error.detail)
+        if claims is None:
+            return None
+        if not self._dashboard.seat(self):
+            return End(Code.SERVER_FULL, f"{MAX_VIEWERS} dashboards are open already")
+        reader = asyncio.create_task(self._read(), name="dashboard-reader")
+        try:
+            async with asyncio.timeout(max(0.0, claims.expires_at - self._dashboard.now()) if claims.subject else None) as life:
+                return await self._show()
+        except TimeoutError:
+            return End(Code.TOKEN_EXPIRED) if life.expired() else End(Code.SLOW_CONSUMER)
+        finally:
+            await _stopped(reader)
+
+    async def _admitted(self) -> Claims | None:
+        """Who it is, from its first frame; None when it went instead. Raises :class:`TokenError`."""
+        try:
+            message = await self._ws.receive(timeout=TOKEN_TIMEOUT_S)
+        except TimeoutError:
+            raise TokenError(Code.AUTH_TIMEOUT, f"no token came within {TOKEN_TIMEOUT_S:g} s") from None
+        if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+            return await self._dashboard.claims(token_of(message))
+        return None
+
+    async def _show(self) -> End | None:
+        frames = self._dashboard.frames
+        text, told = frames.hello()
+        while True:
+            async with asyncio.timeout(SEND_TIMEOUT_S):
+                await self._ws.send_str(text)
+            await self._news.wait()
+            self._news.clear()
+            text, told = frames.state(told)
+
+    async def _read(self) -> None:
+        message = await self._ws.receive()
+        if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+            self.finish(End(Code.UNEXPECTED_MESSAGE))
+        else:
+            self.finish(None)
+
+
+class Dashboard:
+    """The handler of :data:`LIVE_PATH`, and the one clock that all viewers see."""
+
+    def __init__(self, driver: Driver, authenticator: Authenticator, door: Door) -> None:
+        self._authenticator = authenticator
+        self._door = door
+        self._waiting: set[Viewer] = set()
+        self._seated: set[Viewer] = set()
+        self._ticker: asyncio.Task[None] | None = None
+        self._stopping = False
+        self.now = driver.now
+        self.frames = Frames(driver.core, driver.now)
+
+    @property
+    def viewers(self) -> int:
+        """Who is shown the cluster just now."""
+        return len(self._seated)
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Serve a viewer until it goes."""
+        ws = web.WebSocketResponse(
+            timeout=CLOSE_TIMEOUT_S,
+            heartbeat=PING_INTERVAL_S,
+            compress=False,
+            max_msg_size=MAX_FRAME_BYTES,
+            writer_limit=WRITE_AHEAD_BYTES,
+        )
+        if (answer := self._door.turn_away(request, ws)) is not None:
+            return answer
+        if self._stopping:
+            return self._door.refuse(request, Refusal(503, Code.COORDINATOR_STOPPING, Code.COORDINATOR_STOPPING.reason))
+        if len(self._waiting) >= MAX_WAITING:
+            return self._door.refuse(request, Refusal(503, Code.SERVER_FULL, "too many dashboards are coming at once"))
+        try:
+            await ws.prepare(request)
+        except ConnectionError:
+            return web.Response(status=400)  # which nobody reads
+        viewer = Viewer(ws, self)
+        self._waiting.add(viewer)
+        try:
+            end = await viewer.run()
+        finally:
+            self._waiting.discard(viewer)
+            self._seated.discard(viewer)
+            if request.transport is not None:  # a viewer that does not read never takes the close frame
+                asyncio.get_running_loop().call_later(CUT_S, request.transport.abort)
+        if end is not None:
+            log.info("a dashboard at %s is closed: %s", request.remote, describe(end.code))
+            with contextlib.suppress(ConnectionError):
+                await ws.close(code=int(end.code), message=close_reason(end.reason or end.code.reason))
+        return ws
+
+    async def claims(self, token: str) -> Claims:
+        """Whose token that is. Raises :class:`TokenError` for one that does not open this door."""
+        if not self._authenticator.enabled:
+            return anonymous(TokenRole.ADMIN)
+        if not token:
+            raise TokenError(Code.AUTH_FAILED, "a token of an administrator is needed")
+        claims = await self._authenticator.verify_patiently(token)
+        if claims.role is not TokenRole.ADMIN:
+            raise TokenError(Code.WRONG_ROLE, f"the token's role is {claims.role}, {TokenRole.ADMIN} is needed here")
+        return claims
+
+    def seat(self, viewer: Viewer) -> bool:
+        """Give a viewer that may look its place; False when all are taken."""
+        self._waiting.discard(viewer)
+        if len(self._seated) >= MAX_VIEWERS:
+            return False
+        self._seated.add(viewer)
+        if self._ticker is None:
+            self._ticker = asyncio.create_task(self._tick(), name="dashboard-ticker")
+        elif self.frames.is_there:
+            viewer.wake()
+        return True
+
+    async def close(self) -> None:
+        """Close all viewers with COORDINATOR_STOPPING. Idempotent."""
+        self._stopping = True
+        for viewer in self._waiting | self._seated:
+            viewer.finish(End(Code.COORDINATOR_STOPPING))
+        if self._ticker is not None:
+            await _stopped(self._ticker)
+
+    async def _tick(self) -> None:
+        try:
+            while self._seated:
+                self.frames.renew()
+                for viewer in self._seated:
+                    viewer.wake()
+                await asyncio.sleep(INTERVAL_S)
+        except Exception:
+            log.exception("the dashboard's picture could not be made")
+            for viewer in self._seated:
+                viewer.finish(End(Code.INTERNAL))
+        finally:
+            self._ticker = None
+            self.frames.forget()
+
+
+def token_of(message: WSMessage) -> str:
+    """The token in a first frame, empty where there is none. Raises :class:`TokenError` for a frame that is not such an object."""
+    try:
+        document = json.loads(message.data)
+    except (ValueError, RecursionError):
+        document = None
+    token = document.get("token", "") if isinstance(document, dict) else None
+    if not isinstance(token, str):
+        raise TokenError(Code.BAD_MESSAGE, 'the first frame is not {"token": ".."}')
+    return token
+
+
+async def _stopped(task: asyncio.Task[None] | asyncio.Task[End | None]) -> None:
+    """End a task that nobody needs any more; what it failed with is told where it matters."""
+    task.cancel()
+    await asyncio.wait([task])
+    if not task.cancelled() and (error := task.exception()) is not None and not isinstance(error, ConnectionError):
+        log.error("%s failed", task.get_name(), exc_info=error)

@@ -1,0 +1,52 @@
+"""What stands before every WebSocket: is it one, is its page allowed here; and how a refusal is answered.
+
+Refusals before the upgrade are plain HTTP answers with a JSON body, and reach the core, which counts them.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from aiohttp import web
+
+from coordinator.core.admission import Refusal
+from coordinator.core.origins import OriginPolicy
+from coordinator.io.driver import Driver
+from protocol.codes import Code
+
+log = logging.getLogger(__name__)
+
+MAX_SHOWN_ORIGIN = 100
+"""Characters of a foreign origin told back."""
+
+
+class Door:
+    """Judges requests, the same for peers and for dashboards."""
+
+    def __init__(self, driver: Driver, origins: OriginPolicy) -> None:
+        self._driver = driver
+        self._origins = origins
+
+    def turn_away(self, request: web.Request, socket: web.WebSocketResponse) -> web.Response | None:
+        """The answer to a request that is no WebSocket, or comes from a page that may not; None for one that may come further."""
+        if not socket.can_prepare(request):
+            return web.Response(status=426, text="a WebSocket is wanted here\n", headers={"Upgrade": "websocket"})
+        origins = request.headers.getall("Origin", [])
+        if self._origins.allows(origins, request.headers.get("Host", "")):
+            return None
+        shown = ", ".join(origins)[:MAX_SHOWN_ORIGIN]
+        return self.refuse(request, Refusal(403, Code.ORIGIN_REFUSED, f"Origin {shown!r}: {Code.ORIGIN_REFUSED.reason}"))
+
+    def refuse(self, request: web.Request, refusal: Refusal) -> web.Response:
+        """The answer to a peer that may not come in."""
+        self._driver.refused(request.path, refusal)
+        log.info("refused a peer at %s from %s: %d %s", request.path, request.remote, refusal.status, refusal.detail)
+        body = {"code": int(refusal.code), "reason": refusal.detail, "retry": refusal.code.retry.value}
+        headers = {}
+        if refusal.status == 401:
+            headers["WWW-Authenticate"] = (
+                f'Bearer realm="rtcbroker", error="invalid_token", error_description="{refusal.code.reason}"'
+            )
+        if refusal.status == 503:
+            headers["Retry-After"] = "1"
+        return web.json_response(body, status=refusal.status, headers=headers)
