@@ -16,7 +16,7 @@ from commserver.core.flow import RELIABLE_FLOW
 from commserver.core.registration import Registration
 from commserver.io.coordinator_link import CoordinatorLink
 from commserver.io.driver import Driver
-from commserver.io.metrics import BrokerCollector, readiness, registry_of
+from commserver.io.metrics import VERSION, BrokerCollector, readiness, registry_of
 from commserver.settings import CommServerSettings
 from commserver.supervisor import Supervisor
 from protocol.errors import ConfigError
@@ -24,7 +24,7 @@ from service.auth import Authenticator
 from service.clock import Clock
 from service.credentials import TokenSource, token_source
 from service.http import health_routes, start_site
-from service.process import CpuShare, cpu_seconds
+from service.process import CpuShare, cpu_seconds, rss_bytes
 from service.run import run, stop_on_signals, write_ready_file
 from transport import Dialer, Listener
 from transport.options import LinkOptions
@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 SUBJECT = "commserver"
 """Of the tokens a server signs for itself: every server of a cluster is the same to the others."""
 LOAD_INTERVAL_S = 5.0
+REPORT_INTERVAL_S = 1.0
 
 
 def _link_options(settings: CommServerSettings) -> LinkOptions:
@@ -108,6 +109,7 @@ class CommServer:
             raise
         server._spawn("coordinator link", server.coordinator.run)
         server._spawn("load sampler", server._sample_load)
+        server._spawn("reports", server._report)
         server._spawn("token renewal", server._renew_token)
         return server
 
@@ -141,6 +143,14 @@ class CommServer:
         while True:
             await asyncio.sleep(LOAD_INTERVAL_S)
             self.driver.feed(ev.LoadSampled(share.sample(self._clock.now(), cpu_seconds())))
+
+    async def _report(self) -> None:
+        began = self._clock.now()
+        share = CpuShare(began, cpu_seconds())
+        while True:
+            await asyncio.sleep(REPORT_INTERVAL_S)
+            now = self._clock.now()
+            self.driver.feed(ev.ReportDue(VERSION, now - began, share.sample(now, cpu_seconds()), rss_bytes()))
 
     async def _renew_token(self) -> None:
         shown = self._token()

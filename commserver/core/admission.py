@@ -108,6 +108,7 @@ class Admission:
         if first:
             session.active_at = now
             state.counters.joins += 1
+            state.peer_events.joined(session)
         if not renewed:
             if session.is_server and not session.dialed and session.capabilities:
                 self._prove(session)

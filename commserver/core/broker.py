@@ -11,6 +11,7 @@ event before it handles the next. This module only tells which part handles what
 `mesh`             which servers to be linked with
 `delivery`         the way out, with flow control
 `probing`          whether a silent peer is still there
+`standing`         what the coordinator is told of us
 =================  =========================================================
 """
 
@@ -30,6 +31,7 @@ from commserver.core.peers import Peers
 from commserver.core.probing import Probing
 from commserver.core.relay import Relay
 from commserver.core.session import Session, SessionState
+from commserver.core.standing import Standing
 from commserver.core.state import DEBUG, INFO, WARNING, State
 from commserver.core.subscribing import Subscribing
 from protocol import packets, signalling
@@ -56,13 +58,14 @@ class Broker:
         self._mesh = Mesh(state)
         self._negotiation = Negotiation(state, self._mesh, self._close)
         self._probing = Probing(state, self._delivery)
+        self._standing = Standing(state)
         self._told_to_close: dict[ev.LinkId, int] = {}
         """The codes of CLOSE messages, until the links end."""
         self._handlers: dict[type, Callable[[Any, float], None]] = {
             ev.PacketReceived: self._on_packet,
             ev.Buffered: self._on_buffered,
             ev.SignalReceived: self._on_signal,
-            ev.CoordinatorLost: lambda _event, _now: self._mesh.offline(),  # links live on
+            ev.CoordinatorLost: self._on_coordinator_lost,
             ev.DescriptionMade: self._on_described,
             ev.CandidateFound: self._on_candidate,
             ev.LinkFailed: self._on_failed,
@@ -70,7 +73,8 @@ class Broker:
             ev.LinkClosed: self._on_closed,
             ev.DeadlineReached: self._on_deadline,
             ev.TokenRenewed: lambda _event, _now: self._admission.prove_to_all(),
-            ev.LoadSampled: self._on_load,
+            ev.LoadSampled: self._standing.load_sampled,
+            ev.ReportDue: self._standing.report_due,
             ev.DrainRequested: self._on_drain,
         }
         self._packet_handlers: dict[int, Callable[[Session, Any, bool, float], None]] = {
@@ -80,7 +84,6 @@ class Broker:
             pb.SUBSCRIPTION: self._subscribing.subscription,
             pb.SUBSCRIPTION_UPDATE: self._subscribing.update,
         }
-        self._cpu = 0.0
 
     # ----------------------------------------------------------------------------------------------------------- what is public
 
@@ -98,11 +101,6 @@ class Broker:
     def next_deadline(self) -> float | None:
         """When to send DeadlineReached, if nothing else happens before."""
         return self._state.deadlines.next()
-
-    @property
-    def coalesces(self) -> bool:
-        """Packets leave in windows, so their latency is known here; else the shell takes the time of each."""
-        return self._state.config.coalesce_window > 0
 
     @property
     def counters(self) -> Counters:
@@ -169,6 +167,7 @@ class Broker:
             # Others know our links by the old alias, and would take us for a second server: everything would come twice.
             for server in state.peers.servers():
                 self._close(server, Code.REPLACED, now)
+        self._standing.welcome(message)
         self._mesh.welcome(message.available_servers, now)
         state.status_changed(now)
 
@@ -184,16 +183,9 @@ class Broker:
         if (session := self._state.peers.get(event.link)) is not None:
             self._negotiation.failed(session, event.code, now)
 
-    def _on_load(self, event: ev.LoadSampled, now: float) -> None:
-        self._cpu = event.cpu
-        self._state.status_changed(now)
-
-    def _send_status(self) -> None:
-        state = self._state
-        status = signalling.server_status(
-            clients=state.peers.client_count, max_clients=state.config.max_peers, draining=state.draining, cpu=self._cpu
-        )
-        state.emit(ev.SendSignal(status))
+    def _on_coordinator_lost(self, _event: ev.CoordinatorLost, _now: float) -> None:
+        self._mesh.offline()  # links live on
+        self._standing.offline()
 
     # ------------------------------------------------------------------------------------------------------------ life of a link
 
@@ -238,6 +230,7 @@ class Broker:
 
     def _gone(self, session: Session, now: float, *, code: int | None) -> None:
         """A session is over, whoever ended it."""
+        self._state.peer_events.ended(session, code)
         session.state = SessionState.CLOSED
         self._state.peers.remove(session)
         for kind in ("setup", "auth", "expiry", "probe", "linger"):
@@ -256,7 +249,7 @@ class Broker:
         if self._state.draining:
             return
         self._state.draining = True
-        self._send_status()
+        self._standing.send_status()
         for session in list(self._state.peers):
             if session.is_active and session.can(pb.ERRORS):
                 # It may stay until it has found another server: nothing is lost on the way.
@@ -372,7 +365,7 @@ class Broker:
                     if self._state.interest.behind:
                         self._state.deadlines.set(("interest", 0), now + self._state.config.interest_debounce)
                 case "status":
-                    self._send_status()
+                    self._standing.send_status()
                 case "dial":
                     if self._mesh.wants_to_dial(number):
                         self._negotiation.dial(number, now)

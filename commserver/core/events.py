@@ -103,6 +103,19 @@ class LoadSampled:
 
 
 @dataclass(slots=True)
+class ReportDue:
+    """It is time to tell the coordinator what happened lately; and what of that only the process itself can tell."""
+
+    version: str
+    uptime: float
+    """Seconds since the process' start."""
+    cpu: float
+    """Share of one core used since the last time."""
+    memory: int
+    """Resident bytes."""
+
+
+@dataclass(slots=True)
 class DrainRequested:
     """Take no new clients, tell those that are here to move, stop when they are gone."""
 
@@ -120,6 +133,7 @@ Event = (
     | DeadlineReached
     | TokenRenewed
     | LoadSampled
+    | ReportDue
     | DrainRequested
 )
 

@@ -46,6 +46,7 @@ class Negotiation:
         is_server = message.from_role in _SERVER_ROLES
         if (code := self._refusal(is_server)) is not None:
             state.counters.errors[code.name] += 1
+            state.peer_events.refused(alias, code, message.from_role)
             state.emit(SendSignal(signalling.refused(alias, state.alias, code)))
             return
         session = self._begin(alias, dialed=False, now=now, is_server=is_server)

@@ -12,6 +12,7 @@ from commserver.core.counters import Counters
 from commserver.core.deadlines import Deadlines
 from commserver.core.events import CloseLink, LinkId, Log, Output
 from commserver.core.interest import Interest
+from commserver.core.peer_events import PeerEvents
 from commserver.core.peers import Peers
 from commserver.core.router import Router
 from commserver.core.session import Session
@@ -43,6 +44,7 @@ class State:
     now: float = 0.0
     """Of the event being handled."""
     counters: Counters = field(default_factory=Counters)
+    peer_events: PeerEvents = field(default_factory=PeerEvents)
     deadlines: Deadlines[Due] = field(default_factory=Deadlines)
     alias: int = 0
     """Ours, as the coordinator last gave it; 0 until then."""

@@ -15,10 +15,10 @@ from protocol import packets, signalling
 from protocol.batch import SenderIdentity, batch, decode_group, frame_of, group_frame
 from protocol.codes import Code, Retry, describe, retry_verdict
 from protocol.errors import ProtocolError, TopicError
-from protocol.limits import MAX_REASON_BYTES, MAX_TOPIC_BYTES, PeerLimits
+from protocol.limits import MAX_REASON_BYTES, MAX_REPORT_TEXT_BYTES, MAX_TOPIC_BYTES, PeerLimits
 from protocol.packets import decode_packet, gunzip, gzip, subscription_topics
 from protocol.pb import broker_pb2 as pb
-from protocol.signalling import CandidateInit, decode_signal, read_candidate, read_description, refusal_code
+from protocol.signalling import CandidateInit, check_report, decode_signal, read_candidate, read_description, refusal_code
 from protocol.text import cut, is_unicode
 from protocol.topics import PatternSet, check_topic
 from tests.support.strategies import any_text, json_values
@@ -61,6 +61,21 @@ candidates = st.builds(
 senders = st.builds(SenderIdentity, uint64, bodies, roles)
 records = st.lists(st.tuples(uint64, bodies), min_size=1, max_size=5)
 
+measures = st.floats(0.0, allow_infinity=False)
+reports = st.builds(
+    pb.ServerReportMessage,
+    version=texts.filter(lambda text: len(text.encode()) <= MAX_REPORT_TEXT_BYTES),
+    uptime=measures,
+    clients=uint32,
+    packets_in=uint64,
+    drops=st.lists(st.builds(pb.ReasonCount, reason=st.sampled_from(["stale", "queue full"]), count=uint64), max_size=3),
+    latency_p50=st.none() | measures,
+    cpu=measures,
+    links=st.lists(st.builds(pb.LinkTraffic, alias=uint64, bytes_in=uint64), max_size=3),
+    busiest=st.lists(st.builds(pb.TopicTraffic, topic=slashed, records_per_second=measures), max_size=3),
+    events=st.lists(st.builds(pb.PeerEvent, alias=uint64, code=uint32, role=roles), max_size=3),
+    events_lost=uint32,
+)
 signals = st.one_of(
     st.builds(signalling.welcome, uint64, st.lists(uint64), resume=texts, auth_required=st.booleans()),
     st.builds(signalling.connect, uint64, uint64, roles),
@@ -70,6 +85,7 @@ signals = st.one_of(
     st.builds(signalling.refused, uint64, uint64, codes),
     st.builds(signalling.server_status, clients=uint32, max_clients=uint32, draining=st.booleans(), cpu=st.floats(width=32)),
     st.builds(signalling.peer_gone, uint64),
+    reports.map(signalling.server_report),
 )
 
 
@@ -155,6 +171,8 @@ def test_signals_of_any_bytes(frame: bytes) -> None:
         signal = decode_signal(frame)
         if isinstance(signal, pb.ConnectionRefusedMessage):
             describe(refusal_code(signal))
+        elif isinstance(signal, pb.ServerReportMessage):
+            check_report(signal)
 
     only_protocol_errors(decode)
 

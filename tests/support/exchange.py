@@ -40,6 +40,7 @@ class Exchange:
         self.status = 0
         """HTTP status that is answered instead of a WebSocket."""
         self.welcomes = True
+        self.speaks_part_2 = True
         self.reads = True
         """Reads its sockets, and so answers pings."""
         self.port = 0
@@ -95,7 +96,8 @@ class Exchange:
         servers = [other for other in self.sockets if self.roles[other] != pb.CLIENT and other != alias]
         self.sockets[alias], self.roles[alias] = socket, role
         if self.welcomes:
-            await socket.send_bytes(signalling.welcome(alias, servers, resume=f"proof of {alias}"))
+            resume = f"proof of {alias}" if self.speaks_part_2 else ""
+            await socket.send_bytes(signalling.welcome(alias, servers, resume=resume))
         if not self.reads:
             await self._ended.wait()
             return socket
@@ -110,7 +112,7 @@ class Exchange:
     async def _relay(self, sender: int, frame: bytes) -> None:
         message: Any = signalling.decode_signal(frame)
         self.frames.append(message)
-        if isinstance(message, pb.ServerStatusMessage):
+        if isinstance(message, pb.ServerStatusMessage | pb.ServerReportMessage):
             return
         message.from_alias = sender
         if isinstance(message, pb.ConnectMessage):

@@ -178,7 +178,7 @@ class World:
         if not self.coordinator_up or sender.alias not in self.registered:
             return
         message: Any = signalling.decode_signal(frame)
-        if isinstance(message, pb.ServerStatusMessage):
+        if isinstance(message, pb.ServerStatusMessage | pb.ServerReportMessage):
             return
         message.from_alias = sender.alias
         if isinstance(message, pb.ConnectMessage):

@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from commserver.core import events as ev
 from commserver.core.session import Kind, SessionState
 from commserver.io.metrics import BrokerCollector, readiness, registry_of
+from protocol.pb import broker_pb2 as pb
 from tests.support.world import World
 from tests.support.world_client import joined
 
@@ -141,3 +142,12 @@ def test_readiness_says_why_not() -> None:
     assert ready() is None
     server.feed(ev.DrainRequested())
     assert ready() == "draining"
+
+
+def test_every_field_of_a_report_is_explained_and_its_metric_exists() -> None:
+    section = DOCS.read_text(encoding="utf-8").split("## What the coordinator is told", 1)[1].split("\n## ", 1)[0]
+    rows = re.findall(r"^\| (`.+?) \| `(rtcbroker_\w+)`", section, re.MULTILINE)
+    assert {metric.removesuffix("_total") for _, metric in rows} <= set(NAMES)
+    fields = {field.name for field in pb.ServerReportMessage.DESCRIPTOR.fields} - {"type"}
+    rest = section.rsplit("The rest has none:", 1)[1]
+    assert {name for names, _ in rows for name in re.findall(r"`(\w+)`", names)} | set(re.findall(r"`(\w+)`", rest)) == fields
