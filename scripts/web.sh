@@ -11,7 +11,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 entries="sdk dashboard demo"
-generated=web/sdk/src/gen/broker_pb.ts
+generated=web/sdk/src/gen/broker.ts
 
 fail() {
     echo "web: $*" >&2
@@ -60,7 +60,9 @@ install() {
 generate() { # generate DIRECTORY
     mkdir -p "$1"
     .venv/bin/python -m grpc_tools.protoc --proto_path=protocol \
-        --plugin=protoc-gen-es=web/node_modules/.bin/protoc-gen-es --es_out="$1" --es_opt=target=ts broker.proto
+        --plugin=protoc-gen-ts_proto=web/node_modules/.bin/protoc-gen-ts_proto --ts_proto_out="$1" \
+        --ts_proto_opt=env=browser,forceLong=number,enumsAsLiterals=true,unrecognizedEnum=false,snakeToCamel=true \
+        --ts_proto_opt=outputJsonMethods=false,outputPartialMethods=false,annotateFilesWithVersion=false broker.proto
 }
 
 check() {
@@ -69,7 +71,7 @@ check() {
     fresh=web/build/check
     rm -rf "$fresh"
     generate "$fresh/gen"
-    cmp -s "$fresh/gen/broker_pb.ts" "$generated" || fail "$generated is stale, run \`make web\`"
+    cmp -s "$fresh/gen/broker.ts" "$generated" || fail "$generated is stale, run \`make web\`"
     (cd web && npm run --silent check)
     (cd web && node build.mjs --into build/check)
     for entry in $entries; do

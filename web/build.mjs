@@ -71,10 +71,14 @@ function isThere(entry) {
 }
 
 async function buildEntry(entry, root) {
+  // Elsewhere first: what is served is replaced by a whole, or not at all.
+  const made = join(WEB, "build/made", entry);
+  rmSync(made, { recursive: true, force: true });
+  mkdirSync(made, { recursive: true });
+  await (entry === "sdk" ? buildSdk(made) : buildPage(entry, made));
   const into = join(root, entry);
   rmSync(into, { recursive: true, force: true });
-  mkdirSync(into, { recursive: true });
-  await (entry === "sdk" ? buildSdk(into) : buildPage(entry, into));
+  cpSync(made, into, { recursive: true });
   console.log(`web: ${entry}: ${readdirSync(into).sort().join(" ")}`);
 }
 

@@ -267,8 +267,8 @@ export interface Client {
 	/** Call `listener` with each new state and, where there is one, its cause. Returns a function that ends this. */
 	on(event: "state", listener: StateListener): () => void;
 	/**
-	 * Call `listener` with what was refused while the connection lived on: RequestRefused (a packet, say), SubscriptionRefused after a
-	 * reconnect; and with the first error that a subscription's callback throws. Returns a function that ends this.
+	 * Call `listener` with what was refused while the connection lived on: RequestRefused (a packet, say), or SubscriptionRefused. Returns a
+	 * function that ends this.
 	 */
 	on(event: "error", listener: ErrorListener): () => void;
 	/** Leave, once the server has what was sent reliably (`options.closeTimeout` at most). Idempotent, never rejects. */
@@ -297,6 +297,13 @@ export interface Subscription extends AsyncIterable<Packet> {
 	/** Unsubscribe; resolves when the server has acknowledged it, or needs not. Idempotent, never rejects. */
 	close(): Promise<void>;
 }
+/**
+ * Connect to the cluster behind `url`: its coordinator's `ws://host:9090`, `wss://...` or `https://...`; "" or nothing is the page's own
+ * origin. Goes on trying, at one server after another, for `options.connectTimeout`.
+ *
+ * Rejects with AuthError when the token is refused, ConnectError when time is up or the cluster says not to come back, TypeError or RangeError
+ * for a URL or an option that cannot work.
+ */
 export declare function connect(url?: string, options?: ConnectOptions): Promise<Client>;
 
 export {

@@ -82,8 +82,8 @@ export interface Client {
   /** Call `listener` with each new state and, where there is one, its cause. Returns a function that ends this. */
   on(event: "state", listener: StateListener): () => void;
   /**
-   * Call `listener` with what was refused while the connection lived on: RequestRefused (a packet, say), SubscriptionRefused after a
-   * reconnect; and with the first error that a subscription's callback throws. Returns a function that ends this.
+   * Call `listener` with what was refused while the connection lived on: RequestRefused (a packet, say), or SubscriptionRefused. Returns a
+   * function that ends this.
    */
   on(event: "error", listener: ErrorListener): () => void;
 

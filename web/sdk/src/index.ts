@@ -1,6 +1,4 @@
 // The browser client of an rtcbroker cluster.
-import type { Client, ConnectOptions } from "./api.ts";
-
 export type {
   Body,
   Client,
@@ -13,11 +11,10 @@ export type {
   Subscription,
   Token,
 } from "./api.ts";
+export { connect } from "./client.ts";
 export * from "./core/errors.ts";
 export type { ClientOptions } from "./core/options.ts";
 export { Packet, type SenderRole } from "./core/packet.ts";
 export type { ClientState } from "./core/states.ts";
 export type { ClientStats, DropReason } from "./core/stats.ts";
 export { Code, type Retry } from "./gen/constants.ts";
-
-export declare function connect(url?: string, options?: ConnectOptions): Promise<Client>;

@@ -1,0 +1,313 @@
+// The life of one client: dial the coordinator, join a server, notice that it is lost, come back. Pure: events in, outputs out.
+//
+// Two things live beside each other. The socket to the coordinator is always wanted; without it nothing can be joined, but a joined server
+// does not need it. The link to a server, at most one, is wanted whenever there is none and the socket is welcomed: the servers of WELCOME
+// are tried in turn (a round), then the coordinator is dialed again for a fresh list, after a pause with full jitter.
+import { Code } from "../gen/constants.ts";
+import type { Random } from "./backoff.ts";
+import { AUTH_CODES, Credentials } from "./credentials.ts";
+import type { Delivery } from "./delivery.ts";
+import { ConnectError, RtcBrokerError } from "./errors.ts";
+import type { Event, Output } from "./events.ts";
+import type { ClientOptions } from "./options.ts";
+import { DecodeError } from "./packets.ts";
+import { finalError, Patience } from "./patience.ts";
+import { type End, Phase, ServerLink, type Surroundings } from "./serverLink.ts";
+import { Signalling } from "./signalling.ts";
+import { decodeSignal, type Signal } from "./signals.ts";
+import { type ClientState, Lifecycle } from "./states.ts";
+import type { ClientStats } from "./stats.ts";
+import type { SubscriptionSet } from "./subscriptions.ts";
+
+/** What a session works with. */
+export interface SessionParts {
+  options: ClientOptions;
+  stats: ClientStats;
+  subscriptions: SubscriptionSet;
+  delivery: Delivery;
+  random: Random;
+  /** The application's fixed token. */
+  token: string | undefined;
+  /** The application gave a function instead. */
+  renewable: boolean;
+}
+
+/** The state machine of one client. Change state by `handle` or `received`, do all it returns, then change it again. */
+export class Session {
+  alias = 0;
+  /** Why the last try failed. */
+  failure = new RtcBrokerError(Code.TIMEOUT, "no answer yet");
+  readonly #around: Surroundings;
+  readonly #signalling: Signalling;
+  readonly #patience: Patience;
+  readonly #lifecycle = new Lifecycle();
+  #outputs: Output[] = [];
+  #link: ServerLink | undefined;
+  #links = 0;
+
+  constructor(parts: SessionParts) {
+    const { options, random } = parts;
+    const credentials = new Credentials(parts.token, parts.renewable);
+    const emit = (output: Output) => {
+      this.#outputs.push(output);
+    };
+    this.#around = { ...parts, credentials, emit };
+    this.#signalling = new Signalling(options, credentials, random, emit);
+    this.#patience = new Patience(options, credentials, random);
+  }
+
+  // ---------------------------------------------------------------------------------------------------------- the border
+
+  get state(): ClientState {
+    return this.#lifecycle.state;
+  }
+
+  /** The link packets may be sent on. */
+  get joined(): ServerLink | undefined {
+    const link = this.#link;
+    return link?.phase === Phase.JOINED && link.end === undefined ? link : undefined;
+  }
+
+  /** Take an event at `now` (seconds since the epoch); returns what is to be done, in this order. A closed client does nothing. */
+  handle(event: Event, now: number): Output[] {
+    if (this.state === "closed") return [];
+    this.#take(event, now);
+    return this.#drain(now);
+  }
+
+  #take(event: Event, now: number): void {
+    switch (event.kind) {
+      case "start":
+        this.#change("connecting");
+        this.#signalling.dial(now);
+        break;
+      case "stop":
+        this.#finish(event.cause);
+        break;
+      case "token":
+        this.#onToken(event.token, now);
+        break;
+      case "tokenFailed":
+        this.#onTokenFailed(event.reason, now);
+        break;
+      case "socketOpened":
+        this.#signalling.socket = "open";
+        break;
+      case "signal":
+        this.#onSignal(event.frame, now);
+        break;
+      case "socketEnded":
+        this.#onSocketEnded(new RtcBrokerError(event.code, event.reason), now);
+        break;
+      case "subscriptionsChanged":
+        this.joined?.subscriptionsChanged();
+        break;
+      case "networkChanged":
+        this.#onNetwork(event.online, now);
+        break;
+      case "deadline":
+        this.#onDeadline(now);
+        break;
+      default:
+        if (this.#link?.number === event.link) this.#link.happened(event, now);
+    }
+  }
+
+  /** Take a message that came by a link: `handle` for the busiest of all events. */
+  received(link: number, data: Uint8Array, reliable: boolean, now: number): Output[] {
+    if (this.#link?.number !== link) return [];
+    this.#link.message(data, reliable, now);
+    return this.#drain(now);
+  }
+
+  /** Send a PING: its number (`pingEchoed`), and what is to be done; undefined when not joined. */
+  ping(now: number): [number, Output[]] | undefined {
+    const number = this.joined?.ping(now);
+    return number === undefined ? undefined : [number, this.#drain(now)];
+  }
+
+  /** When to send `deadline`, at the latest; undefined for never. */
+  nextDeadline(): number | undefined {
+    if (this.state === "closed") return undefined;
+    const deadlines = [this.#signalling.deadline, this.#link?.nextDeadline(), this.joined && this.#around.credentials.renewAt];
+    const known = deadlines.filter((deadline) => deadline !== undefined);
+    return known.length > 0 ? Math.min(...known) : undefined;
+  }
+
+  #drain(now: number): Output[] {
+    for (let link = this.#link; link !== undefined; link = this.#link) {
+      if (link.end !== undefined) {
+        this.#link = undefined;
+        this.#onLinkOver(link, link.end, now);
+      } else if (link.phase === Phase.JOINED && this.state !== "connected") {
+        this.#onJoined(link);
+      } else {
+        break;
+      }
+    }
+    const outputs = this.#outputs;
+    this.#outputs = [];
+    return outputs;
+  }
+
+  #emit(output: Output): void {
+    this.#outputs.push(output);
+  }
+
+  #change(state: ClientState, cause?: RtcBrokerError): void {
+    if (this.#lifecycle.to(state)) this.#emit(cause ? { kind: "stateChanged", state, cause } : { kind: "stateChanged", state });
+  }
+
+  #finish(cause: RtcBrokerError | undefined): void {
+    if (this.#link !== undefined) {
+      this.#leave(this.#link);
+      this.#link = undefined;
+    }
+    this.#signalling.hangUp();
+    this.#change("closed", cause);
+  }
+
+  // ----------------------------------------------------------------------------------------------------------- the token
+
+  #onToken(token: string, now: number): void {
+    this.#around.credentials.received(token, now);
+    if (this.#signalling.socket === "token") this.#signalling.dial(now);
+    this.joined?.authenticate();
+  }
+
+  #onTokenFailed(reason: string, now: number): void {
+    this.#around.credentials.failed(now);
+    if (this.#signalling.socket !== "token") return;
+    this.#signalling.socket = "down";
+    this.#onDialFailed(new RtcBrokerError(Code.AUTH_FAILED, `no token could be had: ${reason}`), now);
+  }
+
+  // ---------------------------------------------------------------------------------------------------------- the socket
+
+  #onSocketEnded(failure: RtcBrokerError, now: number): void {
+    this.#signalling.socket = "down";
+    if (this.#link !== undefined && AUTH_CODES.has(failure.code)) this.#around.credentials.void();
+    if (this.#link !== undefined || !this.#isSettledBy(failure, now)) this.#onDialFailed(failure, now);
+  }
+
+  /** The socket did not come up, or went. With a link that lives, or may yet, this is no more than a reason to dial again. */
+  #onDialFailed(failure: RtcBrokerError, now: number): void {
+    this.#signalling.dialLater(now);
+    if (this.#link !== undefined) {
+      this.#link.signallingLost();
+    } else {
+      this.failure = failure;
+      this.#countFailedAttempt();
+    }
+  }
+
+  #countFailedAttempt(): void {
+    if (this.#patience.isOver()) this.#finish(new ConnectError(this.failure.code, this.failure.reason));
+  }
+
+  /** Whether the coordinator's or the server's own word settles what to do: then it is done. */
+  #isSettledBy(told: RtcBrokerError, now: number): boolean {
+    const verdict = this.#patience.judge(told);
+    if (verdict === "fresh token") this.#signalling.dialAt(now);
+    else if (verdict === "never") this.#finish(finalError(told));
+    return verdict !== "again";
+  }
+
+  #onSignal(frame: Uint8Array, now: number): void {
+    let signal: Signal | undefined;
+    try {
+      signal = decodeSignal(frame);
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error;
+      this.#around.stats.dropped.undecodable += 1;
+    }
+    if (signal?.kind === "welcome") {
+      this.#signalling.welcomed(signal.alias, signal.servers, signal.resume);
+      if (this.#link !== undefined) return;
+      this.alias = signal.alias;
+      this.failure = new RtcBrokerError(Code.NO_SERVERS);
+      this.#nextServer(now);
+    } else if (signal !== undefined && this.#signalling.socket === "welcomed") {
+      this.#link?.signal(signal, now);
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------------------------ the link
+
+  #nextServer(now: number): void {
+    if (this.#signalling.socket !== "welcomed") return; // the next WELCOME begins a round
+    const server = this.#signalling.servers.next();
+    if (server === undefined) {
+      this.#endRound(now);
+      return;
+    }
+    this.#links += 1;
+    const { alias, speaksPart2 } = this.#signalling;
+    this.#link = new ServerLink(this.#links, server, alias, this.#around, !speaksPart2, now);
+  }
+
+  /** None of the servers will do: ask the coordinator for a fresh list, after a pause. */
+  #endRound(now: number): void {
+    this.#signalling.dialAt(now + this.#patience.pause());
+    this.#countFailedAttempt();
+  }
+
+  #onJoined(link: ServerLink): void {
+    const { stats } = this.#around;
+    this.#patience.joined();
+    this.alias = link.alias;
+    stats.joins += 1;
+    if (this.state === "reconnecting") stats.reconnects += 1;
+    this.#change("connected");
+  }
+
+  #onLinkOver(link: ServerLink, end: End, now: number): void {
+    this.failure = new RtcBrokerError(end.code, end.reason);
+    this.#leave(link);
+    const wasConnected = this.state === "connected";
+    // Without a word of the server's own nothing is final, and a refused CONNECT says only that this server is not for us.
+    const isVerdict = end.told && (link.phase >= Phase.AUTHENTICATING || AUTH_CODES.has(end.code));
+    const isSettled = isVerdict && this.#isSettledBy(this.failure, now);
+    if (wasConnected && this.#lifecycle.state === "connected") this.#change("reconnecting", this.failure);
+    if (isSettled) return;
+    if (wasConnected) this.#onLost(link, end, now);
+    // The socket broke while joining: a coordinator that does so each time is not to be asked at full speed.
+    else if (this.#signalling.socket === "down") this.#endRound(now);
+    else this.#nextServer(now);
+  }
+
+  #onLost(link: ServerLink, end: End, now: number): void {
+    if (now - link.joinedAt < this.#around.options.stableAfter) {
+      this.#endRound(now);
+      return;
+    }
+    this.#patience.restore();
+    const again = end.told && this.failure.retry === "retry";
+    this.#signalling.servers.restart(again ? { first: link.server } : { without: link.server });
+    // No longer in the background: now it is wanted.
+    if (this.#signalling.socket === "down") this.#signalling.dialAt(now);
+    this.#nextServer(now);
+  }
+
+  #leave(link: ServerLink): void {
+    if (link.phase > Phase.ASKED) this.#emit({ kind: "closeLink", link: link.number });
+    if (link.phase === Phase.JOINED) this.#around.subscriptions.connectionLost();
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------- time
+
+  #onNetwork(online: boolean, now: number): void {
+    this.#link?.probe(now);
+    if (!online) return;
+    this.#patience.restore();
+    this.#signalling.dialNow(now);
+  }
+
+  #onDeadline(now: number): void {
+    if (this.#signalling.isLate(now))
+      this.#onDialFailed(new RtcBrokerError(Code.TIMEOUT, "no WELCOME from the coordinator in time"), now);
+    this.#link?.tick(now);
+    const { renewAt } = this.#around.credentials;
+    if (this.joined !== undefined && renewAt !== undefined && renewAt <= now) this.#signalling.askToken();
+  }
+}

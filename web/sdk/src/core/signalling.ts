@@ -1,0 +1,106 @@
+// The socket to the coordinator, as far as the session knows it: how far it is, what WELCOME said, and when to dial again.
+import { Backoff, type Random } from "./backoff.ts";
+import type { Credentials } from "./credentials.ts";
+import type { Emit } from "./events.ts";
+import type { ClientOptions } from "./options.ts";
+import { ServerList } from "./servers.ts";
+
+/**
+ * How far the socket is: `down` (dialed at its deadline, if it has one), `token` (waits for the application's token), `dialing`, `open`
+ * (waits for WELCOME), `welcomed`.
+ */
+export type SocketState = "down" | "token" | "dialing" | "open" | "welcomed";
+
+/** The one socket of a client. A call that leads to another state says so; what that means is the session's business. */
+export class Signalling {
+  socket: SocketState = "down";
+  /** When to call `isLate`. */
+  deadline: number | undefined;
+  /** Our alias at the coordinator, by the last WELCOME; 0 before. */
+  alias = 0;
+  readonly servers = new ServerList();
+  #resume = "";
+  readonly #pauses: Backoff;
+
+  constructor(
+    readonly options: ClientOptions,
+    readonly credentials: Credentials,
+    random: Random,
+    readonly emit: Emit,
+  ) {
+    this.#pauses = new Backoff(options.backoffBase, options.backoffCap, random);
+  }
+
+  /** Whether the coordinator is one of ours: it gave a proof with which the alias can be had again. */
+  get speaksPart2(): boolean {
+    return this.#resume !== "";
+  }
+
+  /** Dial, once there is a token to show. */
+  dial(now: number): void {
+    this.deadline = undefined;
+    if (this.credentials.isDue(now)) {
+      this.socket = "token";
+      this.askToken();
+      return;
+    }
+    this.socket = "dialing";
+    this.deadline = now + this.options.dialTimeout;
+    // Without a proof there is no use in asking for an alias.
+    const alias = this.#resume ? this.alias : 0;
+    this.emit({ kind: "dial", alias, resume: this.#resume, token: this.credentials.token });
+  }
+
+  /** Ask the application for a token, unless that was done already. */
+  askToken(): void {
+    if (this.credentials.asked) return;
+    this.credentials.asked = true;
+    this.emit({ kind: "askToken" });
+  }
+
+  /** Close the socket, or stop dialing. */
+  hangUp(): void {
+    if (this.socket !== "down" && this.socket !== "token") this.emit({ kind: "hangUp" });
+    this.socket = "down";
+    this.deadline = undefined;
+  }
+
+  /** Hang up, and dial again at `when`. A dial that waits for its token goes on by itself. */
+  dialAt(when: number): void {
+    if (this.socket === "token") return;
+    this.hangUp();
+    this.deadline = when;
+  }
+
+  /** The socket did not come up, or went: dial again after a pause, longer each time until there is a WELCOME. */
+  dialLater(now: number): void {
+    this.dialAt(now + this.#pauses.next());
+  }
+
+  /** There is news of the network: a dial that waits for its turn is made now, and pauses are short again. */
+  dialNow(now: number): void {
+    this.#pauses.reset();
+    if (this.socket === "down" && this.deadline !== undefined) this.deadline = now;
+  }
+
+  /** WELCOME came. */
+  welcomed(alias: number, servers: Iterable<number>, resume: string): void {
+    this.socket = "welcomed";
+    this.deadline = undefined;
+    this.alias = alias;
+    this.#resume = resume;
+    this.#pauses.reset();
+    this.servers.refresh(servers);
+  }
+
+  /** Look at the deadline: true when a dial did not lead to WELCOME in time and was given up; a dial that is due is made. */
+  isLate(now: number): boolean {
+    if (this.deadline === undefined || now < this.deadline) return false;
+    if (this.socket === "down") {
+      this.dial(now);
+      return false;
+    }
+    this.hangUp();
+    return true;
+  }
+}

@@ -1,0 +1,166 @@
+// The client's link: answers an offer with an RTCPeerConnection, and tells the session what becomes of it.
+import type { Event } from "../core/events.ts";
+import type { CandidateInit } from "../core/signals.ts";
+import { Code, MAX_MESSAGE_BYTES } from "../gen/constants.ts";
+import type { Platform } from "./platform.ts";
+
+export interface LinksUser {
+  feed(event: Event): void;
+  message(link: number, data: Uint8Array, reliable: boolean): void;
+  /** A channel's buffer has sunk below the mark. */
+  room(): void;
+}
+
+const RELIABLE = "reliable";
+const UNRELIABLE = "unreliable";
+
+/** The one link of a client, by its number; what older ones still say is not passed on. */
+export class Links {
+  #link: PeerLink | undefined;
+
+  /** @param lowMark bytes waiting on a channel below which `room` is called */
+  constructor(
+    readonly platform: Platform,
+    readonly config: RTCConfiguration,
+    readonly lowMark: number,
+    readonly user: LinksUser,
+  ) {}
+
+  /** Begin to answer an offer; the link is the current one from now on. */
+  answer(number: number, sdp: string): void {
+    this.#link?.close();
+    try {
+      const connection = this.platform.peerConnection(this.config);
+      this.#link = new PeerLink(number, connection, this.lowMark, this.user);
+      void this.#link.answer(sdp);
+    } catch (error) {
+      this.user.feed({ kind: "linkRefused", link: number, code: Code.INTERNAL, reason: String(error) });
+    }
+  }
+
+  /** Give the link a candidate of its server; null ends them. One that the browser does not take is dropped. */
+  addCandidate(number: number, candidate: CandidateInit | null): void {
+    if (this.#link?.number === number) this.#link.addCandidate(candidate);
+  }
+
+  /** Close the link, or stop making it. */
+  close(number: number): void {
+    if (this.#link?.number !== number) return;
+    this.#link.close();
+    this.#link = undefined;
+  }
+
+  /** Send on the current link; false when the browser does not take the message. */
+  send(data: Uint8Array, reliable: boolean): boolean {
+    return this.#link?.send(data, reliable) ?? false;
+  }
+
+  /** Bytes waiting on a channel of the current link. */
+  buffered(reliable: boolean): number {
+    return this.#link?.channel(reliable)?.bufferedAmount ?? 0;
+  }
+}
+
+class PeerLink {
+  #reliable: RTCDataChannel | undefined;
+  #unreliable: RTCDataChannel | undefined;
+  #isOpen = false;
+  #isClosed = false;
+
+  constructor(
+    readonly number: number,
+    readonly connection: RTCPeerConnection,
+    readonly lowMark: number,
+    readonly user: LinksUser,
+  ) {
+    connection.onicecandidate = ({ candidate }) => this.#found(candidate);
+    connection.ondatachannel = ({ channel }) => this.#take(channel);
+    connection.onconnectionstatechange = () => {
+      if (connection.connectionState === "failed") this.#ended("no connection to the server");
+      else if (connection.connectionState === "disconnected") this.#tell({ kind: "linkDoubtful", link: number });
+    };
+  }
+
+  async answer(sdp: string): Promise<void> {
+    try {
+      await this.connection.setRemoteDescription({ type: "offer", sdp });
+      await this.connection.setLocalDescription(await this.connection.createAnswer());
+    } catch (error) {
+      this.#tell({ kind: "linkRefused", link: this.number, code: Code.BAD_SDP, reason: String(error) });
+      return;
+    }
+    this.#tell({ kind: "answered", link: this.number, sdp: this.connection.localDescription?.sdp ?? "" });
+  }
+
+  #found(found: RTCIceCandidate | null): void {
+    if (found?.candidate === "") return; // the end of one round of candidates; null ends them all
+    const candidate = found && {
+      candidate: found.candidate,
+      sdpMid: found.sdpMid,
+      sdpMLineIndex: found.sdpMLineIndex,
+      usernameFragment: found.usernameFragment,
+    };
+    this.#tell({ kind: "localCandidate", link: this.number, candidate });
+  }
+
+  #take(channel: RTCDataChannel): void {
+    const reliable = channel.label === RELIABLE;
+    if (reliable) this.#reliable = channel;
+    else if (channel.label === UNRELIABLE) this.#unreliable = channel;
+    else return;
+    channel.binaryType = "arraybuffer";
+    channel.bufferedAmountLowThreshold = this.lowMark;
+    channel.onbufferedamountlow = () => this.user.room();
+    channel.onmessage = ({ data }) => {
+      // What is no ArrayBuffer is text, which the protocol has none of: an empty message is counted as undecodable.
+      const bytes = data instanceof ArrayBuffer ? new Uint8Array(data) : new Uint8Array();
+      if (!this.#isClosed) this.user.message(this.number, bytes, reliable);
+    };
+    channel.onclose = () => this.#ended("the server closed the link");
+    channel.onopen = () => this.#opened();
+    this.#opened();
+  }
+
+  #opened(): void {
+    if (this.#isOpen || this.#reliable?.readyState !== "open" || this.#unreliable?.readyState !== "open") return;
+    this.#isOpen = true;
+    const maxMessageBytes = this.connection.sctp?.maxMessageSize ?? MAX_MESSAGE_BYTES;
+    this.#tell({ kind: "linkOpened", link: this.number, maxMessageBytes });
+  }
+
+  addCandidate(candidate: CandidateInit | null): void {
+    // Without the end of candidates a browser only tries longer.
+    if (candidate !== null) this.connection.addIceCandidate(candidate).catch(() => undefined);
+  }
+
+  channel(reliable: boolean): RTCDataChannel | undefined {
+    return reliable ? this.#reliable : this.#unreliable;
+  }
+
+  send(data: Uint8Array, reliable: boolean): boolean {
+    try {
+      this.channel(reliable)?.send(data as Uint8Array<ArrayBuffer>);
+      return true;
+    } catch {
+      return false; // too large, or the channel is closing, of which we hear soon
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    const { connection } = this;
+    connection.onicecandidate = connection.ondatachannel = connection.onconnectionstatechange = null;
+    for (const channel of [this.#reliable, this.#unreliable]) {
+      if (channel) channel.onopen = channel.onclose = channel.onmessage = channel.onbufferedamountlow = null;
+    }
+    connection.close();
+  }
+
+  #ended(reason: string): void {
+    this.#tell({ kind: "linkEnded", link: this.number, reason });
+  }
+
+  #tell(event: Event): void {
+    if (!this.#isClosed) this.user.feed(event);
+  }
+}

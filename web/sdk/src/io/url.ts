@@ -1,0 +1,31 @@
+// The URL of a coordinator, as it is given and as it is dialed.
+
+const SCHEMES: Readonly<Record<string, string>> = { "ws:": "ws:", "wss:": "wss:", "http:": "ws:", "https:": "wss:" };
+const CONNECT_PATH = "/connect";
+
+/** `/connect` behind what was given; nothing given is the page's own origin (`page`). Throws TypeError for what is no such URL. */
+export function connectUrl(url: string, page: string | undefined): string {
+  let parsed: URL;
+  try {
+    parsed = url === "" && page !== undefined ? new URL("/", page) : new URL(url);
+  } catch {
+    throw new TypeError(`url: ${JSON.stringify(url.slice(0, 200))} is not the URL of a coordinator, such as ws://localhost:9090`);
+  }
+  const scheme = SCHEMES[parsed.protocol];
+  if (scheme === undefined) throw new TypeError(`url: ${parsed.protocol} is none of ws:, wss:, http:, https:`);
+  let path = parsed.pathname.replace(/\/+$/, "");
+  if (!path.endsWith(CONNECT_PATH)) path += CONNECT_PATH;
+  return `${scheme}//${parsed.host}${path}${parsed.search}`;
+}
+
+/** Add what the coordinator is told: that we speak Part 2, the alias we had, and the token, since a WebSocket of a page has no headers. */
+export function withQuery(url: string, alias: number, resume: string, token: string): string {
+  const parsed = new URL(url);
+  parsed.searchParams.set("v", "2");
+  if (alias) {
+    parsed.searchParams.set("alias", String(alias));
+    parsed.searchParams.set("resume", resume);
+  }
+  if (token) parsed.searchParams.set("access_token", token);
+  return parsed.href;
+}
