@@ -23,6 +23,7 @@ GROWTH = tuple(f"crowd{clients}" for clients in CROWDS)
 GROWTH_LABEL = "greatest step in CPU per delivery, 25 to 300 clients"
 
 COALESCE_OFF = ("--server-option", "coalesce_window=0")
+PLAIN_PATH = ("--server-option", "fast_path=false")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,8 @@ LOADS = (
     Load("dense150", "dense", 150),
     Load("window0", "dense", 45, options=COALESCE_OFF),
     Load("old45", "dense", 45, options=("--old-peers",)),
+    Load("plain150", "dense", 150, options=PLAIN_PATH),
+    Load("plain45", "dense", 45, options=(*COALESCE_OFF, *PLAIN_PATH)),
     Load("linked", "dense", 150, servers=2),
     Load("groups", "groups", 300, options=("--groups", "100")),
     Load("groups0", "groups", 300, options=("--groups", "100", *COALESCE_OFF)),
@@ -63,6 +66,7 @@ DRIVEN = ("subscriptions", "joins")
 
 GROUPS_OF: dict[str, tuple[str, ...]] = {
     "linked": ("linked", "dense150"),
+    "plain": ("plain150", "dense150", "plain45", "window0"),
     "groups": ("groups", "groups0"),
     "growth": GROWTH,
 }
@@ -78,13 +82,19 @@ WANTED = (
     Wanted("window0", "latency p50", "ms", P50, at_most=1),
     Wanted("old45", "CPU per delivery", "µs", CPU, at_most=25),
     Wanted("old45", "latency p50", "ms", P50, at_most=1),
+    Wanted("plain150", "CPU per delivery, aiortc's plain path", "µs", CPU),
+    Wanted("plain150", "the same to that of dense150", "x", CPU, relative_to="dense150"),
+    Wanted("plain45", "CPU per delivery, aiortc's plain path", "µs", CPU),
+    Wanted("plain45", "the same to that of window0", "x", CPU, relative_to="window0"),
     Wanted("linked", "CPU per delivery, both servers", "µs", CPU),
     Wanted("linked", "the same to that of dense150", "x", CPU, at_most=1.3, relative_to="dense150"),
     Wanted("groups", "latency p50", "ms", P50, at_most=2),
     Wanted("groups", "latency p99", "ms", P99, at_most=12),
     Wanted("groups", "CPU per delivery", "µs", CPU),
     Wanted("groups", "the same to that of window 0", "x", CPU, at_most=1.1, relative_to="groups0"),
-    Wanted("lone", "latency p50, clients included", "ms", P50, at_most=1),
+    Wanted("lone", "latency p50, clients included", "ms", P50),
+    Wanted("lone", "the same over a link without a server", "ms", "direct_ms"),
+    Wanted("lone", "latency p50 added by the server", "ms", "added_ms", at_most=1),
     *(Wanted(name, f"CPU per delivery at {CROWD_HZ:g} Hz", "µs", CPU) for name in GROWTH),
     Wanted("subscriptions", "change of one topic of 10, 10,000 topics", "µs", "change_us", at_most=50),
     Wanted("subscriptions", "the same to that with 100 topics", "x", "to_few_topics", at_most=1.5),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from benchmarks import joins, simulated, subscriptions
-from benchmarks.catalogue import CPU, GROWTH, GROWTH_LABEL, LOADS, WANTED
-from benchmarks.figures import MIN_RUNS, Figure, Outcome, figure, steps
+from benchmarks import direct, joins, simulated, subscriptions
+from benchmarks.catalogue import CPU, GROWTH, GROWTH_LABEL, LOADS, P50, WANTED
+from benchmarks.figures import MIN_RUNS, Figure, Outcome, figure, look_up, steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,17 @@ def run_one(name: str, size: Size) -> Outcome:
     if name == "subscriptions":
         return subscriptions.run(size.changes)
     (load,) = (load for load in LOADS if load.name == name)
-    return simulated.run(load, size.seconds)
+    outcome = simulated.run(load, size.seconds)
+    return with_direct(outcome, direct.run(size.seconds)) if name == "lone" else outcome
+
+
+def with_direct(outcome: Outcome, direct_ms: float | None) -> Outcome:
+    """The same, with how much longer its median packet took than one that no server relays."""
+    p50 = look_up(outcome.document, P50)
+    if direct_ms is None or p50 is None:
+        return replace(outcome, problems=[*outcome.problems, "no link without a server to compare with"])
+    added = {"direct_ms": round(direct_ms, 3), "added_ms": round(p50 - direct_ms, 3)}
+    return replace(outcome, document={**outcome.document, **added})
 
 
 def figures(outcomes: dict[str, list[Outcome]], min_runs: int = MIN_RUNS) -> list[Figure]:

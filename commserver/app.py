@@ -39,6 +39,7 @@ REPORT_INTERVAL_S = 1.0
 
 def _link_options(settings: CommServerSettings) -> LinkOptions:
     return LinkOptions(
+        fast=settings.fast_path,
         silence=settings.peer_timeout,
         setup_timeout=settings.setup_timeout,
         low_mark=RELIABLE_FLOW.low_bytes,

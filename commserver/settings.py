@@ -74,6 +74,12 @@ class CommServerSettings(ServiceSettings):
         "Default: the addresses bound, or this machine's own where that is any.",
         json_schema_extra=_NETWORK,
     )
+    fast_path: bool = Field(
+        default=True,
+        description="Drive DTLS and SCTP synchronously, packet by packet; false leaves them to aiortc's queues and tasks, "
+        "for comparison, or should the fast path ever be in doubt.",
+        json_schema_extra=_NETWORK,
+    )
     peer_timeout: float = Field(
         default=30.0,
         gt=0,

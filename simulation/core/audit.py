@@ -6,12 +6,16 @@ import struct
 from dataclasses import dataclass, field
 from functools import lru_cache
 from math import inf
+from typing import Protocol
 
 from simulation.core.latency import Histogram, Timeline
 from simulation.core.ledger import Receipts, SendLog, SubscriptionLog, Window
 from simulation.core.payload import HEADER, body_tail, topic_mark
 from simulation.core.presence import Span
 from simulation.core.report import Counts
+
+SAMPLE = 500
+"""Latencies noted, about, between two looks at the recent ones."""
 
 BEFORE_START = Window(inf, -inf)
 """Nothing is measured."""
@@ -33,7 +37,9 @@ class Meter:
     timeline: Timeline = field(default_factory=Timeline)
     """Latencies in the window, by the time of sending."""
     recent: dict[int, Histogram] = field(default_factory=dict)
-    """Latencies since they were last asked for, by the alias of the comm server that delivered."""
+    """Latencies since they were last asked for, by the alias of the comm server that delivered: a sample of them."""
+    stride: int = 1
+    """Every so-manieth packet is in the sample; so many that watching a crowd costs next to nothing."""
     connect: Histogram = field(default_factory=Histogram)
     presence: list[Span] = field(default_factory=list)
     lag_s: float = 0.0
@@ -41,7 +47,25 @@ class Meter:
     def take_recent(self) -> dict[int, Histogram]:
         """The latest latencies; they are counted from zero again."""
         recent, self.recent = self.recent, {}
+        seen = self.stride * sum(histogram.count for histogram in recent.values())
+        self.stride = max(1, seen // SAMPLE)
         return recent
+
+    def sample(self, server: int, latency: float) -> None:
+        """Note a latency of a packet that `server` delivered."""
+        recent = self.recent.get(server)
+        if recent is None:
+            recent = self.recent[server] = Histogram()
+        recent.add(latency)
+
+
+class Served(Protocol):
+    """What of a client is looked at here."""
+
+    @property
+    def server(self) -> int:
+        """The alias of its comm server."""
+        ...
 
 
 class Audit:
@@ -67,8 +91,8 @@ class Audit:
             self.meter.counts.sent += 1
         return HEADER.pack(self._run, self.bot, sequence, _mark(topic), now) + body_tail(size, position)
 
-    def incoming(self, topic: str, body: bytes, now: float, server: int) -> None:
-        """A packet of `topic` arrived now, by the comm server with the alias `server`."""
+    def incoming(self, topic: str, body: bytes, now: float, client: Served) -> None:
+        """A packet of `topic` arrived now at `client`."""
         meter = self.meter
         try:
             run, sender, sequence, mark, sent_at = HEADER.unpack_from(body)
@@ -78,11 +102,9 @@ class Audit:
             meter.counts.foreign += 1
             return
         latency = now - sent_at
-        recent = meter.recent.get(server)
-        if recent is None:
-            recent = meter.recent[server] = Histogram()
-        recent.add(latency)
         meter.received += 1
+        if not meter.received % meter.stride:
+            meter.sample(client.server, latency)
         if not self._counted:
             return
         if mark != _mark(topic) or not self.subscriptions.accepts(topic, now):

@@ -9,11 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from math import log
 
 _LOWEST_S = 1e-6
 _HIGHEST_S = 100.0
 _STEP = math.log(1.02)
 _BUCKETS = math.ceil(math.log(_HIGHEST_S / _LOWEST_S) / _STEP) + 1
+_SCALE = 1 / _STEP
 _OFFSET = -math.log(_LOWEST_S) / _STEP
 
 
@@ -30,7 +32,7 @@ class Histogram:
         """Count one latency."""
         if seconds > self.highest_s:
             self.highest_s = seconds
-        bucket = _bucket(seconds)
+        bucket = int(log(seconds) * _SCALE + _OFFSET) if _LOWEST_S < seconds < _HIGHEST_S else _bucket(seconds)
         self.counts[bucket] = self.counts.get(bucket, 0) + 1
 
     def merge(self, other: Histogram) -> None:
@@ -67,7 +69,7 @@ class Histogram:
 def _bucket(seconds: float) -> int:
     if seconds <= _LOWEST_S:
         return 0
-    return min(_BUCKETS - 1, int(math.log(seconds) / _STEP + _OFFSET))
+    return min(_BUCKETS - 1, int(log(seconds) * _SCALE + _OFFSET))
 
 
 def _middle(bucket: int) -> float:
@@ -85,7 +87,8 @@ class Timeline:
 
     def add(self, at: float, seconds: float) -> None:
         """Count a latency seen `at` seconds after the start."""
-        self.histogram(at).add(seconds)
+        found = self.slices.get(int(at / self.slice_s))
+        (self.histogram(at) if found is None else found).add(seconds)
 
     def histogram(self, at: float) -> Histogram:
         """The histogram of the slice `at` lies in."""

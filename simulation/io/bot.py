@@ -145,7 +145,7 @@ class Bot:
         books.release(ended, now)
 
     def _on_packet(self, packet: Packet) -> None:
-        self.audit.incoming(packet.topic, packet.body, time.monotonic(), self._client.server)
+        self.audit.incoming(packet.topic, packet.body, time.monotonic(), self._client)
 
     def _on_state(self, state: ClientState, cause: RtcBrokerError | None) -> None:
         if state is ClientState.RECONNECTING:

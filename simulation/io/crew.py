@@ -21,7 +21,7 @@ from simulation.io.children import Child, ChildError
 log = logging.getLogger(__name__)
 
 CLIENTS_A_WORKER = 60
-DELIVERIES_A_WORKER = 8_000
+DELIVERIES_A_WORKER = 20_000
 """What one process takes with room to spare, in clients and in packets per second each coming by itself. With more it would measure
 its own delay."""
 

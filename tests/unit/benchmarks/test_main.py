@@ -23,9 +23,9 @@ def invoke(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, outcome: Outcome, *a
     return CliRunner().invoke(main, ["--only", "lone", *paths, *arguments])
 
 
-FAST = Outcome({"latency_ms": {"p50": 0.5}})
-SLOW = Outcome({"latency_ms": {"p50": 5.0}})
-BROKEN = Outcome({"latency_ms": {"p50": 0.1}}, ["loss 2.000% is over 0.1%"])
+FAST = Outcome({"latency_ms": {"p50": 0.9}, "direct_ms": 0.5, "added_ms": 0.4})
+SLOW = Outcome({"latency_ms": {"p50": 5.0}, "direct_ms": 0.5, "added_ms": 4.5})
+BROKEN = Outcome({"latency_ms": {"p50": 0.1}, "direct_ms": 0.5, "added_ms": 0.1}, ["loss 2.000% is over 0.1%"])
 
 
 @pytest.mark.parametrize(

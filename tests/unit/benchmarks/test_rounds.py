@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from benchmarks import joins, simulated, subscriptions
+from benchmarks import direct, joins, simulated, subscriptions
 from benchmarks.catalogue import CROWDS, GROWTH
 from benchmarks.figures import Outcome, Verdict
-from benchmarks.rounds import QUICK, Size, figures, run_one, run_rounds
+from benchmarks.rounds import QUICK, Size, figures, run_one, run_rounds, with_direct
 
 
 def document(cpu: float) -> dict[str, Any]:
@@ -39,10 +39,18 @@ def test_each_name_has_its_driver(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for module in (joins, subscriptions, simulated):
         monkeypatch.setattr(module, "run", driver)
+    monkeypatch.setattr(direct, "run", lambda seconds: None)
     for name in ("joins", "subscriptions", "lone"):
         run_one(name, Size(4.0, 200, 6.0, 500))
     assert asked[:2] == [(200, 6.0), (500,)]
     assert (asked[2][0].name, asked[2][1]) == ("lone", 4.0)
+
+
+def test_what_the_server_adds_is_told_beside_the_whole_way() -> None:
+    whole = Outcome({"latency_ms": {"p50": 1.1}})
+    assert with_direct(whole, 0.6).document == {"latency_ms": {"p50": 1.1}, "direct_ms": 0.6, "added_ms": 0.5}
+    for outcome, direct_ms in ((whole, None), (Outcome({}, ["ended with code 1"]), 0.6)):
+        assert with_direct(outcome, direct_ms).problems[-1] == "no link without a server to compare with"
 
 
 def test_figures_of_what_ran() -> None:

@@ -13,7 +13,7 @@ from simulation.io.crew import share_out, workers_for
 
 @pytest.mark.parametrize(
     ("clients", "deliveries_per_s", "workers"),
-    [(2, 10, 1), (60, 100, 1), (61, 100, 2), (500, 1e6, 4), (20, 9_000, 2), (1, 1e6, 1)],
+    [(2, 10, 1), (60, 100, 1), (61, 100, 2), (500, 1e6, 4), (20, 21_000, 2), (1, 1e6, 1)],
 )
 def test_as_many_workers_as_it_takes(
     monkeypatch: pytest.MonkeyPatch, clients: int, deliveries_per_s: float, workers: int
