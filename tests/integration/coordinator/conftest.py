@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import aiohttp
@@ -12,6 +13,7 @@ import pytest
 
 from coordinator.app import DRIVER, build_app
 from coordinator.io.driver import Driver
+from coordinator.io.pages import STATIC
 from coordinator.settings import CoordinatorSettings
 from protocol.pb import broker_pb2 as pb
 from protocol.signalling import Signal, decode_signal
@@ -76,10 +78,13 @@ class Running:
         self.driver = driver
         self.stop = stop
         self.http = aiohttp.ClientSession(f"http://127.0.0.1:{port}")
+        self._sockets: list[aiohttp.ClientWebSocketResponse] = []
+        """One that nobody holds is closed when it is collected, whenever that is."""
 
     async def dial(self, path: str, query: dict[str, str] | None = None, **options: Any) -> aiohttp.ClientWebSocketResponse:
         """Only the socket."""
         socket: aiohttp.ClientWebSocketResponse = await self.http.ws_connect(path, params=query or {}, **options)
+        self._sockets.append(socket)
         return socket
 
     async def join(self, path: str, text: str, query: dict[str, str], **options: Any) -> Peer:
@@ -117,11 +122,13 @@ async def start() -> AsyncIterator[Start]:
     """`await start(option=..)` runs a coordinator until the end of the test."""
     running: list[Running] = []
 
-    async def start(*, authenticator: Any = None, backplane: Any = None, **options: Any) -> Running:
+    async def start(*, authenticator: Any = None, backplane: Any = None, static: Path = STATIC, **options: Any) -> Running:
         if "auth" not in options:
             options.setdefault("auth_secret", SECRET.decode())
         settings = CoordinatorSettings(host="127.0.0.1", **options)
-        app = build_app(settings, clock=CLOCK, rng=random.Random(1), authenticator=authenticator, backplane=backplane)
+        app = build_app(
+            settings, clock=CLOCK, rng=random.Random(1), authenticator=authenticator, backplane=backplane, static=static
+        )
         runner, port = await start_site(app, "127.0.0.1", options.get("port", 0), shutdown_timeout=settings.stop_timeout)
         running.append(Running(port, app[DRIVER], runner.cleanup))
         return running[-1]

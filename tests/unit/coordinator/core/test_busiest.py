@@ -1,0 +1,41 @@
+"""The busiest topics of several servers together."""
+
+from __future__ import annotations
+
+from coordinator.core.busiest import MAX_TOPICS, busiest
+from protocol.pb import broker_pb2 as pb
+from tests.support.reports import a_report
+
+
+def topic(name: str, subscribers: int, rate: float) -> pb.TopicTraffic:
+    return pb.TopicTraffic(topic=name, subscribers=subscribers, records_per_second=rate)
+
+
+def test_of_one_server() -> None:
+    assert busiest({1: a_report(busiest=[topic("a", 3, 10), topic("b", 10, 5)])}) == [
+        {"topic": "b", "subscribers": 10, "records_per_s": 5, "deliveries_per_s": 50},
+        {"topic": "a", "subscribers": 3, "records_per_s": 10, "deliveries_per_s": 30},
+    ]
+
+
+def test_servers_that_see_the_same_records_are_not_added_up() -> None:
+    """Each of the two has the other among its subscribers."""
+    reports = {1: a_report(links={2: 0}, busiest=[topic("a", 4, 10)]), 2: a_report(links={1: 0}, busiest=[topic("a", 2, 9)])}
+    assert busiest(reports) == [{"topic": "a", "subscribers": 4, "records_per_s": 10, "deliveries_per_s": 39}]
+
+
+def test_a_server_without_subscribers_of_its_own() -> None:
+    reports = {1: a_report(links={2: 0}, busiest=[topic("a", 1, 10)]), 2: a_report(links={1: 0}, busiest=[topic("b", 0, 1)])}
+    assert [(entry["topic"], entry["subscribers"]) for entry in busiest(reports)] == [("a", 1), ("b", 0)]
+
+
+def test_twenty_are_enough() -> None:
+    reports = {alias: a_report(busiest=[topic(f"{alias}/{n}", alias, n) for n in range(10)]) for alias in range(1, 6)}
+    found = busiest(reports)
+    assert len(found) == MAX_TOPICS
+    assert found[0]["topic"] == "5/9"
+    assert [entry["deliveries_per_s"] for entry in found] == sorted((entry["deliveries_per_s"] for entry in found), reverse=True)
+
+
+def test_of_nobody() -> None:
+    assert busiest({}) == []
