@@ -142,3 +142,13 @@ async def test_refusals_are_counted(coordinator: Running) -> None:
         text = await response.text()
     assert 'rtcbroker_coordinator_refusals_total{code="4210",status="401"} 2.0' in text
     assert 'rtcbroker_coordinator_refusals_total{code="4214",status="403"} 1.0' in text
+
+
+async def test_a_clients_socket_ends_with_its_token(start: Start) -> None:
+    coordinator = await start(auth_leeway=0)
+    client = await coordinator.join("/connect", token(lifetime_s=1), {})
+    code, reason = await client.end()
+    assert (code, reason) == (Code.TOKEN_EXPIRED, Code.TOKEN_EXPIRED.reason)
+    again = await coordinator.client(query={"alias": str(client.alias), "resume": client.welcome.resume})
+    assert again.alias == client.alias
+    await again.close()

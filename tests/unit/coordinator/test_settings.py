@@ -60,7 +60,16 @@ def test_without_a_secret_they_do_not() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"port": -1}, {"selector": "first"}, {"resume_secret": "short"}, {"max_clients": 0}, {"stop_timeout": 0}]
+    "wrong",
+    [
+        {"port": -1},
+        {"selector": "first"},
+        {"resume_secret": "short"},
+        {"max_clients": 0},
+        {"stop_timeout": 0},
+        {"allowed_origins": ["https://app.example.com", "app.example.com"]},
+        {"allowed_origins": "null"},
+    ],
 )
 def test_wrong_values_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):

@@ -16,7 +16,7 @@ from protocol.codes import Code
 from protocol.limits import MAX_ALIAS, OLD_PEER_SIGNAL_BYTES
 from protocol.pb import broker_pb2 as pb
 from protocol.tokens import TokenRole
-from tests.support.coordination import FakePeer, World
+from tests.support.coordination import NOW, FakePeer, World
 
 # --------------------------------------------------------------------------------------------------------------- joining
 
@@ -387,3 +387,30 @@ def test_stopping_closes_everyone_and_tells_nobody_else() -> None:
     assert world.client().closed is Code.COORDINATOR_STOPPING
     assert not world.core.has_room(TokenRole.CLIENT)
     assert world.core.stats.closed == {Code.COORDINATOR_STOPPING: 3}
+
+
+def test_a_clients_socket_ends_with_its_token() -> None:
+    """Its links are the comm servers' business: they hear of it, and a client that has another token comes back with that."""
+    world = World()
+    server = world.nodes[0].join(Admission(TokenRole.COMMUNICATION_SERVER, "server", True, None, NOW + 5))
+    client = world.nodes[0].join(Admission(TokenRole.CLIENT, "alice", True, None, NOW + 5))
+    other = world.nodes[0].join(Admission(TokenRole.CLIENT, "bob", True, None, NOW + 50))
+    client.send(signalling.connect(server.alias))
+    world.advance(4.9)
+    assert client.closed is None
+    world.advance(0.1)
+    assert (client.closed, other.closed, server.closed) == (Code.TOKEN_EXPIRED, None, None)
+    assert gone(server) == [client.alias]
+    again = world.nodes[0].join(Admission(TokenRole.CLIENT, "alice", True, client.wish, NOW + 100))
+    assert again.alias == client.alias
+    world.advance(60)
+    assert (again.closed, other.closed, server.closed) == (None, Code.TOKEN_EXPIRED, None)
+
+
+def test_the_end_of_a_token_is_waited_for_only_while_its_socket_is_there() -> None:
+    world = World(ping_interval_s=1_000)
+    client = world.nodes[0].join(Admission(TokenRole.CLIENT, "alice", True, None, NOW + 5))
+    assert world.core.next_deadline() == NOW + 5
+    client.leave()
+    world.advance(10)
+    assert client.closed is None
