@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+from collections import deque
 from importlib.metadata import version
 from typing import Any
 
@@ -24,13 +25,14 @@ from OpenSSL import SSL
 
 from tests.support.rtc import Recorder, ended, memory_pair
 from transport.fastpath.dtls import FastDtls, SharedCertificate, drive
-from transport.fastpath.ice import IceAgent
 from transport.fastpath.fast_sctp import FastSctp
+from transport.fastpath.ice import IceAgent
 from transport.fastpath.sctp import GuardedSctp
 from transport.options import LinkOptions
 
 DTLS = "transport/fastpath/dtls.py"
 SCTP = "transport/fastpath/sctp.py"
+FAST = "transport/fastpath/fast_sctp.py"
 ICE = "transport/fastpath/ice.py"
 
 # (owner, name): (digest of its source, who leans on it and how)
@@ -64,22 +66,43 @@ WHY: dict[tuple[Any, str], tuple[str, str]] = {
     (RTCSctpTransport, "_receive_forward_tsn_chunk"): ("a7b72a09e9c4bb20", f"{SCTP} has to find streams by _get_inbound_stream"),
     (RTCSctpTransport, "_receive_sack_chunk"): ("4b35ccf1372cdec8", f"{SCTP} GuardedSctp checks the gap blocks it walks"),
     (RTCSctpTransport, "_send_sack"): ("ac92513522fa60e7", f"{SCTP} GuardedSctp replaces it"),
-    (RTCSctpTransport, "_receive"): ("802b1265df7b6174", f"{SCTP} FastSctp replaces it for messages"),
+    (RTCSctpTransport, "_receive"): ("802b1265df7b6174", f"{FAST} FastSctp replaces it for messages"),
     (RTCSctpTransport, "_data_channel_receive"): ("3df88b4b9c662b3b", f"{SCTP} GuardedSctp checks what would fail its asserts"),
     (RTCSctpTransport, "_data_channel_send"): (
         "bff23b8d60ecb624",
-        f"{SCTP} FastSctp.send_now does the same and drives the flush",
+        f"{FAST} FastSctp.send_now does the same and drives the flush",
     ),
-    (RTCSctpTransport, "_data_channel_flush"): ("d5f055f33db1abff", f"{SCTP} FastSctp.send_now drives it"),
+    (RTCSctpTransport, "_data_channel_flush"): ("d5f055f33db1abff", f"{FAST} FastSctp.send_now drives it"),
     (RTCSctpTransport, "_send"): ("f0f8aff63a9a8743", f"{SCTP} is driven: it must not wait"),
     (RTCSctpTransport, "_send_chunk"): ("eb2f909e3c2ff5cc", f"{SCTP} is driven: it must not wait"),
     (RTCSctpTransport, "_transmit"): (
         "aa8941d5f8f020e8",
         f"{SCTP} is driven: it must not wait, nor call a handler while it walks its queue",
     ),
+    (RTCSctpTransport, "_update_rto"): ("a1e7afb18886a101", f"{FAST} FastSctp calls it for SACKs it counts itself"),
+    (RTCSctpTransport, "_flight_size_decrease"): ("16a9a53b25b96c7c", f"{FAST} FastSctp does the same for chunks in flight"),
+    (RTCSctpTransport, "_flight_size_increase"): (
+        "ed02a0fe6eb506c9",
+        f"{FAST} FastSctp does the same for chunks it sends itself",
+    ),
+    (RTCSctpTransport, "_maybe_abandon"): ("879fcf244b3dfd05", f"{FAST} _Sent has to have what it reads and sets"),
+    (RTCSctpTransport, "_update_advanced_peer_ack_point"): (
+        "b10416e34e18a3db",
+        f"{FAST} FastSctp.take leaves it out where nothing was abandoned",
+    ),
+    (RTCSctpTransport, "_t3_expired"): ("0e759bf4b1b2d8c8", f"{FAST} FastSctp calls it when its own timer comes"),
+    (RTCSctpTransport, "_t3_restart"): ("abf85ae57b8fa144", f"{FAST} FastSctp replaces it"),
+    (RTCSctpTransport, "_t3_start"): ("fa045ec7c5fff3d7", f"{FAST} FastSctp replaces it"),
+    (RTCSctpTransport, "_t3_cancel"): ("0e0e3e38da292064", f"{FAST} FastSctp replaces it"),
+    (RTCSctpTransport, "_reset_deferred_streams"): (
+        "e8a288bf519131b3",
+        f"{FAST} FastSctp.take leaves it out where no reset is deferred",
+    ),
+    (RTCSctpTransport, "_transmit_reconfig"): ("1036a467fb3cebdd", f"{FAST} FastSctp leaves it out where no reset is queued"),
+    (sctp, "serialize_packet"): ("5731d38491422e4c", "transport/fastpath/common.py writes the same"),
     (RTCSctpTransport, "_set_state"): ("72015aed4aa46827", f"{SCTP} GuardedSctp tells the session of an end after it"),
-    (RTCDataChannel, "_addBufferedAmount"): ("9d3366126dabbbc5", f"{SCTP} FastSctp.send_now calls it"),
-    (RTCDataChannel, "send"): ("5deb1293f33708fb", f"{SCTP} FastSctp.send_now stands for it"),
+    (RTCDataChannel, "_addBufferedAmount"): ("9d3366126dabbbc5", f"{FAST} FastSctp.send_now calls it"),
+    (RTCDataChannel, "send"): ("5deb1293f33708fb", f"{FAST} FastSctp.send_now stands for it"),
     (sctp, "parse_packet"): ("b88a5f1d01e14c5f", "transport/sctp_guard.py walks the chunks in the same way before it"),
     (sctp, "decode_params"): (
         "2ee53946e23f05a3",
@@ -143,7 +166,20 @@ def test_versions_are_those_the_digests_were_taken_from() -> None:
                 "_data_channel_receive",
             ],
         ),
-        (FastSctp, RTCSctpTransport, ["_receive"]),
+        (
+            FastSctp,
+            RTCSctpTransport,
+            [
+                "_receive",
+                "_handle_data",
+                "_receive_sack_chunk",
+                "_send_sack",
+                "_set_state",
+                "_t3_start",
+                "_t3_restart",
+                "_t3_cancel",
+            ],
+        ),
         (SharedCertificate, RTCCertificate, ["_create_ssl_context"]),
         (IceAgent, Connection, ["query_consent", "data_received"]),
     ],
@@ -178,6 +214,22 @@ async def test_the_attributes_we_read_are_there() -> None:
                 "_sack_needed": bool,
                 "_data_channels": dict,
                 "_data_channel_queue": object,
+                "_association_state": RTCSctpTransport.State,
+                "_flight_size": int,
+                "_cwnd": int,
+                "_sent_queue": deque,
+                "_outbound_queue": deque,
+                "_outbound_stream_seq": dict,
+                "_reconfig_queue": list,
+                "_reconfig_deferred": type(None),
+                "_last_sacked_tsn": int,
+                "_advanced_peer_ack_tsn": int,
+                "_fast_recovery_exit": type(None),
+                "_forward_tsn_chunk": type(None),
+                "_local_verification_tag": int,
+                "_remote_verification_tag": int,
+                "_local_port": int,
+                "_remote_port": int,
             },
         ),
     ]
