@@ -5,6 +5,8 @@ What is done to them here, all of it watched by tests/unit/transport/test_fastpa
 - :mod:`.dtls`: a port of ours stands where RTCDtlsTransport expects an ICE transport, so any source of datagrams will do, and
   all connections of a process share one OpenSSL context;
 - :mod:`.sctp`: what a peer can make an association do is bounded, on both paths;
+- :mod:`.fast_sctp`: nearly every packet is one whole message, next in line, or an acknowledgement that only counts; such packets
+  (:mod:`.common`) are read and written on the spot, on the state aiortc keeps, and all others go to aiortc;
 - both are *driven* on the fast path: aiortc's coroutines never wait on such a port, so each is run to its end on the spot. A
   received datagram then costs no queue and no wake-up of a task, and a message sent no task. Without the fast path aiortc runs
   as it comes: a task pumps datagrams from the port, and each send starts a task;
