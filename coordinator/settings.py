@@ -33,8 +33,8 @@ class CoordinatorSettings(ServiceSettings):
     allowed_origins: list[str] = Field(
         default=[],
         description="Web pages that may connect from a browser, by their origin ('https://app.example.com'), beside the coordinator's "
-        "own: those whose host and port are the ones the request was sent to. '*' lets in every page of every site. Who is not a "
-        "browser sends no origin and is not affected.",
+        "own: those whose host and port are the ones in the request's Host header, which a proxy has to pass on. '*' lets in every page "
+        "of every site. Who is not a browser sends no origin and is not affected.",
         json_schema_extra=_LISTEN,
     )
     selector: Literal["random", "two-choices"] = Field(

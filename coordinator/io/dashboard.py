@@ -206,7 +206,7 @@ class Dashboard:
         self._seated.add(viewer)
         if self._ticker is None:
             self._ticker = asyncio.create_task(self._tick(), name="dashboard-ticker")
-        elif self.frames.is_there:
+        elif self.frames.is_there():
             viewer.wake()
         return True
 

@@ -1,6 +1,7 @@
 """What stands before every WebSocket: is it one, is its page allowed here; and how a refusal is answered.
 
-Refusals before the upgrade are plain HTTP answers with a JSON body, and reach the core, which counts them.
+Refusals before the upgrade are plain HTTP answers with a JSON body, and reach the core, which counts them. A browser shows a page
+nothing of such an answer, so a page of an origin that is welcome is refused by a close frame, right after the upgrade.
 """
 
 from __future__ import annotations
@@ -20,6 +21,11 @@ MAX_SHOWN_ORIGIN = 100
 """Characters of a foreign origin told back."""
 
 
+def is_page(request: web.Request) -> bool:
+    """Whether a web page asks that understands our close codes: only browsers send an origin."""
+    return "Origin" in request.headers and request.query.get("v") == "2"
+
+
 class Door:
     """Judges requests, the same for peers and for dashboards."""
 
@@ -37,10 +43,14 @@ class Door:
         shown = ", ".join(origins)[:MAX_SHOWN_ORIGIN]
         return self.refuse(request, Refusal(403, Code.ORIGIN_REFUSED, f"Origin {shown!r}: {Code.ORIGIN_REFUSED.reason}"))
 
-    def refuse(self, request: web.Request, refusal: Refusal) -> web.Response:
-        """The answer to a peer that may not come in."""
+    def note(self, request: web.Request, refusal: Refusal) -> None:
+        """Count and log a peer that may not come in."""
         self._driver.refused(request.path, refusal)
         log.info("refused a peer at %s from %s: %d %s", request.path, request.remote, refusal.status, refusal.detail)
+
+    def refuse(self, request: web.Request, refusal: Refusal) -> web.Response:
+        """The answer to a peer that may not come in."""
+        self.note(request, refusal)
         body = {"code": int(refusal.code), "reason": refusal.detail, "retry": refusal.code.retry.value}
         headers = {}
         if refusal.status == 401:

@@ -55,7 +55,6 @@ class Frames:
         self._usage = self._cpu = None
         self._head = ""
 
-    @property
     def is_there(self) -> bool:
         """A picture was taken."""
         return self._head != ""

@@ -1,4 +1,4 @@
-"""The WebSocket of one peer: admitted before the upgrade, one writer, every end with a code.
+"""The WebSocket of one peer: judged before the upgrade, one writer, every end with a code.
 
 Reading is a loop in the handler; writing is one task that takes frames from the core's outbox, so a peer that does not read blocks
 only its own writer while its outbox fills up to its mark. Closing never waits for such a peer: CUT_S later the connection is cut.
@@ -14,7 +14,7 @@ from aiohttp import WSMsgType, web
 
 from coordinator.core import admission as rules
 from coordinator.core.admission import Admission, Refusal
-from coordinator.io.door import Door
+from coordinator.io.door import Door, is_page
 from coordinator.io.driver import Driver
 from protocol.codes import Code
 from protocol.errors import TokenError
@@ -148,15 +148,26 @@ class PeerEndpoint:
         if (answer := self._door.turn_away(request, ws)) is not None:
             return answer
         verdict = await self._admit(request)
-        if isinstance(verdict, Refusal):
+        if isinstance(verdict, Refusal) and not is_page(request):
             return self._door.refuse(request, verdict)
         try:
             await ws.prepare(request)
         except ConnectionError:
             log.debug("a peer was gone before its upgrade was answered")
             return web.Response(status=400)  # which nobody reads; a socket that was never prepared cannot be ended
-        await PeerSocket(ws, self._driver, request.transport).run(verdict)
+        if isinstance(verdict, Refusal):
+            await self._tell(request, ws, verdict)
+        else:
+            await PeerSocket(ws, self._driver, request.transport).run(verdict)
         return ws
+
+    async def _tell(self, request: web.Request, ws: web.WebSocketResponse, refusal: Refusal) -> None:
+        """Refuse a page, which cannot read the answer to its upgrade, where it can read: in the close frame."""
+        self._door.note(request, refusal)
+        if request.transport is not None:
+            asyncio.get_running_loop().call_later(CUT_S, request.transport.abort)
+        with contextlib.suppress(ConnectionError):
+            await ws.close(code=int(refusal.code), message=close_reason(refusal.detail))
 
     async def _admit(self, request: web.Request) -> Admission | Refusal:
         role = rules.wanted_role(request.path, request.query)

@@ -397,7 +397,7 @@ def test_a_clients_socket_ends_with_its_token() -> None:
     other = world.nodes[0].join(Admission(TokenRole.CLIENT, "bob", True, None, NOW + 50))
     client.send(signalling.connect(server.alias))
     world.advance(4.9)
-    assert client.closed is None
+    assert (client.closed, other.closed, server.closed) == (None, None, None)
     world.advance(0.1)
     assert (client.closed, other.closed, server.closed) == (Code.TOKEN_EXPIRED, None, None)
     assert gone(server) == [client.alias]

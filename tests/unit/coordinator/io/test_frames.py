@@ -26,9 +26,9 @@ def ids(text: str) -> list[int]:
 
 
 def test_a_picture_stays_until_the_next(world: World, frames: Frames) -> None:
-    assert not frames.is_there
+    assert not frames.is_there()
     frames.renew()
-    assert frames.is_there
+    assert frames.is_there()
     world.server()
     before, told = frames.state(0)
     assert (json.loads(before)["servers"], ids(before), told) == ([], [], 0)
@@ -74,7 +74,7 @@ def test_the_processors_share_is_of_the_time_somebody_looked(world: World, frame
     world.now += 1
     assert cpu() >= 0
     frames.forget()
-    assert not frames.is_there
+    assert not frames.is_there()
     world.now += 1
     assert cpu() is None
 
