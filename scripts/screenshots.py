@@ -4,55 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
-import re
-import signal
-import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 from playwright.async_api import Browser, Page
 
 from tests.support.browser import NARROW, WIDE, chromium
+from tests.support.demo import running_demo
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "pictures"
 BOTS = 60
 SERVERS = 3
-START_S = 60.0
 SETTLE_S = 45.0
 """How long the demo runs before the pictures: the lines of the last minute want something to show."""
 WALK_S = 2.0
 MAX_BYTES = 150_000
 QUALITY = 85
-
-
-@contextlib.asynccontextmanager
-async def demo() -> AsyncIterator[tuple[str, str]]:
-    """A running demo: addresses of the dashboard and of the world, tokens included."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "rtcbroker.cli", "demo", "--port", "0", "--bots", str(BOTS), "--servers", str(SERVERS)),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    said = ""
-    draining = None
-    try:
-        async with asyncio.timeout(START_S):
-            while not (links := re.findall(r"http://\S+/(?:demo)?#token=\S+", said)) or len(links) < 2:
-                line = await process.stdout.readline()
-                if not line:
-                    raise SystemExit(f"screenshots: the demo ended:\n{said}")
-                said += line.decode()
-        draining = asyncio.create_task(process.stdout.read())
-        yield links[0], links[1]
-    finally:
-        if process.returncode is None:
-            process.send_signal(signal.SIGINT)
-        await process.wait()
-        if draining is not None:
-            await draining
 
 
 async def page_at(browser: Browser, url: str, *, dark: bool, size: tuple[int, int]) -> Page:
@@ -80,13 +46,13 @@ async def keep(page: Page, name: str) -> None:
 async def main() -> None:
     """Everything, once."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    async with demo() as (dashboard, world), chromium() as browser:
+    async with running_demo(BOTS, SERVERS) as links, chromium() as browser:
         print(f"screenshots: the demo runs; pictures in {SETTLE_S:g} s")
         await asyncio.sleep(SETTLE_S)
         for dark in (False, True):
             for size, width in ((WIDE, "wide"), (NARROW, "narrow")):
                 suffix = f"{'dark' if dark else 'light'}-{width}"
-                for name, url in (("dashboard", dashboard), ("demo", world)):
+                for name, url in (("dashboard", links.dashboard), ("demo", links.world)):
                     page = await page_at(browser, url, dark=dark, size=size)
                     await asyncio.sleep(WALK_S)
                     await keep(page, f"{name}-{suffix}")

@@ -112,6 +112,14 @@ class Visitor:
         assert response.status == 200, f"{url}: status {response.status}"
         return page
 
+    @contextlib.asynccontextmanager
+    async def until_then(self) -> AsyncIterator[None]:
+        """Close all pages at the end of this, before what they are connected to goes."""
+        try:
+            yield
+        finally:
+            await self.leave()
+
     async def leave(self) -> None:
         """Close all pages."""
         for context in self._contexts:

@@ -66,7 +66,7 @@ async def test_the_token_leaves_the_address_bar_and_survives_a_reload(visitor: V
 
 async def test_it_ends_with_its_token(visitor: Visitor) -> None:
     """When the token expires, the coordinator closes the socket, and the page shows nothing any more and says why."""
-    async with cluster(0, coordinator={"auth_leeway": "0"}) as made:
+    async with cluster(0, coordinator={"auth_leeway": "0"}) as made, visitor.until_then():
         board = await open_dashboard(visitor, made, admin(made, lifetime_s=4))
         await board.live()
         error = board.page.locator("#gate-error")
@@ -82,7 +82,7 @@ async def test_it_ends_with_its_token(visitor: Visitor) -> None:
 async def test_a_server_that_joins_and_one_that_leaves_are_seen_within_two_seconds(visitor: Visitor) -> None:
     """Also one that is killed with -9; and the coordinator's own end is told, and over when it is back."""
     visitor.complaints.expect("/dashboard/live|ERR_CONNECTION_REFUSED")
-    async with cluster(1, auth=False) as made:
+    async with cluster(1, auth=False) as made, visitor.until_then():
         board = await open_dashboard(visitor, made)
         await board.live()
         (first,) = await board.servers()
@@ -116,7 +116,7 @@ async def has(board: DashboardPage, count: int) -> set[int]:
 
 async def test_its_numbers_agree_with_the_metrics_of_the_servers(visitor: Visitor) -> None:
     """Clients, topics, subscriptions and totals of each server, when all is said."""
-    async with cluster(2) as made:
+    async with cluster(2) as made, visitor.until_then():
         board = await open_dashboard(visitor, made, admin(made))
         await board.live()
         async with (

@@ -41,7 +41,7 @@ async def elsewhere(made: Cluster, server: int) -> Client:
 async def test_a_page_moves_within_three_seconds_when_its_server_is_killed(visitor: Visitor, other_site: Site) -> None:
     """Killed with -9: the page is on another server, keeps its alias and counters, and its subscription works again."""
     visitor.complaints.expect("/connect")
-    async with cluster(2, coordinator={"allowed_origins": other_site.origin}) as made:
+    async with cluster(2, coordinator={"allowed_origins": other_site.origin}) as made, visitor.until_then():
         page = await open_app(visitor, other_site, made)
         before = await page.connect(made.token("page"))
         await page.subscribe("mine")
@@ -67,7 +67,7 @@ async def test_a_page_moves_within_three_seconds_when_its_server_is_killed(visit
 async def test_a_page_talks_on_while_its_coordinator_is_started_anew(visitor: Visitor, other_site: Site) -> None:
     """Its link lives on without the coordinator, and once that is back, it is under the alias it had: it can move again."""
     visitor.complaints.expect("/connect|ERR_CONNECTION_REFUSED|WebSocket")
-    async with cluster(2, coordinator={"allowed_origins": other_site.origin}) as made:
+    async with cluster(2, coordinator={"allowed_origins": other_site.origin}) as made, visitor.until_then():
         page = await open_app(visitor, other_site, made)
         before = await page.connect(made.token("page"))
         await page.subscribe("mine")
@@ -100,9 +100,9 @@ async def test_a_page_talks_on_while_its_coordinator_is_started_anew(visitor: Vi
 async def test_a_page_comes_back_when_everything_was_away(visitor: Visitor, other_site: Site) -> None:
     """Coordinator and server end; the page goes on trying, and once they are back, it talks."""
     visitor.complaints.expect("/connect|ERR_CONNECTION_REFUSED|WebSocket")
-    async with cluster(1, coordinator={"allowed_origins": other_site.origin}) as made:
+    async with cluster(1, coordinator={"allowed_origins": other_site.origin}) as made, visitor.until_then():
         page = await open_app(visitor, other_site, made)
-        await page.connect(made.token("page"))
+        await page.connect(made.token("page"), options={"pingInterval": 1, "linkTimeout": 3})
         await page.subscribe("mine")
         (server,) = made.servers
         for process in (made.coordinator, server):

@@ -121,7 +121,7 @@ async def fits(page: Page, dark: bool) -> None:
     assert await overflow(page) <= 0
     light = await page.evaluate(
         """() => {
-            const canvas = document.createElement("canvas").getContext("2d");
+            const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
             const shade = (element) => {
                 canvas.clearRect(0, 0, 1, 1);
                 canvas.fillStyle = getComputedStyle(element).backgroundColor;
