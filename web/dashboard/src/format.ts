@@ -46,9 +46,15 @@ export function shortCount(value: number): string {
   return Number.isFinite(value) ? scaled(Math.round(value), 1000, DECIMAL).replace(THIN, "") : NONE;
 }
 
-/** 0, 0.5, 12.3, 4.56 k: a rate, for a place that says "per second" itself. */
+/** 0, 0.04, 3.2, 57, 4.56 k: a rate, for a place that says "per second" itself. */
 export function rate(value: number): string {
-  return Number.isFinite(value) ? scaled(value, 1000, DECIMAL) : NONE;
+  if (!Number.isFinite(value)) {
+    return NONE;
+  }
+  if (value === 0 || value >= 9.95) {
+    return scaled(value < 999.5 ? Math.round(value) : value, 1000, DECIMAL);
+  }
+  return value.toFixed(value < 0.05 ? 2 : 1);
 }
 
 /** 12.3 k/s. */

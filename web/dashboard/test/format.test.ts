@@ -42,9 +42,12 @@ test("short counts leave out what there is no room for", () => {
 test("rates say per second, and small ones are not lost", () => {
   says(format.perSecond, [
     [0, "0/s"],
-    [0.25, "0.25/s"],
-    [3.2, "3.20/s"],
-    [12.34, "12.3/s"],
+    [0.041, "0.04/s"],
+    [0.25, "0.3/s"],
+    [3, "3.0/s"],
+    [9.96, "10/s"],
+    [12.34, "12/s"],
+    [999.7, "1.00 k/s"],
     [2_520, "2.52 k/s"],
     [Number.NaN, "–"],
   ]);

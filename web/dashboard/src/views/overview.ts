@@ -81,7 +81,7 @@ function packetsOut(state: ClusterState): Figure {
 function latency(state: ClusterState): Figure {
   const point = newest(state);
   const many = state.servers.length > 1;
-  const note = point?.p99_ms == null ? "nothing relayed" : `p50 ${format.latency(point.p50_ms)}${many ? ", slowest server" : ""}`;
+  const note = point?.p99_ms == null ? "nothing relayed" : `p50 ${format.latency(point.p50_ms)}${many ? ", the slowest" : ""}`;
   return { value: format.latency(point?.p99_ms), note };
 }
 
