@@ -208,11 +208,12 @@ export class Driver {
 
   async #askToken(): Promise<void> {
     if (typeof this.token !== "function") return; // the session does not ask then
-    try {
-      this.feed({ kind: "token", token: await askToken(this.token, this.options.tokenTimeout, this.platform) });
-    } catch (error) {
-      this.feed({ kind: "tokenFailed", reason: error instanceof Error ? error.message : String(error) });
-    }
+    const asked = askToken(this.token, this.options.tokenTimeout, this.platform);
+    const answer: Event = await asked.then(
+      (token) => ({ kind: "token", token }) as const,
+      (error: unknown) => ({ kind: "tokenFailed", reason: error instanceof Error ? error.message : String(error) }) as const,
+    );
+    this.feed(answer);
   }
 
   async #compress(link: number, data: Uint8Array): Promise<void> {

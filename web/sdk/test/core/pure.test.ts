@@ -1,0 +1,307 @@
+// The parts of the core by themselves, with properties where they fit.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import fc from "fast-check";
+import { Backoff } from "../../src/core/backoff.ts";
+import { describe as describeCode, retryVerdict } from "../../src/core/codes.ts";
+import { Credentials, peekExpiry } from "../../src/core/credentials.ts";
+import { RtcBrokerError, TopicError } from "../../src/core/errors.ts";
+import { Inbox } from "../../src/core/inbox.ts";
+import { Liveness } from "../../src/core/liveness.ts";
+import { DEFAULT_OPTIONS, makeOptions } from "../../src/core/options.ts";
+import { Outbox } from "../../src/core/outbox.ts";
+import { Packet } from "../../src/core/packet.ts";
+import { DecodeError, decodePacket } from "../../src/core/packets.ts";
+import { ServerList } from "../../src/core/servers.ts";
+import { decodeSignal } from "../../src/core/signals.ts";
+import { Lifecycle, TRANSITIONS } from "../../src/core/states.ts";
+import { newStats } from "../../src/core/stats.ts";
+import { checkTopic } from "../../src/core/topics.ts";
+import {
+  MessageHeader,
+  MessageType,
+  PingMessage,
+  TopicBatchMessage,
+  TopicIdentityMessage,
+  TopicMessage,
+} from "../../src/gen/broker.ts";
+import { Code, MAX_BATCH_RECORDS, UNRELIABLE_BATCH_BYTES } from "../../src/gen/constants.ts";
+import { jwt } from "../support/world.ts";
+
+describe("codes", () => {
+  test("the verdict is in the range, for codes of the future too", () => {
+    assert.equal(retryVerdict(Code.TIMEOUT), "retry");
+    assert.equal(retryVerdict(4199), "retry elsewhere");
+    assert.equal(retryVerdict(4299), "do not retry");
+    assert.equal(retryVerdict(Code.NOT_ALLOWED), "still connected");
+    assert.equal(retryVerdict(1006), "retry");
+    assert.equal(describeCode(4199), "4199 unknown code (retry elsewhere)");
+    assert.equal(new RtcBrokerError(Code.SERVER_FULL).message, "4100 the server is full (retry elsewhere)");
+    assert.equal(new RtcBrokerError(Code.SERVER_FULL, "of bots").message, "4100 the server is full (retry elsewhere): of bots");
+  });
+});
+
+describe("topics", () => {
+  test("good and bad ones", () => {
+    for (const topic of ["a", "/", "a//b", "Straße/🙂", "a*b", "***", "x".repeat(256)]) assert.equal(checkTopic(topic), topic);
+    const bad = [
+      "",
+      " ",
+      "a\tb",
+      "a\u00a0b",
+      "a\u200bb",
+      "\ufeff",
+      "\x7f",
+      "\x85",
+      "a\u2028",
+      "*",
+      "a/**/b",
+      "ä".repeat(129),
+      "\ud83d",
+      "a\udc00",
+    ];
+    for (const topic of bad) assert.throws(() => checkTopic(topic), TopicError, JSON.stringify(topic));
+  });
+
+  test("never white space, never over 256 bytes", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary", maxLength: 300 }), (topic) => {
+        const isFine = (() => {
+          try {
+            return checkTopic(topic) === topic;
+          } catch {
+            return false;
+          }
+        })();
+        if (isFine)
+          assert.ok(topic && Buffer.byteLength(topic) <= 256 && !/\s/.test(topic) && Buffer.from(topic).toString() === topic);
+        else if (/^[a-z0-9/]{1,256}$/.test(topic)) assert.fail(`${topic} is a topic`);
+      }),
+    );
+  });
+});
+
+describe("options and states", () => {
+  test("defaults are what they are, undefined changes nothing", () => {
+    assert.deepEqual(makeOptions(), DEFAULT_OPTIONS);
+    assert.equal(makeOptions({ maxAttempts: Number.POSITIVE_INFINITY }).maxAttempts, Number.POSITIVE_INFINITY);
+    assert.deepEqual(makeOptions({ ...DEFAULT_OPTIONS }), DEFAULT_OPTIONS);
+    for (const value of [0, -1, Number.NaN, Number.POSITIVE_INFINITY, "5"])
+      assert.throws(() => makeOptions({ joinTimeout: value as number }), RangeError);
+  });
+
+  test("only what the table allows", () => {
+    for (const from of Object.keys(TRANSITIONS) as (keyof typeof TRANSITIONS)[])
+      for (const to of Object.keys(TRANSITIONS) as (keyof typeof TRANSITIONS)[]) {
+        const lifecycle = new Lifecycle();
+        lifecycle.state = from;
+        if (from === to) assert.equal(lifecycle.to(to), false);
+        else if (TRANSITIONS[from].includes(to)) assert.equal(lifecycle.to(to), true);
+        else assert.throws(() => lifecycle.to(to));
+      }
+  });
+});
+
+describe("backoff and servers", () => {
+  test("pauses stay below their growing end", () => {
+    fc.assert(
+      fc.property(fc.array(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), { maxLength: 60 }), (draws) => {
+        const left = [...draws];
+        const backoff = new Backoff(0.25, 10, () => left.shift() ?? 0);
+        draws.forEach((draw, index) => {
+          const pause = backoff.next();
+          assert.ok(pause >= 0 && pause <= Math.min(10, 0.25 * 2 ** index) && (draw === 0 || pause > 0 || draw < 1e-300));
+        });
+        backoff.reset();
+        assert.ok(backoff.next() <= 0.25);
+      }),
+    );
+  });
+
+  test("each server once a round", () => {
+    const servers = new ServerList();
+    const round = () => {
+      const all: number[] = [];
+      for (let next = servers.next(); next !== undefined; next = servers.next()) all.push(next);
+      return all;
+    };
+    servers.refresh([3, 1, 0, 3, 2]);
+    assert.deepEqual(round(), [3, 1, 2]);
+    servers.restart({ first: 2 });
+    assert.deepEqual(round(), [2, 3, 1]);
+    servers.restart({ without: 3 });
+    assert.deepEqual(round(), [1, 2]);
+    servers.restart({ first: 9 });
+    assert.deepEqual(round(), [3, 1, 2]);
+  });
+});
+
+describe("credentials", () => {
+  test("the expiry of what is a JWT, and of nothing else", () => {
+    assert.equal(peekExpiry(jwt(1_800_000_000)), 1_800_000_000);
+    for (const token of [
+      "",
+      "abc",
+      "a.b.c",
+      "a.!!.c",
+      `x.${Buffer.from("null").toString("base64url")}.y`,
+      `x.${Buffer.from('{"exp":"5"}').toString("base64url")}.`,
+    ])
+      assert.equal(peekExpiry(token), undefined);
+    fc.assert(fc.property(fc.integer({ min: 0, max: 2 ** 40 }), (expiry) => peekExpiry(jwt(expiry)) === expiry));
+    fc.assert(fc.property(fc.string(), (token) => peekExpiry(token) === undefined || typeof peekExpiry(token) === "number"));
+  });
+
+  test("renewed after four fifths, and sooner the less is left", () => {
+    const credentials = new Credentials(undefined, true);
+    assert.ok(credentials.isDue(0));
+    credentials.received(jwt(1_100), 1_000);
+    assert.ok(!credentials.isDue(1_079) && credentials.isDue(1_080));
+    assert.equal(credentials.renewAt, 1_080);
+    credentials.asked = true;
+    assert.equal(credentials.renewAt, undefined);
+    credentials.failed(1_080);
+    assert.equal(credentials.renewAt, 1_085);
+    credentials.failed(1_097);
+    assert.equal(credentials.renewAt, 1_098);
+    credentials.failed(1_099.9);
+    assert.equal(credentials.renewAt, 1_100.4);
+    const fixed = new Credentials(jwt(5), false);
+    assert.deepEqual([fixed.renewAt, fixed.isDue(10), fixed.refused()], [undefined, false, false]);
+    credentials.received("no jwt", 0);
+    assert.equal(credentials.renewAt, undefined);
+  });
+});
+
+describe("liveness", () => {
+  test("echoes are told from the other side's own pings, however old", () => {
+    const liveness = new Liveness(5, 15, 1, () => 0.25);
+    liveness.begin(100);
+    const times: number[] = [];
+    for (let count = 0; count < 70; count += 1) times.push(PingMessage.decode(liveness.ping(100 + count)[1]).time);
+    const [first = 0] = times;
+    assert.equal(liveness.echoed(first, 200), undefined, "too old to be remembered");
+    assert.ok(!liveness.isToBeEchoed(first));
+    assert.deepEqual(liveness.echoed(times[69] ?? 0, 171), [70, 2]);
+    assert.equal(liveness.echoed(times[69] ?? 0, 172), undefined, "twice");
+    assert.ok(liveness.isToBeEchoed(12.5));
+    assert.ok(!liveness.isToBeEchoed(12.5), "our echo, sent back");
+    for (let count = 0; count < 8; count += 1) assert.ok(liveness.isToBeEchoed(1_000 + count));
+    assert.ok(liveness.isToBeEchoed(12.5), "long forgotten");
+  });
+
+  test("its deadlines are where its mind changes", () => {
+    const liveness = new Liveness(5, 15, 1, () => 0.5);
+    liveness.begin(0);
+    assert.equal(liveness.nextDeadline(), 5);
+    assert.equal(liveness.look(4.9), "alive");
+    assert.equal(liveness.look(5), "quiet");
+    liveness.ping(5);
+    assert.equal(liveness.nextDeadline(), 10);
+    liveness.probe(6);
+    liveness.probe(6.5);
+    assert.equal(liveness.nextDeadline(), 7);
+    assert.equal(liveness.look(7), "lost");
+    liveness.heard(7);
+    assert.equal(liveness.look(7.5), "alive");
+    assert.equal(liveness.look(30), "quiet", "it slept");
+    assert.equal(liveness.look(35), "quiet");
+    assert.equal(liveness.look(40), "quiet");
+    assert.equal(liveness.look(45), "lost");
+  });
+});
+
+describe("inbox", () => {
+  test("a queue that loses its oldest", () => {
+    const command = fc.oneof(fc.integer({ min: 1, max: 30 }), fc.constant("get" as const));
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 8 }), fc.array(command, { maxLength: 60 }), (size, commands) => {
+        const stats = newStats();
+        let woken = 0;
+        const inbox = new Inbox(size, stats, () => ++woken);
+        const model: number[] = [];
+        let dropped = 0;
+        let wakes = 0;
+        for (const given of commands) {
+          if (given === "get") {
+            assert.equal(inbox.get()?.sender, model.shift());
+            continue;
+          }
+          inbox.put(new Packet("a", given, new Uint8Array(), true));
+          if (model.push(given) === 1) wakes += 1;
+          if (model.length > size) {
+            model.shift();
+            dropped += 1;
+          }
+        }
+        assert.deepEqual([inbox.length, inbox.dropped, stats.dropped.queue, woken], [model.length, dropped, dropped, wakes]);
+      }),
+    );
+  });
+});
+
+describe("outbox", () => {
+  const packet = fc.record({
+    topic: fc.constantFrom("a", "b", "room/ä", "x".repeat(100)),
+    body: fc.uint8Array({ maxLength: 400 }),
+    identity: fc.boolean(),
+  });
+
+  const opened = (message: Uint8Array) => {
+    const { type } = MessageHeader.decode(message);
+    if (type === MessageType.TOPIC_BATCH)
+      return TopicBatchMessage.decode(message).groups.flatMap(({ topic, body: bodies, identity }) =>
+        bodies.map((body) => ({ topic, body: Buffer.from(body).toString("hex"), identity })),
+      );
+    const { topic, body } = type === MessageType.TOPIC ? TopicMessage.decode(message) : TopicIdentityMessage.decode(message);
+    return [{ topic, body: Buffer.from(body).toString("hex"), identity: type === MessageType.TOPIC_IDENTITY }];
+  };
+
+  test("everything, in order, in messages within the limits", () => {
+    fc.assert(
+      fc.property(fc.array(packet, { maxLength: 300 }), fc.boolean(), fc.boolean(), (packets, reliable, batched) => {
+        const outbox = new Outbox(reliable);
+        const limit = 4_000;
+        for (const { topic, body, identity } of packets) outbox.add(topic, body, identity, limit);
+        assert.equal(outbox.length, packets.length);
+        const messages = outbox.drain(batched, limit);
+        assert.deepEqual(
+          messages.flatMap(({ data }) => opened(data)),
+          packets.map(({ topic, body, identity }) => ({ topic, body: Buffer.from(body).toString("hex"), identity })),
+        );
+        for (const { data, packets: count } of messages) {
+          assert.equal(opened(data).length, count);
+          assert.ok(count <= (batched ? MAX_BATCH_RECORDS : 1));
+          assert.ok(data.length <= (reliable ? limit : UNRELIABLE_BATCH_BYTES));
+        }
+        assert.deepEqual([outbox.length, outbox.pendingBytes], [0, 0]);
+      }),
+    );
+  });
+
+  test("batches are filled: hardly a message that the one before had room for", () => {
+    const outbox = new Outbox(false);
+    for (let count = 0; count < 100; count += 1) outbox.add("demo/cell/1/2", new Uint8Array(26), false, 65_536);
+    const messages = outbox.drain(true, 65_536);
+    assert.equal(messages.length, 3);
+    assert.ok((messages[0]?.data.length ?? 0) > UNRELIABLE_BATCH_BYTES - 150);
+  });
+});
+
+describe("decoding", () => {
+  test("any bytes are a packet, none of ours, or a DecodeError", () => {
+    const codecs = [decodePacket, decodeSignal];
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 80 }), fc.integer({ min: 0, max: 127 }), (data, type) => {
+        for (const decode of codecs) {
+          try {
+            decode(Uint8Array.from([8, type, ...data]));
+          } catch (error) {
+            assert.ok(error instanceof DecodeError);
+          }
+        }
+      }),
+    );
+    assert.throws(() => decodeSignal(new Uint8Array(70_000)), DecodeError);
+  });
+});
