@@ -17,6 +17,13 @@ check format $bin/ruff format --quiet --check .
 check types $bin/mypy --no-error-summary .
 check generated-code $bin/python scripts/proto.py --check
 check generated-docs $bin/python scripts/configuration.py --check
+check web-sums scripts/web.sh stamps
+if ! command -v npm >/dev/null || ! scripts/web.sh install; then
+    echo "check: without npm and its packages the web sources were not looked at, beyond their sums"
+    [ "${CI:-}" != true ] || failed="$failed web"
+else
+    check web scripts/web.sh check
+fi
 check import-directions $bin/python -m pytest --quiet --no-header tests/unit/test_imports.py
 
 [ -z "$failed" ] || {

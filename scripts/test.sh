@@ -32,6 +32,13 @@ packages=$(missing_packages)
 $bin/coverage erase
 run parallel --numprocesses logical --maxprocesses 8 --ignore tests/e2e
 run end-to-end tests/e2e
+if command -v npm >/dev/null && scripts/web.sh install; then
+    echo "test: web"
+    scripts/web.sh test || failed="$failed web"
+else
+    echo "web/, unit tests of the SDK and the pages: need npm and the packages of web/package-lock.json" >>"$unmet"
+    [ "${CI:-}" != true ] || failed="$failed web"
+fi
 $bin/coverage report || failed="$failed coverage"
 
 if [ -s "$unmet" ]; then

@@ -1,11 +1,12 @@
 #!/bin/sh
 # Everything about web/, the browser SDK and the pages. Node is needed to build them, never to run the project.
 #
+#   scripts/web.sh install            put web/node_modules in place, as the lock says
 #   scripts/web.sh build [ENTRY...]   generate, build what the coordinator serves (sdk, dashboard, demo)
 #   scripts/web.sh format             format the sources and repair what the linter can
 #   scripts/web.sh stamps             are generated constants and built files those of these sources? (no node needed)
 #   scripts/web.sh check              lint, types, and whether generated and built files are what would be made now
-#   scripts/web.sh test               the unit tests
+#   scripts/web.sh test [WORD...]     the unit tests, or those whose path has one of the words
 #   scripts/web.sh sum ENTRY          the sum of an entry's sources and of what was built of them
 set -eu
 cd "$(dirname "$0")/.."
@@ -38,13 +39,15 @@ sum() {
     echo "built $(find "coordinator/static/$1" -type f | sums)"
 }
 
+is_fresh() { [ -f "web/$1/built.stamp" ] && [ "$(sum "$1")" = "$(cat "web/$1/built.stamp")" ]; }
+
 stamps() {
     .venv/bin/python scripts/web_constants.py --check
+    stale=
     for entry in $entries; do
-        is_there "$entry" || continue
-        [ -f "web/$entry/built.stamp" ] && [ "$(sum "$entry")" = "$(cat "web/$entry/built.stamp")" ] ||
-            fail "coordinator/static/$entry is stale, run \`make web\`"
+        ! is_there "$entry" || is_fresh "$entry" || stale="$stale coordinator/static/$entry"
     done
+    [ -z "$stale" ] || fail "stale, run \`make web\`:$stale"
 }
 
 # A sum decides whether node_modules is what the lock says: asking npm would take seconds.
@@ -65,9 +68,19 @@ generate() { # generate DIRECTORY
         --ts_proto_opt=outputJsonMethods=false,outputPartialMethods=false,annotateFilesWithVersion=false broker.proto
 }
 
+# Everything that the outcome of a check depends on.
+all_of_it() {
+    find web -type f ! -path 'web/node_modules/*' ! -path 'web/build/*' ! -path 'web/dist/*'
+    for entry in $entries; do [ ! -d "coordinator/static/$entry" ] || find "coordinator/static/$entry" -type f; done
+    echo protocol/broker.proto
+    echo scripts/web.sh
+}
+
 check() {
     stamps
     install
+    checked=web/node_modules/.checked-$(all_of_it | sums)
+    [ ! -e "$checked" ] || return 0
     fresh=web/build/check
     rm -rf "$fresh"
     generate "$fresh/gen"
@@ -75,15 +88,17 @@ check() {
     (cd web && npm run --silent check)
     (cd web && node build.mjs --into build/check)
     for entry in $entries; do
-        is_there "$entry" || continue
-        diff -r "$fresh/$entry" "coordinator/static/$entry" >/dev/null || fail "coordinator/static/$entry is stale, run \`make web\`"
+        ! is_there "$entry" || diff -r "$fresh/$entry" "coordinator/static/$entry" >/dev/null ||
+            fail "coordinator/static/$entry is not what its sources make here, run \`make web\`"
     done
-    rm -rf "$fresh"
+    rm -f web/node_modules/.checked-*
+    touch "$checked"
 }
 
 command=${1:-}
 [ $# = 0 ] || shift
 case $command in
+install) install ;;
 build)
     install
     generate web/sdk/src/gen
@@ -98,8 +113,8 @@ stamps) stamps ;;
 check) check ;;
 test)
     install
-    (cd web && npm run --silent test)
+    (cd web && node test.mjs "$@")
     ;;
 sum) sum "$1" ;;
-*) fail "usage: scripts/web.sh build|format|stamps|check|test|sum" ;;
+*) fail "usage: scripts/web.sh install|build|format|stamps|check|test|sum" ;;
 esac
