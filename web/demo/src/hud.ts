@@ -1,7 +1,7 @@
 // The small print: which comm server, how far away, how much, how smoothly.
 import type { BrokerState } from "./broker.ts";
 import { byId, write } from "./dom.ts";
-import { hueOf } from "./view/theme.ts";
+import { serverHueOf } from "./view/theme.ts";
 
 export interface Readings {
   readonly state: BrokerState;
@@ -36,7 +36,7 @@ export class Hud {
   show(readings: Readings): void {
     const { state, server } = readings;
     this.box.setAttribute("data-state", state);
-    if (server) this.box.style.setProperty("--server-hue", String(hueOf(server)));
+    if (server) this.box.style.setProperty("--server-hue", String(serverHueOf(server)));
     this.write("server", server ? String(server) : "–");
     this.write("state", STATES[state]);
     for (const [id, text] of Object.entries(texts(readings))) this.write(id, text);

@@ -31,6 +31,7 @@ export class Stage {
   private readonly input: Input;
   private readonly prefersStill = window.matchMedia("(prefers-reduced-motion: reduce)");
   private before = 0;
+  private hasGrown = true;
 
   constructor(random: () => number, onMove: () => void) {
     const angle = random() * 2 * Math.PI;
@@ -40,8 +41,7 @@ export class Stage {
     const prefersDark = window.matchMedia("(prefers-color-scheme: dark)");
     this.view.dress(prefersDark.matches);
     prefersDark.addEventListener("change", () => this.view.dress(prefersDark.matches));
-    this.view.resize();
-    new ResizeObserver(() => this.view.resize()).observe(this.canvas);
+    new ResizeObserver(() => this.outgrow()).observe(this.canvas);
     this.watchRatio();
   }
 
@@ -82,14 +82,21 @@ export class Stage {
       server: guest?.server ?? 0,
       stick: guest ? input.stick() : undefined,
     };
+    if (this.hasGrown) this.view.resize();
+    this.hasGrown = false;
     this.view.draw(scene, now, passed, this.prefersStill.matches);
+  }
+
+  /** The canvas takes its new size with the next picture: one that has just taken it is blank. */
+  private outgrow(): void {
+    this.hasGrown = true;
   }
 
   /** Another screen may have other pixels. */
   private watchRatio(): void {
     const query = window.matchMedia(`(resolution: ${window.devicePixelRatio}dppx)`);
     const changed = (): void => {
-      this.view.resize();
+      this.outgrow();
       this.watchRatio();
     };
     query.addEventListener("change", changed, { once: true });

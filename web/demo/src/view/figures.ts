@@ -56,10 +56,6 @@ export class Figures {
     this.stampAt(context, body, () => person(hue, facing, looks, palette, scale), x, y - rise);
   }
 
-  clear(): void {
-    this.cache.clear();
-  }
-
   private stampAt(context: CanvasRenderingContext2D, key: string, draw: () => Sprite, x: number, y: number): void {
     const found = this.cache.get(key, draw);
     context.drawImage(found.image, Math.round(x) - found.footX, Math.round(y) - found.footY);

@@ -35,10 +35,6 @@ export class Ground {
     }
   }
 
-  clear(): void {
-    this.pieces.clear();
-  }
-
   private piece(column: number, row: number, scale: number, palette: Palette): HTMLCanvasElement {
     const key = `${column} ${row}`;
     let piece = this.pieces.get(key);
@@ -169,7 +165,7 @@ function mosaic(context: CanvasRenderingContext2D, palette: Palette): void {
 function shadows(context: CanvasRenderingContext2D, area: Area, palette: Palette): void {
   for (const thing of THINGS) {
     context.globalAlpha = thing.kind === "tree" ? 0.75 : 1;
-    const reach = thing.kind === "tree" ? thing.size * 1.1 : thing.kind === "bench" ? 0.95 : 0.3;
+    const reach = thing.kind === "tree" ? thing.size * 1.1 : thing.kind === "bench" ? 0.75 : 0.3;
     const x = thing.x + reach * 0.3;
     const y = thing.y + reach * 0.12;
     if (!isNear(area, x, y, reach)) continue;

@@ -68,10 +68,6 @@ export class Labels {
     });
   }
 
-  clear(): void {
-    this.cache.clear();
-  }
-
   private width(text: string, font: string): number {
     if (!this.ruler) return 0;
     this.ruler.font = font;

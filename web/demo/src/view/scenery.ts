@@ -77,10 +77,6 @@ export class Scenery {
       return thing.kind === "lamp" ? lamp(palette, scale) : bench(palette, scale);
     });
   }
-
-  clear(): void {
-    this.cache.clear();
-  }
 }
 
 function tree(radius: number, variant: number, palette: Palette, scale: number): Sprite {

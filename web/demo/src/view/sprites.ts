@@ -27,10 +27,6 @@ export class SpriteCache {
     this.sprites.set(key, sprite);
     return sprite;
   }
-
-  clear(): void {
-    this.sprites.clear();
-  }
 }
 
 /** A picture of `width` by `height` pixels with the foot at the given place, drawn from there. */

@@ -112,6 +112,11 @@ export function hueOf(alias: number): number {
   return Math.round(((alias % 100_003) * 0.618033988749895 * 360) % 360);
 }
 
+/** The same for a comm server: none of the colours of an alarm. */
+export function serverHueOf(alias: number): number {
+  return Math.round(150 + (hueOf(alias) / 360) * 170);
+}
+
 /** A number from 0 to below 1 for a place: always the same, looks random. */
 export function scatter(x: number, y: number, salt = 0): number {
   let hash = (Math.imul(x, 374761393) + Math.imul(y, 668265263) + Math.imul(salt, 1442695041)) | 0;
