@@ -9,6 +9,8 @@ const MAX_WAITING_BYTES = 256 * 1024;
 const NORMAL_CLOSURE = 1000;
 /** What a browser says of a connection that never came about or broke (RFC 6455 section 7.1.5). */
 const ABNORMAL_CLOSURE = 1006;
+/** All that a page can know of that. */
+const UNREACHABLE = "no connection to the coordinator: it is not there, or this page's origin is not among its --allowed-origins";
 
 /** One dial, and the socket if it comes to that. Reports by events until `hangUp`; `socketEnded` is the last. */
 export class CoordinatorSocket {
@@ -31,7 +33,7 @@ export class CoordinatorSocket {
       if (data instanceof ArrayBuffer) this.#report?.({ kind: "signal", frame: new Uint8Array(data) });
     };
     socket.onclose = ({ code, reason }) => {
-      if (code === ABNORMAL_CLOSURE) this.#end(Code.LINK_LOST, "no connection to the coordinator");
+      if (code === ABNORMAL_CLOSURE) this.#end(Code.LINK_LOST, UNREACHABLE);
       else this.#end(code, reason);
     };
   }
