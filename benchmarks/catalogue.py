@@ -16,9 +16,11 @@ BODY_BYTES = 26
 """Of a packet, as a position with an orientation has; 24 of them are what the receiver counts by."""
 MAX_LOSS = 0.001
 CROWDS = (25, 50, 100, 150, 300)
-CROWD_HZ = 1.0
-"""With ten packets a second 300 clients are 897,000 deliveries a second: more than a load generator in Python counts on one core.
-On a busy machine even this can be too much for it; the run is invalid then."""
+CROWD_HZ = 2.0
+"""With ten packets a second 300 clients are 897,000 deliveries a second: more than a load generator in Python counts on one core."""
+CROWD_OPTIONS = ("--server-option", "coalesce_window=0.04")
+"""Twice the usual window, so that the receivers of the largest crowd get no more batches a second (7,500) than those of ``dense150``:
+with 15,000 the load generator is late, and what is measured is its lateness."""
 GROWTH = tuple(f"crowd{clients}" for clients in CROWDS)
 GROWTH_LABEL = "greatest step in CPU per delivery, 25 to 300 clients"
 
@@ -58,7 +60,7 @@ LOADS = (
     Load("groups", "groups", 300, options=("--groups", "100")),
     Load("groups0", "groups", 300, options=("--groups", "100", *COALESCE_OFF)),
     Load("lone", "dense", 2, hz=5.0),
-    *(Load(name, "dense", clients, hz=CROWD_HZ) for name, clients in zip(GROWTH, CROWDS, strict=True)),
+    *(Load(name, "dense", clients, hz=CROWD_HZ, options=CROWD_OPTIONS) for name, clients in zip(GROWTH, CROWDS, strict=True)),
 )
 
 DRIVEN = ("subscriptions", "joins")
