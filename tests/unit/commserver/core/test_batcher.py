@@ -140,6 +140,64 @@ def test_a_group_stays_within_its_message(reliable: bool, limit: int, size: int)
     assert limit - full < 2 * (size + 10), "no room is given away"
 
 
+def fill(waiting: Window, source: Session, topic: str, now: float) -> int:
+    """Records until the first group is due: a full message; returns how many are in it."""
+    for count in range(1_000):
+        add(waiting, source, topic, b"x" * 26, now)
+        if waiting.next_deadline() == now:
+            return count
+    raise AssertionError("nothing is ever full")
+
+
+@pytest.mark.parametrize("reliable", [True, False])
+def test_a_full_message_leaves_before_its_window_ends_and_the_next_has_a_whole_one(reliable: bool) -> None:
+    waiting, ann = window(reliable=reliable), session(1)
+    add(waiting, ann, "t", b"first", 1.0)
+    waiting.pop_due(1.0)
+    count = fill(waiting, ann, "t", 1.007)
+    assert [len(group.bodies) for group in waiting.pop_due(1.007)] == [count]
+    assert waiting.next_deadline() == pytest.approx(1.027), (
+        "the record that did not fit waits a window of its own, not for the tick"
+    )
+    assert [len(group.bodies) for group in waiting.pop_due(1.027)] == [1]
+
+
+def test_the_window_of_a_topic_with_little_in_it_ends_at_the_tick_and_that_of_a_crowd_does_not() -> None:
+    waiting, ann = window(reliable=False), session(1)
+    for topic, count in (("crowd", 20), ("few", 2)):
+        for _ in range(count):
+            add(waiting, ann, topic, b"x" * 26, 1.005)
+    assert len(waiting.pop_due(1.005)) == 2
+    for topic in ("crowd", "few"):
+        add(waiting, ann, topic, b"x", 1.006)
+    assert said(waiting.pop_due(1.02)) == [("few", [b"x"])]
+    assert waiting.next_deadline() == pytest.approx(1.025)
+    assert said(waiting.pop_due(1.025)) == [("crowd", [b"x"])]
+
+
+def test_a_burst_for_a_quiet_topic_leaves_whole_however_many_messages_it_makes() -> None:
+    waiting, ann = window(reliable=False), session(1)
+    for _ in range(100):
+        add(waiting, ann, "t", b"x" * 26, 1.0)
+    assert sum(len(group.bodies) for group in waiting.pop_due(1.0)) == 100
+    assert waiting.next_deadline() is None
+
+
+def test_what_a_topic_has_from_here_and_from_elsewhere_counts_together() -> None:
+    waiting, ann, server = window(reliable=False), session(1), session(9)
+    add(waiting, ann, "t", b"first", 1.0)
+    waiting.pop_due(1.0)
+    for _ in range(20):
+        add(waiting, ann, "t", b"x" * 26, 1.005)
+    bodies = tuple(b"y" * 26 for _ in range(20))
+    frame = batch.group_frame("t", range(100, 120), bodies)
+    (raw,) = pb.TopicBatchMessage.FromString(batch.batch([frame])).groups
+    assert waiting.next_deadline() == pytest.approx(1.02)
+    waiting.add(server, Group("t", tuple(range(100, 120)), bodies, raw=raw.SerializeToString()), 1.006)
+    assert [group.records for group in waiting.pop_due(1.006)] == [20], "the two do not fit into one message"
+    assert [group.records for group in waiting.pop_due(1.026)] == [20]
+
+
 def test_identified_records_are_apart_and_name_each_sender_once() -> None:
     waiting, ann = window(), session(7)
     who = SenderIdentity(7, b"ann", pb.CLIENT)
