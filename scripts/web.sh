@@ -2,7 +2,7 @@
 # Everything about web/, the browser SDK and the pages. Node is needed to build them, never to run the project.
 #
 #   scripts/web.sh install            put web/node_modules in place, as the lock says
-#   scripts/web.sh build [ENTRY...]   generate, build what the coordinator serves (sdk, dashboard, demo)
+#   scripts/web.sh build [ENTRY...]   generate, build what the coordinator serves (sdk, dashboard, demo, apprtc)
 #   scripts/web.sh format             format the sources and repair what the linter can
 #   scripts/web.sh stamps             are generated constants and built files those of these sources? (no node needed)
 #   scripts/web.sh check              lint, types, and whether generated and built files are what would be made now
@@ -11,15 +11,13 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-entries="sdk dashboard demo"
+entries="sdk dashboard demo apprtc"
 generated=web/sdk/src/gen/broker.ts
 
 fail() {
     echo "web: $*" >&2
     exit 1
 }
-
-is_there() { [ "$1" = sdk ] || [ -f "web/$1/index.html" ]; }
 
 sums() { LC_ALL=C sort | while read -r file; do cksum "$file"; done | cksum | tr ' ' -; }
 
@@ -45,7 +43,7 @@ stamps() {
     .venv/bin/python scripts/web_constants.py --check
     stale=
     for entry in $entries; do
-        ! is_there "$entry" || is_fresh "$entry" || stale="$stale coordinator/static/$entry"
+        is_fresh "$entry" || stale="$stale coordinator/static/$entry"
     done
     [ -z "$stale" ] || fail "stale, run \`make web\`:$stale"
 }
@@ -88,7 +86,7 @@ check() {
     (cd web && npm run --silent check)
     (cd web && node build.mjs --into build/check)
     for entry in $entries; do
-        ! is_there "$entry" || diff -r "$fresh/$entry" "coordinator/static/$entry" >/dev/null ||
+        diff -r "$fresh/$entry" "coordinator/static/$entry" >/dev/null ||
             fail "coordinator/static/$entry is not what its sources make here, run \`make web\`"
     done
     rm -f web/node_modules/.checked-*

@@ -11,7 +11,10 @@ import { build } from "esbuild";
 
 const WEB = dirname(fileURLToPath(import.meta.url));
 const STATIC = resolve(WEB, "../coordinator/static");
-const ENTRIES = { sdk: "sdk/src/index.ts", dashboard: "dashboard/src/main.ts", demo: "demo/src/main.ts" };
+const ENTRIES = { sdk: "sdk/src/index.ts", dashboard: "dashboard/src/main.ts", demo: "demo/src/main.ts", apprtc: "apprtc/src" };
+
+// AppRTC's clients know where its pages keep their scripts.
+const APPRTC_PAGES = ["home", "call", "full"];
 
 // A page pays for the SDK before it can do anything with it.
 const MAX_SDK_GZIPPED_BYTES = 30 * 1024;
@@ -66,16 +69,22 @@ async function buildPage(entry, into) {
   if (existsSync(more)) cpSync(more, into, { recursive: true });
 }
 
-function isThere(entry) {
-  return existsSync(join(WEB, ENTRIES[entry])) && (entry === "sdk" || existsSync(join(WEB, entry, "index.html")));
+async function buildApprtc(into) {
+  const entryPoints = APPRTC_PAGES.map((page) => join(ENTRIES.apprtc, `${page}.ts`));
+  await build({ ...COMMON, entryPoints, outdir: join(into, "js") });
+  for (const page of APPRTC_PAGES) cpSync(join(WEB, "apprtc", `${page}.html`), join(into, `${page}.html`));
+  cpSync(join(WEB, "apprtc/static"), into, { recursive: true });
 }
+
+const BUILDERS = { sdk: buildSdk, apprtc: buildApprtc };
 
 async function buildEntry(entry, root) {
   // Elsewhere first: what is served is replaced by a whole, or not at all.
   const made = join(WEB, "build/made", entry);
   rmSync(made, { recursive: true, force: true });
   mkdirSync(made, { recursive: true });
-  await (entry === "sdk" ? buildSdk(made) : buildPage(entry, made));
+  const buildEntryInto = BUILDERS[entry] ?? ((into) => buildPage(entry, into));
+  await buildEntryInto(made);
   const into = join(root, entry);
   rmSync(into, { recursive: true, force: true });
   cpSync(made, into, { recursive: true });
@@ -89,7 +98,6 @@ for (const name of args) {
   if (!(name in ENTRIES)) throw new Error(`${name}: none of ${Object.keys(ENTRIES).join(", ")}`);
 }
 for (const entry of args.length ? args : Object.keys(ENTRIES)) {
-  if (!isThere(entry)) continue;
   await buildEntry(entry, root);
   if (flag >= 0) continue;
   const stamp = execFileSync("sh", [join(WEB, "../scripts/web.sh"), "sum", entry], { encoding: "utf8" });

@@ -1,15 +1,15 @@
-// Runs the unit tests of sdk, dashboard and demo: `node test.mjs [WORD...]`, those whose path has one of the words.
+// Runs the unit tests of the SDK and the pages: `node test.mjs [WORD...]`, those whose path has one of the words.
 //
 // esbuild translates file by file, so that node 18 runs TypeScript and coverage is measured on the sources as they are.
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, rmSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const WEB = dirname(fileURLToPath(import.meta.url));
 const OUT = join(WEB, "build/test");
-const FOLDERS = ["sdk/src", "sdk/test", "dashboard/src", "dashboard/test", "demo/src", "demo/test"];
+const FOLDERS = ["sdk", "dashboard", "demo", "apprtc"].flatMap((entry) => [`${entry}/src`, `${entry}/test`]);
 
 // What is generated, and what has only types.
 const BARE = ["gen/**", "index.ts", "api.ts", "core/events.ts"].map((name) => `--exclude=sdk/src/${name}`);
@@ -32,7 +32,7 @@ const translated = {
   },
 };
 
-const sources = FOLDERS.filter((folder) => existsSync(join(WEB, folder))).flatMap((folder) =>
+const sources = FOLDERS.flatMap((folder) =>
   readdirSync(join(WEB, folder), { recursive: true })
     .filter((name) => name.endsWith(".ts") && !name.endsWith(".d.ts"))
     .map((name) => join(folder, name)),

@@ -1,4 +1,4 @@
-"""The coordinator's web pages: dashboard, demo world and SDK, read once and served from memory.
+"""The coordinator's own web pages, dashboard, demo world and SDK, and how all its pages are read once and served from memory.
 
 What is served is what lay in the package when the process started, by name: no path of a request ever reaches the file system. A page
 may load scripts, styles and sockets from here alone; scripts of other sites may import the SDK.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -52,6 +53,7 @@ _OTHER_TYPE = "application/octet-stream"
 _ZERO = re.compile(r"\s*q\s*=\s*0(\.0*)?\s*")
 
 _HOST = re.compile(r"[a-z0-9.\-]+(:[0-9]{1,5})?", re.ASCII | re.IGNORECASE)
+_ORIGIN = re.compile(rf"(https?|wss?)://{_HOST.pattern}", re.ASCII | re.IGNORECASE)
 
 _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -88,8 +90,8 @@ class Pages:
     """The handlers of everything static."""
 
     def __init__(self, root: Path = STATIC) -> None:
-        """Reads all files below `root`. Raises :class:`ConfigError` when they are more than can be meant."""
-        self._assets = _read(root)
+        """Reads all files of the folders below `root`. Raises :class:`ConfigError` when they are more than can be meant."""
+        self._assets = read_assets(root, FOLDERS)
 
     def routes(self) -> list[web.RouteDef]:
         """What is answered here."""
@@ -105,38 +107,46 @@ class Pages:
     async def page(self, request: web.Request) -> web.Response:
         """A file, or 304 for a browser that has it, or 404."""
         asset = self._assets.get(PAGES.get(request.path, request.path))
-        headers = security_headers(request)
-        if asset is None:
-            return web.Response(status=404, text="there is no such page\n", headers=headers)
-        zipped = asset.zipped if _takes_gzip(request) else None
-        tag = f"{asset.tag}-gzip" if zipped is not None else asset.tag
-        # Kept by browsers, but asked for anew each time: a coordinator that was upgraded never meets its old page.
-        headers |= {"Cache-Control": "no-cache", "ETag": f'"{tag}"'}
-        if asset.zipped is not None:
-            headers["Vary"] = "Accept-Encoding"
-        if any(known.value in (tag, "*") for known in request.if_none_match or ()):
-            return web.Response(status=304, headers=headers)
-        headers["Content-Type"] = asset.content_type
-        if zipped is not None:
-            headers["Content-Encoding"] = "gzip"
-        return web.Response(body=asset.body if zipped is None else zipped, headers=headers)
+        return asset_response(request, asset, security_headers(request))
 
 
-def security_headers(request: web.Request) -> dict[str, str]:
-    """What keeps a page to itself. The SDK's files are for other sites too."""
-    headers = {**_HEADERS, "Content-Security-Policy": content_policy(request.headers.get("Host", ""))}
+def asset_response(request: web.Request, asset: Asset | None, headers: dict[str, str]) -> web.Response:
+    """A file, or 304 for a browser that has it, or 404 where there is none; always with these headers."""
+    if asset is None:
+        return web.Response(status=404, text="there is no such page\n", headers=headers)
+    zipped = asset.zipped if _takes_gzip(request) else None
+    tag = f"{asset.tag}-gzip" if zipped is not None else asset.tag
+    # Kept by browsers, but asked for anew each time: a coordinator that was upgraded never meets its old page.
+    headers = headers | {"Cache-Control": "no-cache", "ETag": f'"{tag}"'}
+    if asset.zipped is not None:
+        headers["Vary"] = "Accept-Encoding"
+    if any(known.value in (tag, "*") for known in request.if_none_match or ()):
+        return web.Response(status=304, headers=headers)
+    headers["Content-Type"] = asset.content_type
+    if zipped is not None:
+        headers["Content-Encoding"] = "gzip"
+    return web.Response(body=asset.body if zipped is None else zipped, headers=headers)
+
+
+def security_headers(request: web.Request, connect: Iterable[str] = (), media: str = "") -> dict[str, str]:
+    """What keeps a page to itself; see :func:`content_policy`. The SDK's files are for other sites too."""
+    policy = content_policy(request.headers.get("Host", ""), connect, media)
+    headers = {**_HEADERS, "Content-Security-Policy": policy}
     return headers | _SDK_HEADERS if request.path.startswith("/sdk/") else headers
 
 
-def content_policy(host: str) -> str:
+def content_policy(host: str, connect: Iterable[str] = (), media: str = "") -> str:
     """The Content-Security-Policy of a page that was asked for at `host`.
 
-    Older browsers do not count WebSockets as 'self', so they are named; a policy cannot name IPv6 addresses, nor what is no host.
+    `connect`: origins it may talk to besides its own; `media`: what it may play, if anything. Older browsers do not count WebSockets as
+    'self', so they are named; a policy cannot name IPv6 addresses, nor what is no host.
     """
-    sockets = f" ws://{host} wss://{host}" if _HOST.fullmatch(host) else ""
+    own = (f"ws://{host}", f"wss://{host}") if _HOST.fullmatch(host) else ()
+    reached = dict.fromkeys(("'self'", *own, *(origin for origin in connect if _ORIGIN.fullmatch(origin))))
+    played = f"media-src {media}; " if media else ""
     return (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-        f"connect-src 'self'{sockets}; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        f"connect-src {' '.join(reached)}; {played}manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
 
 
@@ -149,10 +159,11 @@ def _takes_gzip(request: web.Request) -> bool:
     return wanted.get("gzip", wanted.get("*", False))
 
 
-def _read(root: Path) -> dict[str, Asset]:
+def read_assets(root: Path, folders: Iterable[str]) -> dict[str, Asset]:
+    """All files of these folders below `root`, by their paths from there, each with a slash before it. Raises :class:`ConfigError`."""
     assets: dict[str, Asset] = {}
     total = 0
-    for folder in FOLDERS:
+    for folder in folders:
         for path in sorted((root / folder).rglob("*")):
             name = path.relative_to(root).as_posix()
             if not path.is_file() or "/." in f"/{name}":

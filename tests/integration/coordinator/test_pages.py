@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from coordinator.io import pages
-from coordinator.io.pages import STATIC
+from coordinator.io.pages import FOLDERS, STATIC
 from protocol.errors import ConfigError
 from tests.integration.coordinator.conftest import Running, Start
 
@@ -259,8 +259,9 @@ async def test_without_files_there_is_nothing(start: Start, tmp_path: Path) -> N
 
 
 async def test_what_is_built_is_served(coordinator: Running) -> None:
-    """The real files, each under the name it has in the package."""
-    names = sorted(path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*") if path.is_file())
+    """The real files of our own pages, each under the name it has in the package."""
+    paths = [path for folder in FOLDERS for path in (STATIC / folder).rglob("*") if path.is_file()]
+    names = sorted(path.relative_to(STATIC).as_posix() for path in paths)
     assert "sdk/rtcbroker.js" in names
     for name in names:
         status, headers, body = await get(coordinator, f"/{name}")

@@ -1,0 +1,1 @@
+function n(e,t){let o=document.getElementById(e);if(!(o instanceof t))throw new Error(`the page has no ${t.name} with the id ${e}`);return o}function r(e,t){e.textContent!==t&&(e.textContent=t)}r(n("room",HTMLElement),decodeURIComponent(location.pathname.split("/").pop()??""));n("home",HTMLAnchorElement).search=location.search;

@@ -1,0 +1,24 @@
+// The call page: starts it with the parameters that the server put in.
+import { parsePageParams } from "./core/params.ts";
+import { storeOf, takeChosen } from "./io/store.ts";
+import { CallPage } from "./page.ts";
+import { byId, pageJson, showNotices, write } from "./view/dom.ts";
+
+const params = parsePageParams(pageJson());
+// Wherever this server's pages lie, this script lies one folder below.
+const base = new URL("..", import.meta.url).href;
+
+write(byId("room", HTMLElement), params.room);
+showNotices([params.header, ...params.warnings]);
+byId("home", HTMLAnchorElement).search = location.search;
+
+const isChosen = takeChosen(
+  storeOf(() => sessionStorage),
+  params.room,
+);
+const page = new CallPage(
+  params,
+  base,
+  storeOf(() => localStorage),
+);
+void page.run(isChosen || params.joinsAtOnce);

@@ -1,0 +1,50 @@
+// Puts a scene onto the call page.
+import { type Card, type Choice, LABELS, type Scene } from "../core/scene.ts";
+import { byId, make, show, write } from "./dom.ts";
+
+export class SceneView {
+  readonly #stage = byId("stage", HTMLElement);
+  readonly #card = byId("card", HTMLElement);
+  readonly #title = byId("card-title", HTMLElement);
+  readonly #text = byId("card-text", HTMLElement);
+  readonly #choices = byId("choices", HTMLElement);
+  readonly #status = byId("status", HTMLElement);
+  readonly #word = byId("status-word", HTMLElement);
+  readonly #choose: (choice: Choice) => void;
+  #shown = "";
+
+  constructor(choose: (choice: Choice) => void) {
+    this.#choose = choose;
+  }
+
+  show({ status, tone, card, isInside }: Scene): void {
+    const hadFocus = this.#card.contains(document.activeElement);
+    write(this.#word, status);
+    this.#status.dataset.tone = tone;
+    this.#stage.toggleAttribute("data-inside", isInside);
+    if (card) this.#showCard(card);
+    show(this.#card, card !== undefined);
+    // Whoever uses the keyboard stays where something goes on.
+    const isLost = hadFocus && (card === undefined || document.activeElement === document.body);
+    if (isLost) (card ? this.#title : this.#stage).focus();
+  }
+
+  #showCard({ title, text, choices }: Card): void {
+    write(this.#title, title);
+    write(this.#text, text);
+    show(this.#text, text !== "");
+    const shown = choices.join();
+    if (shown === this.#shown) return;
+    this.#shown = shown;
+    this.#choices.replaceChildren(...choices.map((choice, index) => this.#button(choice, index === 0)));
+    show(this.#choices, choices.length > 0);
+  }
+
+  #button(choice: Choice, isFirst: boolean): HTMLButtonElement {
+    const button = make("button", LABELS[choice], isFirst ? "primary" : "plain");
+    button.type = "button";
+    button.dataset.choice = choice;
+    button.addEventListener("click", () => this.#choose(choice));
+    return button;
+  }
+}
