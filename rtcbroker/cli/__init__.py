@@ -15,10 +15,11 @@ COMMANDS = {
     "coordinator": ("services", "Run a coordinator: admits peers, gives them a server, relays signalling."),
     "commserver": ("services", "Run a communication server: relays packets between clients and servers."),
     "token": ("token", "Sign a token for a client or server."),
+    "dev-cert": ("dev_cert", "Make a certificate of this machine's own, to try TLS out."),
     "simulate": ("simulate", "Load a cluster with real clients and count every delivery."),
     "demo": ("demo", "A cluster on this machine with bots walking in it, and a live table."),
 }
-"""Name: module of this package that has it as an attribute, and what it does, for the list of commands."""
+"""Name: module of this package that has it as an attribute (`-` is `_` there), and what it does, for the list of commands."""
 
 
 class LateGroup(click.Group):
@@ -32,7 +33,8 @@ class LateGroup(click.Group):
         """Import the command."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(importlib.import_module(f"rtcbroker.cli.{COMMANDS[cmd_name][0]}"), cmd_name)
+        module = importlib.import_module(f"rtcbroker.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
