@@ -33,7 +33,7 @@ class Member:
         What somebody else did is in it for certain when that one was asked before.
         """
         await self.says("upperCase", content=FENCE)
-        frames = []
+        frames: list[str] = []
         while True:
             frame = await self.next()
             if frame == message("upperCase", self.id, FENCE.upper()):
