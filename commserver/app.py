@@ -26,6 +26,7 @@ from service.credentials import TokenSource, token_source
 from service.http import health_routes, start_site
 from service.process import CpuShare, cpu_seconds, rss_bytes
 from service.run import run, stop_on_signals, write_ready_file
+from service.tls import client_context
 from transport import Dialer, Listener
 from transport.options import LinkOptions
 
@@ -85,6 +86,7 @@ class CommServer:
             self._token,
             lambda frame: self.driver.feed(ev.SignalReceived(frame)),
             lambda: self.driver.feed(ev.CoordinatorLost()),
+            ca_file=settings.ca_file,
         )
         self.driver = Driver(self.broker, listener, Dialer(options=_link_options(settings)), self.coordinator.send, clock)
         self._tasks: list[asyncio.Task[None]] = []
@@ -97,6 +99,7 @@ class CommServer:
     @classmethod
     async def start(cls, settings: CommServerSettings) -> CommServer:
         """Open the sockets, serve the pages, and begin to dial the coordinator. Raises :class:`protocol.errors.ConfigError`."""
+        client_context(settings.ca_file)  # a file that is of no use is told now, not by failing to dial for ever
         clock = Clock()
         authenticator = Authenticator.from_settings(settings, clock)
         tokens = token_source(settings, settings.role, SUBJECT, token=settings.token, token_file=settings.token_file)

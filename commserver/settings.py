@@ -34,6 +34,12 @@ class CommServerSettings(ServiceSettings):
         description="URL of the coordinator.",
         json_schema_extra=_CLUSTER,
     )
+    ca_file: Path | None = Field(
+        default=None,
+        description="PEM file with the authorities, or the self-signed certificate, that a coordinator at wss:// is trusted by, in place of "
+        "the system's; read again for each new connection.",
+        json_schema_extra=_CLUSTER,
+    )
     hub: bool = Field(
         default=False,
         description="Be the centre of a star: other servers link to hubs only, and a hub passes packets on between them.",

@@ -63,6 +63,8 @@ class RunOptions:
     """Comm servers to start where there is no `url`."""
     credentials: Credentials
     """For an existing cluster."""
+    ca_file: Path | None
+    """Whom to trust at an existing cluster's ``wss://``; None: the system's authorities."""
     server_options: Sequence[str]
     """More arguments of each comm server that is started."""
     prefix: str
@@ -132,6 +134,7 @@ async def _run(options: RunOptions, console: Console) -> Report:
                 counted=True,
                 connect_timeout_s=options.connect_timeout_s,
                 old_peers=options.old_peers,
+                ca_file=options.ca_file,
             )
             workers = options.workers or workers_for(scenario.peak(), scenario.deliveries_per_s(options.hz))
             async with Crew(share_out(job, workers), directory) as crew:

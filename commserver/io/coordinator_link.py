@@ -6,12 +6,15 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from pathlib import Path
 
 import aiohttp
 from yarl import URL
 
 from commserver.core.registration import Registration
+from protocol.errors import ConfigError
 from protocol.limits import MAX_SIGNAL_BYTES
+from service.tls import client_context
 
 log = logging.getLogger(__name__)
 
@@ -35,12 +38,18 @@ class CoordinatorLink:
         token: Callable[[], str],
         on_frame: Callable[[bytes], None],
         on_lost: Callable[[], None],
+        *,
+        ca_file: Path | None = None,
     ) -> None:
+        """`ca_file` names whom to trust in place of the system's authorities. It is read for each dial: a certificate that is renewed
+        may need another one.
+        """
         self._url = URL(url) / "discover"
         self._registration = registration
         self._token = token
         self._on_frame = on_frame
         self._on_lost = on_lost
+        self._ca_file = ca_file
         self._outbox: asyncio.Queue[bytes] | None = None
         self.welcomed = False
         """The coordinator has welcomed us on the present socket."""
@@ -72,6 +81,9 @@ class CoordinatorLink:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             log.warning("the coordinator cannot be reached: %s", error or type(error).__name__)
             return False
+        except ConfigError as error:
+            log.error("the coordinator cannot be dialed: %s", error)
+            return False
         self.connects += 1
         self._outbox = asyncio.Queue(OUTBOX_FRAMES)
         writer = asyncio.create_task(self._write(socket, self._outbox), name="coordinator writer")
@@ -88,6 +100,7 @@ class CoordinatorLink:
 
     async def _dial(self, session: aiohttp.ClientSession) -> aiohttp.ClientWebSocketResponse:
         token = self._token()
+        tls = client_context(self._ca_file)
         return await asyncio.wait_for(
             session.ws_connect(
                 self._url.update_query(self._registration.query()),
@@ -95,6 +108,7 @@ class CoordinatorLink:
                 heartbeat=HEARTBEAT_S,
                 max_msg_size=MAX_SIGNAL_BYTES,
                 timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_TIMEOUT_S),
+                ssl=True if tls is None else tls,
             ),
             CONNECT_TIMEOUT_S,
         )

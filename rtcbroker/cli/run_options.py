@@ -13,6 +13,7 @@ from protocol.topics import check_topic
 from rtcbroker.cli.keys import read_secret, read_text
 from rtcbroker.cli.options import Options, config_option
 from rtcbroker.cli.types import DURATION, POSITIVE, SHARE, WORKERS
+from service.tls import client_context
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -64,6 +65,13 @@ _SHARED = (
         help="With --spawn: an option of the comm servers, such as coalesce_window=0; may be given several times.",
     ),
     _option(_CLUSTER, "--url", metavar="URL", help="Coordinator of a cluster that runs already, such as ws://localhost:9090."),
+    _option(
+        _CLUSTER,
+        "--ca-file",
+        type=_FILE,
+        metavar="FILE",
+        help="With --url: PEM file with the authorities, or the self-signed certificate, that a coordinator at wss:// is trusted by.",
+    ),
     _option(_CLUSTER, "--token", metavar="TEXT", help="With --url: a token that all clients show."),
     _option(_CLUSTER, "--token-file", type=_FILE, metavar="FILE", help="With --url: file with that token."),
     _option(
@@ -119,6 +127,7 @@ def run_options(
     workers: int | None,
     spawn: int | None,
     url: str | None,
+    ca_file: Path | None,
     token: str | None,
     token_file: Path | None,
     auth_secret: str | None,
@@ -140,14 +149,12 @@ def run_options(
     from simulation.core.messages import Credentials
     from simulation.server_options import server_arguments
 
-    _check_target(spawn, url, server_options)
+    _check_target(spawn, url, server_options, ca_file)
     try:
         check_topic(prefix)
     except TopicError as error:
         raise ConfigError(f"--prefix {prefix!r}: {error.why}") from error
-    shown = _one_token(token, token_file)
-    if url is None and shown is not None:
-        raise ConfigError("--token, --token-file: only with --url; a cluster of --spawn makes its own secret")
+    shown = _one_token(url, token, token_file)
     # A token is more particular than a secret, so it counts; the secret may stand in the environment for other commands.
     is_signed = url is not None and shown is None
     credentials = Credentials(shown, read_secret(auth_secret, auth_secret_file) if is_signed else None)
@@ -156,6 +163,7 @@ def run_options(
         url=url,
         spawn=spawn or 0,
         credentials=credentials,
+        ca_file=ca_file,
         server_options=server_arguments(server_options),
         prefix=prefix,
         hz=hz,
@@ -170,7 +178,7 @@ def run_options(
     )
 
 
-def _check_target(spawn: int | None, url: str | None, server_options: tuple[str, ...]) -> None:
+def _check_target(spawn: int | None, url: str | None, server_options: tuple[str, ...], ca_file: Path | None) -> None:
     if (spawn is None) == (url is None):
         raise ConfigError(
             "--spawn, --url: give one of them: how many comm servers to start, or the coordinator of a running cluster"
@@ -179,9 +187,14 @@ def _check_target(spawn: int | None, url: str | None, server_options: tuple[str,
         raise ConfigError(f"--url {url!r}: is no URL of a coordinator, such as ws://localhost:9090")
     if url is not None and server_options:
         raise ConfigError("--server-option: only with --spawn; the servers of a running cluster have their options")
+    if url is None and ca_file is not None:
+        raise ConfigError("--ca-file: only with --url; a cluster of --spawn is dialed without TLS")
+    client_context(ca_file)  # each worker will make one; what is wrong with the file is told before any is started
 
 
-def _one_token(token: str | None, token_file: Path | None) -> str | None:
+def _one_token(url: str | None, token: str | None, token_file: Path | None) -> str | None:
     if token is not None and token_file is not None:
         raise ConfigError("--token and --token-file: give one of them, not both")
+    if url is None and (token is not None or token_file is not None):
+        raise ConfigError("--token, --token-file: only with --url; a cluster of --spawn makes its own secret")
     return read_text(token_file, "--token-file") if token_file is not None else token

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from simulation.core.latency import Histogram, Timeline
 from simulation.core.ledger import SendLog
@@ -49,6 +50,8 @@ class Job:
     connect_timeout_s: float
     old_peers: bool = False
     """Bots speak Part 1 of the wire only."""
+    ca_file: Path | None = None
+    """Whom to trust at a ``wss://`` coordinator; None: the system's authorities."""
 
 
 @dataclass(frozen=True, slots=True)

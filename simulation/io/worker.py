@@ -22,6 +22,7 @@ from protocol.tokens import TokenRole, sign
 from rtcbroker import Client, ClientOptions
 from service import logs
 from service.run import run
+from service.tls import client_context
 from simulation.core.audit import Audit, Meter
 from simulation.core.ledger import SendIndex, Tally, Window, judge
 from simulation.core.messages import Collect, Job, Judge, Progress, Result, Sends, Start, Up
@@ -55,6 +56,7 @@ class Worker:
         self._started: asyncio.Future[Start] = asyncio.get_running_loop().create_future()
         self._gate = asyncio.Semaphore(JOINS_AT_ONCE)
         self._errors: dict[str, None] = {}
+        self._tls = client_context(job.ca_file)
 
     async def run(self, orders: asyncio.StreamReader) -> None:
         """Follow the orders until there are no more."""
@@ -107,7 +109,7 @@ class Worker:
         options = ClientOptions(
             connect_timeout=job.connect_timeout_s, subscribe_timeout=job.connect_timeout_s, part1_only=job.old_peers
         )
-        bot = Bot(plan, job, audit, Client(job.url, token=self._token(plan.bot), options=options))
+        bot = Bot(plan, job, audit, Client(job.url, token=self._token(plan.bot), options=options, ssl=self._tls))
         try:
             await bot.join()
         except RtcBrokerError as error:

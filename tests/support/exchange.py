@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from typing import Any
 
 import aiohttp
@@ -44,6 +45,8 @@ class Exchange:
         self.reads = True
         """Reads its sockets, and so answers pings."""
         self.port = 0
+        self.tls: ssl.SSLContext | None = None
+        """What it listens with from the next start on."""
         self._aliases = 1_000
         self._runner: web.AppRunner | None = None
         self._ended = asyncio.Event()
@@ -51,7 +54,7 @@ class Exchange:
     @property
     def url(self) -> str:
         """What servers dial."""
-        return f"ws://127.0.0.1:{self.port}"
+        return f"{'wss' if self.tls else 'ws'}://127.0.0.1:{self.port}"
 
     async def start(self) -> None:
         """Listen: on a free port at first, afterwards on the same again."""
@@ -61,7 +64,7 @@ class Exchange:
         app.router.add_get("/connect", self._serve)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True).start()
+        await web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True, ssl_context=self.tls).start()
         self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:

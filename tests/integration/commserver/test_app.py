@@ -203,6 +203,11 @@ async def test_a_given_token_is_shown_to_the_coordinator(start: Start, exchange:
     assert exchange.authorizations == [f"Bearer {mine}"]
 
 
+async def test_authorities_that_cannot_be_read_are_named(exchange: Exchange) -> None:
+    with pytest.raises(ConfigError, match="--ca-file /nowhere: cannot be read"):
+        await CommServer.start(settings(exchange, ca_file="/nowhere"))
+
+
 @pytest.mark.parametrize("option", ["udp_port", "port"])
 async def test_a_port_that_is_taken_is_named(exchange: Exchange, option: str) -> None:
     kind = socket.SOCK_DGRAM if option == "udp_port" else socket.SOCK_STREAM

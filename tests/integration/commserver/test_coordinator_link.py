@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,8 @@ from commserver.io.coordinator_link import CoordinatorLink
 from protocol import signalling
 from protocol.pb import broker_pb2 as pb
 from protocol.tokens import TokenRole
+from service.tls import ServerTls
+from tests.support.certificates import put, put_pair
 from tests.support.exchange import PATIENCE_S, Exchange
 from tests.support.poll import until
 
@@ -21,11 +24,11 @@ from tests.support.poll import until
 class Harness:
     """One link and what came by it."""
 
-    def __init__(self, url: str, token: str = "a token") -> None:
+    def __init__(self, url: str, token: str = "a token", *, ca_file: Path | None = None) -> None:
         self.frames: list[bytes] = []
         self.lost = 0
         registration = Registration(TokenRole.COMMUNICATION_SERVER, random.Random(1))
-        self.link = CoordinatorLink(url, registration, lambda: token, self.frames.append, self._on_lost)
+        self.link = CoordinatorLink(url, registration, lambda: token, self.frames.append, self._on_lost, ca_file=ca_file)
         self.task = asyncio.create_task(self.link.run())
 
     def _on_lost(self) -> None:
@@ -40,8 +43,8 @@ class Harness:
 async def dial() -> AsyncIterator[Callable[..., Harness]]:
     made: list[Harness] = []
 
-    def dial(*arguments: str) -> Harness:
-        made.append(Harness(*arguments))
+    def dial(*arguments: str, ca_file: Path | None = None) -> Harness:
+        made.append(Harness(*arguments, ca_file=ca_file))
         return made[-1]
 
     yield dial
@@ -80,6 +83,44 @@ async def test_without_a_token_there_is_no_header(exchange: Exchange, dial: Dial
 @pytest.mark.parametrize("scheme", ["http", "ws"])
 async def test_the_url_may_have_a_slash_and_either_scheme(exchange: Exchange, dial: Dial, scheme: str) -> None:
     await welcomed(dial(f"{scheme}://127.0.0.1:{exchange.port}/"))
+
+
+async def over_tls(exchange: Exchange, folder: Path) -> Path:
+    """The exchange shows a new certificate that is its own authority; returns the file to trust it by."""
+    put_pair(folder)
+    await exchange.stop()
+    exchange.tls = ServerTls(folder / "cert.pem", folder / "key.pem").context
+    await exchange.start()
+    return put(folder / "trusted.pem", (folder / "cert.pem").read_bytes())
+
+
+async def test_a_private_authority_is_trusted_when_it_is_given(exchange: Exchange, dial: Dial, tmp_path: Path) -> None:
+    trusted = await over_tls(exchange, tmp_path)
+    await welcomed(dial(exchange.url, ca_file=trusted))
+
+
+@pytest.mark.parametrize("is_given", [True, False])
+async def test_a_coordinator_that_cannot_be_trusted_gets_no_token(
+    exchange: Exchange, dial: Dial, tmp_path: Path, caplog: pytest.LogCaptureFixture, is_given: bool
+) -> None:
+    await over_tls(exchange, tmp_path)
+    put_pair(tmp_path)  # a stranger's
+    dial(exchange.url, ca_file=tmp_path / "cert.pem" if is_given else None)
+    await until(lambda: caplog.text.count("certificate verify failed") >= 2, PATIENCE_S, "two tries in vain")
+    assert exchange.authorizations == []
+
+
+async def test_the_file_is_read_again_for_each_dial(
+    exchange: Exchange, dial: Dial, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    trusted = await over_tls(exchange, tmp_path)
+    harness = dial(exchange.url, ca_file=trusted)
+    await welcomed(harness)
+    renewed = await over_tls(exchange, tmp_path)
+    put(renewed, b"not written yet")
+    await until(lambda: "the coordinator cannot be dialed: --ca-file" in caplog.text, PATIENCE_S, "it says what is wrong")
+    put(renewed, (tmp_path / "cert.pem").read_bytes())
+    await until(lambda: harness.link.connects == 2 and harness.link.welcomed, PATIENCE_S, "it is back")
 
 
 async def test_it_comes_back_under_its_alias(exchange: Exchange, dial: Dial) -> None:

@@ -13,6 +13,7 @@ from simulation import app
 from simulation.app import RunOptions
 from simulation.core.messages import Credentials
 from simulation.core.payload import MAX_BODY_BYTES, MIN_BODY_BYTES
+from tests.support.certificates import put_pair
 
 SECRET = "0123456789abcdef0123456789abcdef"
 
@@ -111,6 +112,12 @@ def test_a_token_in_a_file(runs: list[RunOptions], tmp_path: Path) -> None:
     assert one(runs, "dense", "--url", "ws://x", "--token-file", str(path)).credentials == Credentials(token="abc")
 
 
+def test_whom_to_trust_at_a_coordinator_with_tls(runs: list[RunOptions], tmp_path: Path) -> None:
+    put_pair(tmp_path)
+    path = tmp_path / "cert.pem"
+    assert one(runs, "dense", "--url", "wss://x", "--ca-file", str(path)).ca_file == path
+
+
 def test_the_clusters_secret_in_the_environment_does_not_disturb_one_that_is_started(
     runs: list[RunOptions], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,6 +142,8 @@ def test_environment_and_file(runs: list[RunOptions], monkeypatch: pytest.Monkey
         (["dense", "--spawn", "1", "--token", "x"], "--token, --token-file: only with --url"),
         (["dense", "--url", "ws://x", "--token", "x", "--token-file", "y"], "--token and --token-file: give one of them"),
         (["dense", "--url", "ws://x", "--secret", "short"], "--secret: "),
+        (["dense", "--spawn", "1", "--ca-file", "x"], "--ca-file: only with --url"),
+        (["dense", "--url", "wss://x", "--ca-file", "/nowhere"], "--ca-file /nowhere: cannot be read"),
         (["dense", "--spawn", "1", "--prefix", "a b"], "--prefix 'a b': has white space"),
         (["dense", "--spawn", "1", "--size", "23"], "--size"),
         (["dense", "--spawn", "1", "--hz", "0"], "--hz"),
