@@ -11,8 +11,13 @@ unmet=$(mktemp)
 trap 'rm -f "$unmet"' EXIT
 
 missing_packages() {
-    grep -v '^#' scripts/system-packages.txt | while read -r command package; do
-        [ -z "$command" ] || command -v "$command" >/dev/null || echo "$package"
+    grep -v '^#' scripts/system-packages.txt | while read -r command package file; do
+        if [ -n "$file" ]; then
+            # shellcheck disable=SC2086 # it is a pattern
+            ls $file >/dev/null 2>&1 || echo "$package"
+        else
+            [ -z "$command" ] || command -v "$command" >/dev/null || echo "$package"
+        fi
     done
 }
 

@@ -1,13 +1,16 @@
-"""A pytest plugin: tests that need a command of the system say so, and what could not run is listed by name at the end.
+"""A pytest plugin: tests that need something of the system say so, and what could not run is listed by name at the end.
 
 ``@pytest.mark.needs("redis-server")`` skips the test where that command is missing, or fails it under CI=true or
---strict-needs. Every other skipped test is listed too: no hole in a run goes unnamed.
+--strict-needs. What is no command is known by a file that is there with it. Every other skipped test is listed too: no hole in a run
+goes unnamed.
 """
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -15,23 +18,40 @@ import pytest
 PACKAGE_LIST = Path(__file__).resolve().parents[2] / "scripts" / "system-packages.txt"
 
 
-def read_packages(text: str) -> dict[str, str]:
-    """The Debian package of each command in a list of lines `command package`; raises ValueError naming a line that is not one."""
-    packages = {}
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One line of the list."""
+
+    command: str
+    """Or a name, where there is a `file`."""
+    package: str
+    """Of Debian."""
+    file: str = ""
+    """Pattern of a path that is there when the package is."""
+
+    @property
+    def is_met(self) -> bool:
+        """Whether it is there."""
+        return bool(glob.glob(self.file)) if self.file else shutil.which(self.command) is not None
+
+
+def read_packages(text: str) -> dict[str, Need]:
+    """What a list of lines `command package` or `name package file` says; raises ValueError naming a line that is neither."""
+    needs = {}
     for number, line in enumerate(text.splitlines(), start=1):
         words = line.split()
         if not words or line.startswith("#"):
             continue
-        if len(words) != 2:
-            raise ValueError(f"line {number}: expected a command and a package, got {line!r}")
-        packages[words[0]] = words[1]
-    return packages
+        if len(words) not in (2, 3):
+            raise ValueError(f"line {number}: expected a command and a package, or a name, a package and a file, got {line!r}")
+        needs[words[0]] = Need(*words)
+    return needs
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of this plugin."""
     group = parser.getgroup("needs")
-    group.addoption("--strict-needs", action="store_true", help="fail a test whose command is missing (so under CI=true)")
+    group.addoption("--strict-needs", action="store_true", help="fail a test that lacks what it needs (so under CI=true)")
     group.addoption("--unmet-needs-to", metavar="FILE", help="append what could not run to FILE, one test a line")
 
 
@@ -45,8 +65,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip, or fail where strict, a test whose command is missing."""
-    missing = [command for command in _needs(item) if shutil.which(command) is None]
+    """Skip, or fail where strict, a test that lacks what it needs."""
+    wanted = _needs(item)
+    packages = read_packages(PACKAGE_LIST.read_text(encoding="utf-8")) if wanted else {}
+    missing = [command for command in wanted if not packages[command].is_met]
     if not missing:
         return
     reason = f"needs {', '.join(missing)}, missing here"

@@ -25,7 +25,17 @@ TEST = """
 def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.Pytester:
     """A pytester in which the list of packages has one command that is there and one that is not."""
     packages = tmp_path / "packages.txt"
-    packages.write_text("# comment\nsh dash\nno-such-command no-such-package\n", encoding="utf-8")
+    folder = tmp_path / "any" / "deep"
+    folder.mkdir(parents=True)
+    (folder / "there.so").touch()
+    lines = (
+        "# comment",
+        "sh dash",
+        "no-such-command no-such-package",
+        f"lib package {tmp_path}/*/deep/there.so",
+        "no-lib p /no/*/file",
+    )
+    packages.write_text("\n".join(lines), encoding="utf-8")
     monkeypatch.setattr(needs, "PACKAGE_LIST", packages)
     monkeypatch.delenv("CI", raising=False)
     pytester.makeini("[pytest]\nmarkers = needs: x\nasyncio_default_fixture_loop_scope = function")
@@ -37,14 +47,16 @@ def execute(run: pytest.Pytester, command: str, *options: str) -> pytest.RunResu
     return run.runpytest_inprocess("-p", "tests.support.needs", *options)
 
 
-def test_a_met_need_runs(run: pytest.Pytester) -> None:
-    execute(run, "sh").assert_outcomes(passed=1, skipped=1)
+@pytest.mark.parametrize("command", ["sh", "lib"])
+def test_a_met_need_runs(run: pytest.Pytester, command: str) -> None:
+    execute(run, command).assert_outcomes(passed=1, skipped=1)
 
 
-def test_an_unmet_need_is_skipped_and_named(run: pytest.Pytester) -> None:
-    result = execute(run, "no-such-command")
+@pytest.mark.parametrize("command", ["no-such-command", "no-lib"])
+def test_an_unmet_need_is_skipped_and_named(run: pytest.Pytester, command: str) -> None:
+    result = execute(run, command)
     result.assert_outcomes(skipped=2)
-    result.stdout.fnmatch_lines(["*could not run*", "*::test_it: needs no-such-command, missing here", "*::test_other: no IPv6*"])
+    result.stdout.fnmatch_lines(["*could not run*", f"*::test_it: needs {command}, missing here", "*::test_other: no IPv6*"])
 
 
 def test_a_met_run_names_only_the_other_skip(run: pytest.Pytester) -> None:
@@ -73,6 +85,7 @@ def test_what_could_not_run_is_appended_to_a_file(run: pytest.Pytester, tmp_path
     assert len(file.read_text(encoding="utf-8").splitlines()) == 3
 
 
-def test_a_line_that_is_no_pair_is_named() -> None:
+@pytest.mark.parametrize("line", ["c", "c d e f"])
+def test_a_line_that_cannot_be_understood_is_named(line: str) -> None:
     with pytest.raises(ValueError, match="line 2"):
-        needs.read_packages("a b\nc\n")
+        needs.read_packages(f"a b\n{line}\n")
