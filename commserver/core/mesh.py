@@ -1,8 +1,11 @@
 """Which other servers to be linked with, and when to dial them again.
 
-The newcomer dials: a server sends CONNECT to every server its WELCOME names and it has no link with. A dialed link that is lost is
-dialed again, with exponential backoff and full jitter, until the coordinator says the alias is gone. While the coordinator is away
-nobody is dialed: its next WELCOME says whom there is.
+The newcomer dials: a server sends CONNECT to every server its WELCOME names and it has no link with. Of two servers the one that was
+welcomed last has the other in its list, so it answers for their link, whoever dialed it: the other one may have been welcomed without
+us and have given up, even where we believe to have a link or to be about to get one. Every end of such a link therefore leads to a new
+dial, with exponential backoff and full jitter, until the coordinator says that the alias is gone, or the peer that it has no need of us.
+The dialer of a link that is lost dials it again just so, and goes first. While the coordinator is away nobody is dialed: its next
+WELCOME says whom there is.
 
 Where there is a hub, plain servers need no links with each other: those are closed, and remembered for the day the hub is gone.
 """
@@ -31,8 +34,9 @@ class Mesh:
         self._state = state
         self._online = False
         """The coordinator is there, so that dialing makes sense."""
-        self._attempts: dict[int, int] = {}
-        """Servers we mean to dial or have dialed, and how often that failed in a row."""
+        self._wanted: dict[int, int] = {}
+        """Servers we answer for being linked with, and how often dialing failed in a row. Each has a link, one in the making (which has a
+        deadline of its own), or a dial deadline, unless the coordinator is away."""
         self._idle: set[int] = set()
         """Plain servers we need no link with while there is a hub to talk through."""
 
@@ -40,13 +44,14 @@ class Mesh:
         """The coordinator's list: dial at once whom we have no link with; whoever is not in it is gone, or will dial us."""
         self._online = True
         listed = frozenset(servers)
-        for alias in self._attempts.keys() - listed:
+        for alias in self._wanted.keys() - listed:
             self._give_up(alias)
         for alias in dict.fromkeys(servers):
             resting = alias in self._idle and self._state.router.uplink is not None
-            if alias not in (0, self._state.alias) and not resting and not self._linked(alias):
-                self._attempts[alias] = 0
-                self._state.deadlines.set(("dial", alias), now)
+            if alias not in (0, self._state.alias) and not resting:
+                self._wanted[alias] = 0
+                if not self._linked(alias):
+                    self._state.deadlines.set(("dial", alias), now)
 
     def offline(self) -> None:
         """The coordinator is away."""
@@ -54,9 +59,12 @@ class Mesh:
 
     def wants_to_dial(self, alias: int) -> bool:
         """Whether, now that it is time, `alias` still has to be dialed."""
-        if not self._online or self._state.draining or alias not in self._attempts or self._linked(alias):
+        if not self._online or self._state.draining or alias not in self._wanted or self._linked(alias):
             return False
-        return self._state.peers.server_count < self._state.config.max_servers
+        if self._state.peers.server_count >= self._state.config.max_servers:
+            self._dial_later(alias, self._state.now)  # a place may have become free by then
+            return False
+        return True
 
     def dial(self, session: Session) -> None:
         """Ask the server behind this new session for an offer."""
@@ -65,7 +73,9 @@ class Mesh:
 
     def active(self, server: Session, now: float) -> None:
         """A server link is active: choose the topology's neighbours again."""
-        self._give_up(server.alias)
+        if server.alias in self._wanted:
+            self._wanted[server.alias] = 0
+        self._state.deadlines.cancel(("dial", server.alias))
         self._idle.discard(server.alias)
         self._state.interest.add(server)
         self._state.counters.links.setdefault(server.link, Traffic())  # it was there, where an assumed old server proved itself
@@ -82,8 +92,16 @@ class Mesh:
             if code == Code.NOT_NEEDED:
                 self._keep_idle(session.alias)
             self._rechoose(now)
-        if session.dialed and (code is None or retry_verdict(code) is Retry.SAME or code in _CURABLE):
-            self._dial_later(session.alias, now)
+        if not session.dialed and session.alias not in self._wanted:
+            return
+        again = code is None or retry_verdict(code) is Retry.SAME or code in _CURABLE
+        if self._linked(session.alias):
+            if again:
+                self._wanted.setdefault(session.alias, 0)  # until the other link shows what it is worth
+        elif again:
+            self._dial_later(session.alias, now, first=session.dialed)
+        else:
+            self._give_up(session.alias)
 
     def refused(self, alias: int, code: int, now: float) -> None:
         """The server, or the coordinator in its name, does not take us."""
@@ -96,16 +114,19 @@ class Mesh:
         return bool(self._state.peers.of_alias(alias))
 
     def _give_up(self, alias: int) -> None:
-        self._attempts.pop(alias, None)
+        self._wanted.pop(alias, None)
         self._state.deadlines.cancel(("dial", alias))
 
-    def _dial_later(self, alias: int, now: float) -> None:
-        if self._state.draining or self._linked(alias):
+    def _dial_later(self, alias: int, now: float, *, first: bool = True) -> None:
+        if self._state.draining:
             return
-        attempts = self._attempts.get(alias, 0)
-        self._attempts[alias] = attempts + 1
+        attempts = self._wanted.get(alias, 0)
+        self._wanted[alias] = attempts + 1
         config = self._state.config
         wait = full_jitter(attempts, config.dial_backoff_base, config.dial_backoff_cap, self._state.rng)
+        if not first:
+            # The other side, if it dials at all, has dialed by then: two links at once would be one too many.
+            wait += config.dial_backoff_base
         self._state.log(DEBUG, "server %d is dialed again in %.2f s", alias, wait)
         self._state.deadlines.set(("dial", alias), now + wait)
 

@@ -111,7 +111,7 @@ def test_dialing_backs_off_and_ends_when_the_coordinator_says_the_alias_is_gone(
     dialed = len(connects(server))
     world.run(60)
     assert len(connects(server)) == dialed
-    assert not server.broker._mesh._attempts
+    assert not server.broker._mesh._wanted
     assert len(server.state.deadlines) <= 1
 
 
@@ -147,6 +147,62 @@ def test_nobody_is_dialed_while_the_coordinator_is_away() -> None:
     world.coordinator_returns()
     world.run(0.5)
     assert matrix(one, other) == [[0, 1], [1, 0]]
+
+
+def test_a_half_open_link_of_a_listed_server_is_no_link() -> None:
+    """Its dialer was welcomed before us, without us, and has given up: when nothing comes of the link, it is for us to dial."""
+    world = World()
+    server = world.server(setup_timeout=1.0)
+    world.run()
+    deaf = Client(world, role=TokenRole.COMMUNICATION_SERVER)
+    world.coordinator_stops()
+    world.coordinator_up = True
+    server.on_signal(signalling.welcome(server.alias, []))
+    server.on_signal(signalling.connect(server.alias, deaf.alias, pb.COMMUNICATION_SERVER))
+    server.on_signal(signalling.welcome(server.alias, [deaf.alias]))
+    world.run(0.9)
+    assert connects(server) == []
+    world.run(1)
+    assert connects(server) == [deaf.alias]
+
+
+@pytest.mark.parametrize("lower_dialed", [False, True])
+def test_a_dead_link_of_a_listed_server_is_no_link(lower_dialed: bool) -> None:
+    """As above, but we had not noticed yet that the link its dialer gave up is dead."""
+    world = World()
+    acceptor, dialer = world.server(alias=20 if lower_dialed else 10), world.server(alias=10 if lower_dialed else 20)
+    world.run(60)
+    world.coordinator_stops()
+    ((link, end),) = dialer.ends.items()
+    (other_end,) = acceptor.ends.values()
+    end.mute = True
+    dialer.feed(ev.LinkClosed(link, "silent"))
+    world.coordinator_up = True
+    world.register(dialer)
+    world.register(acceptor)
+    world.run(20)
+    assert matrix(acceptor, dialer) == [[0, 1], [0, 0]]
+    other_end.mute = True
+    world.close(other_end, "silent")
+    world.run(5)
+    assert matrix(acceptor, dialer) == [[0, 1], [1, 0]]
+
+
+def test_a_link_that_breaks_is_dialed_by_its_dialer_first_though_both_may() -> None:
+    world = World()
+    acceptor, dialer = world.server(), world.server()
+    world.run()
+    world.coordinator_stops()
+    world.coordinator_up = True
+    world.register(dialer)
+    world.register(acceptor)
+    world.run(20)
+    for _ in range(10):
+        world.close(next(iter(dialer.ends.values())), "failed")
+        world.run(20)
+        assert matrix(acceptor, dialer) == [[0, 1], [1, 0]]
+    assert connects(acceptor) == []
+    assert len(connects(dialer)) == 11
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -364,6 +420,16 @@ def test_there_are_no_more_server_links_than_allowed() -> None:
     servers = [world.server() for _ in range(4)]
     late = world.server(max_servers=2)
     world.run(5)
+    assert sum(matrix(late, *servers)[0]) == 2
+
+
+def test_a_place_for_a_server_link_that_becomes_free_is_taken() -> None:
+    world = World()
+    servers = [world.server() for _ in range(4)]
+    late = world.server(max_servers=2)
+    world.run(5)
+    next(server for server in servers if late.links_to(server)).die()
+    world.run(60)
     assert sum(matrix(late, *servers)[0]) == 2
 
 
