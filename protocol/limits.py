@@ -45,6 +45,12 @@ MAX_SERVER_TOPICS = 1_000_000
 MAX_CANDIDATES = 64
 """ICE candidates of one peer in one negotiation; a laptop with VPNs sends about 20."""
 
+MAX_ICE_URLS = 16
+"""URLs of STUN and TURN servers that one peer is given: WELCOME stays small with them, and agents slow down beyond four or five."""
+
+MAX_ICE_TEXT_BYTES = 512
+"""A URL, user name or credential of an ICE server; STUN takes no longer user name (RFC 8489 section 14.3: 508)."""
+
 MAX_TOKEN_BYTES = 7 * KIB
 """A JWT. Fits a request line of aiohttp (8,190 bytes) together with its path and the other parameters."""
 

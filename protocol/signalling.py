@@ -13,7 +13,10 @@ from google.protobuf.message import Message
 
 from protocol.codes import Code, Retry
 from protocol.errors import CandidateError, DecodeError, MessageTooLarge, SdpError
+from protocol.ice import NO_ICE, IceGrant, IceServer, parse_ice_url
 from protocol.limits import (
+    MAX_ICE_TEXT_BYTES,
+    MAX_ICE_URLS,
     MAX_REPORT_DROPS,
     MAX_REPORT_EVENTS,
     MAX_REPORT_LINKS,
@@ -38,6 +41,7 @@ Signal = (
     | pb.ServerStatusMessage
     | pb.PeerGoneMessage
     | pb.ServerReportMessage
+    | pb.IceServersMessage
 )
 
 _CLASSES: dict[int, type[Message]] = {
@@ -50,6 +54,7 @@ _CLASSES: dict[int, type[Message]] = {
     pb.SERVER_STATUS: pb.ServerStatusMessage,
     pb.PEER_GONE: pb.PeerGoneMessage,
     pb.SERVER_REPORT: pb.ServerReportMessage,
+    pb.ICE_SERVERS: pb.IceServersMessage,
 }
 
 M = TypeVar("M", bound=Message)
@@ -83,12 +88,53 @@ def decode_signal(frame: bytes) -> Signal | None:
 _NOT_SIGNALS = frozenset(pb.MessageType.values()) - frozenset(_CLASSES)
 
 
-def welcome(alias: int, servers: Iterable[int], *, resume: str = "", auth_required: bool = False) -> bytes:
-    """WELCOME: the peer's own alias and the servers it may connect to, the chosen one first."""
+def welcome(
+    alias: int, servers: Iterable[int], *, resume: str = "", auth_required: bool = False, ice: IceGrant = NO_ICE
+) -> bytes:
+    """WELCOME: the peer's own alias, the servers it may connect to, the chosen one first, and its ICE servers."""
     message = pb.WelcomeMessage(
-        type=pb.WELCOME, alias=alias, available_servers=servers, resume=resume, auth_required=auth_required
+        type=pb.WELCOME,
+        alias=alias,
+        available_servers=servers,
+        resume=resume,
+        auth_required=auth_required,
+        ice_servers=map(_ice_server, ice.servers),
+        ice_lifetime=int(ice.lifetime_s or 0),
     )
     return message.SerializeToString()
+
+
+def ice_servers(grant: IceGrant) -> bytes:
+    """ICE_SERVERS, Part 2: new credentials in place of those that end."""
+    return pb.IceServersMessage(
+        type=pb.ICE_SERVERS, ice_servers=map(_ice_server, grant.servers), ice_lifetime=int(grant.lifetime_s or 0)
+    ).SerializeToString()
+
+
+def _ice_server(server: IceServer) -> pb.IceServer:
+    return pb.IceServer(urls=server.urls, username=server.username, credential=server.credential)
+
+
+def ice_grant(message: pb.WelcomeMessage | pb.IceServersMessage) -> IceGrant:
+    """The ICE servers in WELCOME or ICE_SERVERS. What cannot be used is passed over: a newer coordinator may know of more kinds."""
+    servers: list[IceServer] = []
+    room = MAX_ICE_URLS
+    for entry in message.ice_servers:
+        if max(len(entry.username.encode()), len(entry.credential.encode())) > MAX_ICE_TEXT_BYTES:
+            continue
+        urls = [url for url in entry.urls[:room] if _is_ice_url(url)]
+        room -= len(urls)
+        if urls:
+            servers.append(IceServer(urls, entry.username, entry.credential))
+    return IceGrant(tuple(servers), float(message.ice_lifetime) or None)
+
+
+def _is_ice_url(text: str) -> bool:
+    try:
+        parse_ice_url(text)
+    except ValueError:
+        return False
+    return True
 
 
 def connect(to_alias: int, from_alias: int = 0, from_role: pb.Role = pb.UNKNOWN_ROLE) -> bytes:

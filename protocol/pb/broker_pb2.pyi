@@ -32,6 +32,7 @@ class MessageType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SERVER_STATUS: _ClassVar[MessageType]
     PEER_GONE: _ClassVar[MessageType]
     SERVER_REPORT: _ClassVar[MessageType]
+    ICE_SERVERS: _ClassVar[MessageType]
 
 class Role(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -82,6 +83,7 @@ CLOSE: MessageType
 SERVER_STATUS: MessageType
 PEER_GONE: MessageType
 SERVER_REPORT: MessageType
+ICE_SERVERS: MessageType
 UNKNOWN_ROLE: Role
 CLIENT: Role
 COMMUNICATION_SERVER: Role
@@ -105,18 +107,42 @@ class CoordinatorMessage(_message.Message):
     def __init__(self, type: _Optional[_Union[MessageType, str]] = ...) -> None: ...
 
 class WelcomeMessage(_message.Message):
-    __slots__ = ("type", "alias", "available_servers", "resume", "auth_required")
+    __slots__ = ("type", "alias", "available_servers", "resume", "auth_required", "ice_servers", "ice_lifetime")
     TYPE_FIELD_NUMBER: _ClassVar[int]
     ALIAS_FIELD_NUMBER: _ClassVar[int]
     AVAILABLE_SERVERS_FIELD_NUMBER: _ClassVar[int]
     RESUME_FIELD_NUMBER: _ClassVar[int]
     AUTH_REQUIRED_FIELD_NUMBER: _ClassVar[int]
+    ICE_SERVERS_FIELD_NUMBER: _ClassVar[int]
+    ICE_LIFETIME_FIELD_NUMBER: _ClassVar[int]
     type: MessageType
     alias: int
     available_servers: _containers.RepeatedScalarFieldContainer[int]
     resume: str
     auth_required: bool
-    def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., alias: _Optional[int] = ..., available_servers: _Optional[_Iterable[int]] = ..., resume: _Optional[str] = ..., auth_required: _Optional[bool] = ...) -> None: ...
+    ice_servers: _containers.RepeatedCompositeFieldContainer[IceServer]
+    ice_lifetime: int
+    def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., alias: _Optional[int] = ..., available_servers: _Optional[_Iterable[int]] = ..., resume: _Optional[str] = ..., auth_required: _Optional[bool] = ..., ice_servers: _Optional[_Iterable[_Union[IceServer, _Mapping]]] = ..., ice_lifetime: _Optional[int] = ...) -> None: ...
+
+class IceServer(_message.Message):
+    __slots__ = ("urls", "username", "credential")
+    URLS_FIELD_NUMBER: _ClassVar[int]
+    USERNAME_FIELD_NUMBER: _ClassVar[int]
+    CREDENTIAL_FIELD_NUMBER: _ClassVar[int]
+    urls: _containers.RepeatedScalarFieldContainer[str]
+    username: str
+    credential: str
+    def __init__(self, urls: _Optional[_Iterable[str]] = ..., username: _Optional[str] = ..., credential: _Optional[str] = ...) -> None: ...
+
+class IceServersMessage(_message.Message):
+    __slots__ = ("type", "ice_servers", "ice_lifetime")
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    ICE_SERVERS_FIELD_NUMBER: _ClassVar[int]
+    ICE_LIFETIME_FIELD_NUMBER: _ClassVar[int]
+    type: MessageType
+    ice_servers: _containers.RepeatedCompositeFieldContainer[IceServer]
+    ice_lifetime: int
+    def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., ice_servers: _Optional[_Iterable[_Union[IceServer, _Mapping]]] = ..., ice_lifetime: _Optional[int] = ...) -> None: ...
 
 class ConnectMessage(_message.Message):
     __slots__ = ("type", "from_alias", "to_alias", "from_role")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip as standard_gzip
 import json
 from collections.abc import Callable, Sequence
@@ -15,10 +16,19 @@ from protocol import packets, signalling
 from protocol.batch import SenderIdentity, batch, decode_group, frame_of, group_frame
 from protocol.codes import Code, Retry, describe, retry_verdict
 from protocol.errors import ProtocolError, TopicError
-from protocol.limits import MAX_REASON_BYTES, MAX_REPORT_TEXT_BYTES, MAX_TOPIC_BYTES, PeerLimits
+from protocol.ice import IceGrant, IceServer, parse_ice_url
+from protocol.limits import MAX_ICE_TEXT_BYTES, MAX_REASON_BYTES, MAX_REPORT_TEXT_BYTES, MAX_TOPIC_BYTES, PeerLimits
 from protocol.packets import decode_packet, gunzip, gzip, subscription_topics
 from protocol.pb import broker_pb2 as pb
-from protocol.signalling import CandidateInit, check_report, decode_signal, read_candidate, read_description, refusal_code
+from protocol.signalling import (
+    CandidateInit,
+    check_report,
+    decode_signal,
+    ice_grant,
+    read_candidate,
+    read_description,
+    refusal_code,
+)
 from protocol.text import cut, is_unicode
 from protocol.topics import PatternSet, check_topic
 from tests.support.strategies import any_text, json_values
@@ -76,8 +86,25 @@ reports = st.builds(
     events=st.lists(st.builds(pb.PeerEvent, alias=uint64, code=uint32, role=roles), max_size=3),
     events_lost=uint32,
 )
+hosts = st.from_regex(r"[a-z]([a-z0-9-]{0,10}[a-z0-9])?(\.[a-z]{2,5})?", fullmatch=True) | st.ip_addresses(v=4).map(str)
+ports = st.just("") | st.integers(1, 65_535).map(":{}".format)
+turn_transports = st.sampled_from(["", "?transport=udp", "?transport=tcp"])
+ice_urls = st.builds("{}:{}{}".format, st.sampled_from(["stun", "stuns"]), hosts, ports) | st.builds(
+    "{}:{}{}{}".format,
+    st.sampled_from(["turn", "turns"]),
+    hosts | st.ip_addresses(v=6).map("[{}]".format),
+    ports,
+    turn_transports,
+)
+ice_texts = texts.filter(lambda text: len(text.encode()) <= MAX_ICE_TEXT_BYTES)
+grants = st.builds(
+    IceGrant,
+    st.lists(st.builds(IceServer, st.lists(ice_urls, min_size=1, max_size=3), ice_texts, ice_texts), max_size=4).map(tuple),
+    st.none() | st.integers(1, 2**32 - 1).map(float),
+)
 signals = st.one_of(
-    st.builds(signalling.welcome, uint64, st.lists(uint64), resume=texts, auth_required=st.booleans()),
+    st.builds(signalling.welcome, uint64, st.lists(uint64), resume=texts, auth_required=st.booleans(), ice=grants),
+    grants.map(signalling.ice_servers),
     st.builds(signalling.connect, uint64, uint64, roles),
     st.builds(signalling.offer, uint64, texts, uint64),
     st.builds(signalling.answer, uint64, texts, uint64),
@@ -261,6 +288,22 @@ def test_members_of_any_gzip_are_one_text(members: list[bytes], level: int) -> N
 def test_a_description_reads_back(sdp: str, kind: str) -> None:
     frame = (signalling.offer if kind == "offer" else signalling.answer)(1, "v=0" + sdp)
     assert read_description(pb.WebRtcMessage.FromString(frame).data, kind) == "v=0" + sdp
+
+
+@given(grants)
+def test_ice_servers_read_back(grant: IceGrant) -> None:
+    message = decode_signal(signalling.ice_servers(grant))
+    assert isinstance(message, pb.IceServersMessage)
+    assert ice_grant(message) == grant
+
+
+@given(any_text | st.builds("{}{}".format, ice_urls, any_text))
+def test_a_url_of_an_ice_server_is_one_or_a_value_error(text: str) -> None:
+    with contextlib.suppress(ValueError):
+        url = parse_ice_url(text)
+        assert 0 < url.port < 65_536
+        assert url.host
+        assert parse_ice_url(url.text) == url
 
 
 @given(any_text, st.integers(0, 60))

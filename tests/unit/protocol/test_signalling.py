@@ -11,7 +11,11 @@ import pytest
 from protocol import signalling
 from protocol.codes import Code, Retry
 from protocol.errors import CandidateError, DecodeError, MessageTooLarge, SdpError
+from protocol.ice import NO_ICE, IceGrant, IceServer
 from protocol.limits import (
+    MAX_ALIAS,
+    MAX_ICE_TEXT_BYTES,
+    MAX_ICE_URLS,
     MAX_REPORT_DROPS,
     MAX_REPORT_EVENTS,
     MAX_REPORT_LINKS,
@@ -27,6 +31,7 @@ from protocol.signalling import (
     CandidateInit,
     check_report,
     decode_signal,
+    ice_grant,
     parse,
     read_candidate,
     read_description,
@@ -47,6 +52,19 @@ LINE = "candidate:1 1 udp 2130706431 192.0.2.1 5000 typ host"
         (
             signalling.welcome(7, [3, 1, 2], resume="proof", auth_required=True),
             pb.WelcomeMessage(type=pb.WELCOME, alias=7, available_servers=[3, 1, 2], resume="proof", auth_required=True),
+        ),
+        (
+            signalling.welcome(7, [], ice=IceGrant((IceServer("turn:a", "me", "hush"),), 60.0)),
+            pb.WelcomeMessage(
+                type=pb.WELCOME,
+                alias=7,
+                ice_servers=[pb.IceServer(urls=["turn:a"], username="me", credential="hush")],
+                ice_lifetime=60,
+            ),
+        ),
+        (
+            signalling.ice_servers(IceGrant((IceServer(["stun:a", "stun:b"]),))),
+            pb.IceServersMessage(type=pb.ICE_SERVERS, ice_servers=[pb.IceServer(urls=["stun:a", "stun:b"])]),
         ),
         (signalling.connect(2), pb.ConnectMessage(type=pb.CONNECT, to_alias=2)),
         (
@@ -207,7 +225,7 @@ def test_packets_do_not_belong_to_signalling(kind: int) -> None:
         decode_signal(pb.CoordinatorMessage(type=kind).SerializeToString())  # type: ignore[arg-type]  # any number
 
 
-@pytest.mark.parametrize("kind", [15, 99, 105, 113, 127, 128, 2**31 - 1, -1])
+@pytest.mark.parametrize("kind", [15, 99, 105, 114, 127, 128, 2**31 - 1, -1])
 def test_a_type_never_heard_of_is_skipped(kind: int) -> None:
     assert decode_signal(pb.CoordinatorMessage(type=kind).SerializeToString() + b"\x12\x01x") is None  # type: ignore[arg-type]  # any number
 
@@ -337,3 +355,54 @@ def test_what_is_no_candidate(text: str) -> None:
 
 def test_the_longest_candidate() -> None:
     assert read_candidate(b'{"candidate":"' + b"x" * MAX_CANDIDATE_CHARS + b'"}').candidate == "x" * MAX_CANDIDATE_CHARS
+
+
+# ------------------------------------------------------------------------------------------------------------ ICE servers
+
+
+GRANTS = [
+    NO_ICE,
+    IceGrant((IceServer("stun:a"),)),
+    IceGrant((IceServer(["stun:a", "stun:b"]), IceServer(["turn:c", "turns:c"], "1:me", "hush")), 3600.0),
+]
+
+
+@pytest.mark.parametrize("grant", GRANTS)
+def test_ice_servers_read_back(grant: IceGrant) -> None:
+    for frame in (signalling.welcome(7, [1, 2], resume="proof", ice=grant), signalling.ice_servers(grant)):
+        message = decode_signal(frame)
+        assert isinstance(message, pb.WelcomeMessage | pb.IceServersMessage)
+        assert ice_grant(message) == grant
+
+
+def test_a_welcome_without_ice_servers_is_what_it_always_was() -> None:
+    assert signalling.welcome(7, [3], resume="r", ice=NO_ICE) == signalling.welcome(7, [3], resume="r")
+
+
+def test_ice_servers_that_cannot_be_used_are_passed_over() -> None:
+    long = "x" * (MAX_ICE_TEXT_BYTES + 1)
+    message = pb.IceServersMessage(
+        type=pb.ICE_SERVERS,
+        ice_servers=[
+            pb.IceServer(urls=["quic:a", "turn:a", ""], username="me", credential="hush"),
+            pb.IceServer(urls=["quic:b"]),
+            pb.IceServer(),
+            pb.IceServer(urls=["turn:c"], username=long, credential="hush"),
+            pb.IceServer(urls=["turn:c"], username="me", credential=long),
+            pb.IceServer(urls=["stun:d"]),
+        ],
+    )
+    assert ice_grant(message) == IceGrant((IceServer("turn:a", "me", "hush"), IceServer("stun:d")))
+
+
+def test_no_more_ice_servers_are_taken_than_there_may_be() -> None:
+    many = [pb.IceServer(urls=[f"stun:a{n}", f"stun:b{n}", f"stun:c{n}"]) for n in range(MAX_ICE_URLS)]
+    grant = ice_grant(pb.WelcomeMessage(ice_servers=many))
+    assert [len(server.urls) for server in grant.servers] == [3, 3, 3, 3, 3, 1]
+
+
+def test_the_largest_welcome_there_can_be_fits_a_frame() -> None:
+    urls = ["turn:" + "a" * (MAX_ICE_TEXT_BYTES - 5)] * MAX_ICE_URLS
+    grant = IceGrant((IceServer(urls, "u" * MAX_ICE_TEXT_BYTES, "c" * MAX_ICE_TEXT_BYTES),), 3600.0)
+    frame = signalling.welcome(MAX_ALIAS, range(MAX_ALIAS - 5_000, MAX_ALIAS), resume="p" * 64, auth_required=True, ice=grant)
+    assert len(frame) < MAX_SIGNAL_BYTES

@@ -77,11 +77,17 @@ PART_2_TYPES = {
     "SERVER_STATUS": 110,
     "PEER_GONE": 111,
     "SERVER_REPORT": 112,
+    "ICE_SERVERS": 113,
 }
 
 # All fields that Part 2 adds to messages of Part 1.
 PART_2_FIELDS = {
-    "WelcomeMessage": {"resume": "100 string", "auth_required": "101 bool"},
+    "WelcomeMessage": {
+        "resume": "100 string",
+        "auth_required": "101 bool",
+        "ice_servers": "102 repeated IceServer",
+        "ice_lifetime": "103 uint32",
+    },
     "ConnectMessage": {"from_role": "100 Role"},
     "ConnectionRefusedMessage": {"code": "100 uint32"},
     "SubscriptionMessage": {"version": "100 uint64"},
@@ -121,6 +127,8 @@ PART_2_MESSAGES = {
         "events": "20 repeated PeerEvent",
         "events_lost": "21 uint32",
     },
+    "IceServersMessage": {"type": "1 MessageType", "ice_servers": "2 repeated IceServer", "ice_lifetime": "3 uint32"},
+    "IceServer": {"urls": "1 repeated string", "username": "2 string", "credential": "3 string"},
     "ReasonCount": {"reason": "1 string", "count": "2 uint64"},
     "LinkTraffic": {
         "alias": "1 uint64",
@@ -170,7 +178,7 @@ PART_2_MESSAGES = {
     },
 }
 
-PARTS = {"Limits", "Sender", "RefusedTopic", "ReasonCount", "LinkTraffic", "TopicTraffic", "PeerEvent"}
+PARTS = {"Limits", "Sender", "RefusedTopic", "ReasonCount", "LinkTraffic", "TopicTraffic", "PeerEvent", "IceServer"}
 """What stands inside messages, and has its sample there."""
 
 # ----------------------------------------------------------------------------------------------------------------- schema
@@ -277,8 +285,14 @@ SAMPLES: list[tuple[Message, bytes]] = [
         b"\x08\x0c\x10\x05\x1a\x02al\x20\x01\x2a\x02hi",
     ),
     (pb.ErrorMessage(type=pb.ERROR), b"\x08\x0e"),
-    # Part 2: field 100 is the tag a0 06 (varint) or a2 06 (length), 101 a8 06 or aa 06, 102 b2 06.
+    # Part 2: field 100 is the tag a0 06 (varint) or a2 06 (length), 101 a8 06 or aa 06, 102 b2 06, 103 b8 06.
     (pb.WelcomeMessage(type=pb.WELCOME, resume="r", auth_required=True), b"\x08\x01\xa2\x06\x01r\xa8\x06\x01"),
+    (
+        pb.WelcomeMessage(
+            type=pb.WELCOME, ice_servers=[pb.IceServer(urls=["a", "b"], username="u", credential="c")], ice_lifetime=300
+        ),
+        b"\x08\x01\xb2\x06" + length(b"\x0a\x01a\x0a\x01b\x12\x01u\x1a\x01c") + b"\xb8\x06\xac\x02",
+    ),
     (pb.ConnectMessage(type=pb.CONNECT, from_role=pb.COMMUNICATION_SERVER), b"\x08\x02\xa0\x06\x02"),
     (pb.ConnectionRefusedMessage(type=pb.CONNECTION_REFUSED, code=4100), b"\x08\x0d\xa0\x06\x84\x20"),
     (pb.SubscriptionMessage(type=pb.SUBSCRIPTION, version=5), b"\x08\x07\xa0\x06\x05"),
@@ -313,6 +327,10 @@ SAMPLES: list[tuple[Message, bytes]] = [
         b"\x08\x6e\x10\x05\x18\xac\x02\x20\x01\x2d" + struct.pack("<f", 0.5),
     ),
     (pb.PeerGoneMessage(type=pb.PEER_GONE, alias=300), b"\x08\x6f\x10\xac\x02"),
+    (
+        pb.IceServersMessage(type=pb.ICE_SERVERS, ice_servers=[pb.IceServer(urls=["a"])], ice_lifetime=300),
+        b"\x08\x71\x12\x03\x0a\x01a\x18\xac\x02",
+    ),
     (
         pb.ServerReportMessage(
             type=pb.SERVER_REPORT,

@@ -42,6 +42,7 @@ export const MessageType = {
   SERVER_STATUS: 110,
   PEER_GONE: 111,
   SERVER_REPORT: 112,
+  ICE_SERVERS: 113,
 } as const;
 
 export type MessageType = typeof MessageType[keyof typeof MessageType];
@@ -70,6 +71,7 @@ export namespace MessageType {
   export type SERVER_STATUS = typeof MessageType.SERVER_STATUS;
   export type PEER_GONE = typeof MessageType.PEER_GONE;
   export type SERVER_REPORT = typeof MessageType.SERVER_REPORT;
+  export type ICE_SERVERS = typeof MessageType.ICE_SERVERS;
 }
 
 export const Role = { UNKNOWN_ROLE: 0, CLIENT: 1, COMMUNICATION_SERVER: 2, COMMUNICATION_SERVER_HUB: 3 } as const;
@@ -139,6 +141,26 @@ export interface WelcomeMessage {
   resume: string;
   /** Whether peers must bring tokens to each other (AUTH bodies); false where the cluster runs with `--auth none`. */
   authRequired: boolean;
+  /** STUN and TURN servers that this peer may use for its links. */
+  iceServers: IceServer[];
+  /** Seconds for which the credentials of these hold; 0: for ever. New ones come as ICE_SERVERS before that. */
+  iceLifetime: number;
+}
+
+/** A STUN or TURN server, as RTCIceServer of W3C WebRTC. */
+export interface IceServer {
+  /** RFC 7064 and RFC 7065. */
+  urls: string[];
+  username: string;
+  credential: string;
+}
+
+/** From the coordinator, before the credentials it gave end: those of WELCOME, or of an earlier ICE_SERVERS, are replaced by these. */
+export interface IceServersMessage {
+  type: MessageType;
+  iceServers: IceServer[];
+  /** As in WELCOME. */
+  iceLifetime: number;
 }
 
 export interface ConnectMessage {
@@ -457,7 +479,7 @@ export const CoordinatorMessage: MessageFns<CoordinatorMessage> = {
 };
 
 function createBaseWelcomeMessage(): WelcomeMessage {
-  return { type: 0, alias: 0, availableServers: [], resume: "", authRequired: false };
+  return { type: 0, alias: 0, availableServers: [], resume: "", authRequired: false, iceServers: [], iceLifetime: 0 };
 }
 
 export const WelcomeMessage: MessageFns<WelcomeMessage> = {
@@ -480,6 +502,12 @@ export const WelcomeMessage: MessageFns<WelcomeMessage> = {
     }
     if (message.authRequired !== false) {
       writer.uint32(808).bool(message.authRequired);
+    }
+    for (const v of message.iceServers) {
+      IceServer.encode(v!, writer.uint32(818).fork()).join();
+    }
+    if (message.iceLifetime !== 0) {
+      writer.uint32(824).uint32(message.iceLifetime);
     }
     return writer;
   },
@@ -545,6 +573,158 @@ export const WelcomeMessage: MessageFns<WelcomeMessage> = {
             }
 
             message.authRequired = reader.bool();
+            continue;
+          }
+          case 102: {
+            if (tag !== 818) {
+              break;
+            }
+
+            message.iceServers.push(IceServer.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 103: {
+            if (tag !== 824) {
+              break;
+            }
+
+            message.iceLifetime = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseIceServer(): IceServer {
+  return { urls: [], username: "", credential: "" };
+}
+
+export const IceServer: MessageFns<IceServer> = {
+  encode(message: IceServer, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.urls) {
+      writer.uint32(10).string(v!);
+    }
+    if (message.username !== "") {
+      writer.uint32(18).string(message.username);
+    }
+    if (message.credential !== "") {
+      writer.uint32(26).string(message.credential);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): IceServer {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseIceServer();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.urls.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.username = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.credential = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseIceServersMessage(): IceServersMessage {
+  return { type: 0, iceServers: [], iceLifetime: 0 };
+}
+
+export const IceServersMessage: MessageFns<IceServersMessage> = {
+  encode(message: IceServersMessage, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.type !== 0) {
+      writer.uint32(8).int32(message.type);
+    }
+    for (const v of message.iceServers) {
+      IceServer.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.iceLifetime !== 0) {
+      writer.uint32(24).uint32(message.iceLifetime);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): IceServersMessage {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseIceServersMessage();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.type = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.iceServers.push(IceServer.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.iceLifetime = reader.uint32();
             continue;
           }
         }
