@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr, field_validator
 from commserver.core.config import BrokerConfig
 from commserver.core.flow import RELIABLE_FLOW, UNRELIABLE_FLOW, FlowLimits, Policy
 from protocol.errors import TopicError
-from protocol.limits import KIB, MAX_MESSAGE_BYTES, MAX_TOPICS, PeerLimits
+from protocol.limits import MAX_CLIENT_MESSAGE_BYTES, MAX_TOPICS, PeerLimits
 from protocol.tokens import TokenRole
 from protocol.topics import PatternSet
 from service.settings import ServiceSettings, group
@@ -109,10 +109,11 @@ class CommServerSettings(ServiceSettings):
         default=MAX_TOPICS, ge=1, description="Topics one client may subscribe to.", json_schema_extra=_LIMITS
     )
     max_message: int = Field(
-        default=MAX_MESSAGE_BYTES,
+        default=MAX_CLIENT_MESSAGE_BYTES,
         ge=1_200,
-        le=256 * KIB,
-        description="Bytes of one message of a client.",
+        le=MAX_CLIENT_MESSAGE_BYTES,
+        description="Bytes of one message of a client. At most so many that the packets in it, with their sender's alias and identity, fit "
+        "into the 64 KiB that every receiver takes.",
         json_schema_extra=_LIMITS,
     )
     packets_per_second: float = Field(

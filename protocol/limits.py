@@ -27,6 +27,12 @@ MAX_BATCH_RECORDS = 256
 MAX_MESSAGE_BYTES = 64 * KIB
 """One data channel message we accept, and announce as a=max-message-size (RFC 8841 section 6)."""
 
+RELAY_ROOM_BYTES = KIB // 2
+"""What a server may add to a packet when it passes it on: alias, verified identity and role of the sender, tags and lengths."""
+
+MAX_CLIENT_MESSAGE_BYTES = MAX_MESSAGE_BYTES - RELAY_ROOM_BYTES
+"""One message of a client: whatever is in it can still be passed on to everyone."""
+
 MAX_TOPIC_BYTES = 256
 """One topic, as UTF-8. Long enough for a path of names, short enough to stand in every packet."""
 
@@ -91,7 +97,7 @@ RELIABLE_BATCH_BYTES = 16 * KIB
 class PeerLimits:
     """What one peer may do on one link; 0 means no limit. Told to the peer in READY."""
 
-    max_message_bytes: int = MAX_MESSAGE_BYTES
+    max_message_bytes: int = MAX_CLIENT_MESSAGE_BYTES
     max_topic_bytes: int = MAX_TOPIC_BYTES
     max_topics: int = MAX_TOPICS
     packets_per_second: float = 0.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 
 class TokenBucket:
     """Starts full. `rate` tokens a second flow in, up to `burst`; a rate of 0 means no limit at all."""
@@ -24,6 +26,15 @@ class TokenBucket:
             return False
         self._tokens -= amount
         return True
+
+    def take_some(self, now: float, amount: int, price: float = 1.0) -> int:
+        """Take for as many of `amount` things at `price` tokens each as the tokens last for; returns how many that is."""
+        if self._rate <= 0:
+            return amount
+        self._flow(now)
+        count = min(amount, math.floor(self._tokens / price)) if self._tokens > 0 else 0
+        self._tokens -= count * price
+        return count
 
     def in_debt(self, now: float) -> bool:
         """Whether more was charged than has flowed in since."""

@@ -20,25 +20,26 @@ import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from commserver.core.deadlines import Deadlines
-from commserver.core.group import Group
+from commserver.core.group import GROUP_BYTES, SENDER_BYTES, Group, record_size
 from commserver.core.session import Session
 from protocol.batch import SenderIdentity
 from protocol.limits import KIB, RELIABLE_BATCH_BYTES, UNRELIABLE_BATCH_BYTES
 from protocol.topics import PatternSet
 
-RECORD_BYTES = 8
-"""What a record costs beyond a short body: six bytes of alias, tag, length; one or two more for a body over 127 or 16,383 bytes."""
-GROUP_BYTES = 14
-"""What a group costs beyond its topic and records: tags and lengths, and the batch around it."""
-SENDER_BYTES = 16
-"""What a sender's identity costs beyond its text."""
+T = TypeVar("T")
 
 MAX_PENDING_BYTES = 1024 * KIB
 """Of one kind of channel; with more than this everything leaves at once, so that a flood fills no memory."""
 MAX_QUIET_TOPICS = 1_024
 """Windows remembered, besides those that are open, before the ones that are over are swept out."""
+
+
+_Key = tuple[str, type, Session | None]
+"""What an open group is found by: its topic; whether its records come with identity, without, or as another server encoded them; and
+which server that is."""
 
 
 @dataclass(slots=True, eq=False)
@@ -55,6 +56,7 @@ class Pending:
     """A group that waits: records of one topic, all published here or all received from one server."""
 
     serial: int
+    key: _Key
     topic: str
     relayed_by: Session | None
     """The server they came from; None for records of our own clients."""
@@ -69,8 +71,6 @@ class Pending:
     records: int = 0
     size: int = 0
     """Bytes of the message it would make, a little over rather than under."""
-    places: dict[int, int] = field(default_factory=dict)
-    """Where `latest` topics keep each sender's record."""
 
     def frames(self) -> list[bytes]:
         """This group's frames, to be spliced into batches."""
@@ -96,9 +96,11 @@ class Window:
         self._serial = 0
         self._bytes = 0
         self._pending: dict[int, Pending] = {}
-        self._open: dict[tuple[str, bool, Session | None], Pending] = {}
+        self._open: dict[_Key, Pending] = {}
         self._of_topic: Counter[str] = Counter()
         self._filling: dict[str, Filling] = {}
+        self._places: dict[tuple[str, int], tuple[Pending, int]] = {}
+        """Of `latest` topics: where each sender's record waits."""
         self._last: dict[Session, Pending] = {}
         """Each source's latest pending group (reliable only)."""
         self._shares: Counter[Session] = Counter()
@@ -134,20 +136,17 @@ class Window:
             self._add_raw(source, group, now)
             return 0
         identities = {sender.alias: sender for sender in group.senders}
+        relayed_by = source if source.is_server else None
         latest = bool(self._latest) and group.topic in self._latest
         replaced = 0
         for alias, body in zip(group.aliases, group.bodies, strict=True):
-            size = _record_size(body)
-            pending = self._group_for(source, group.topic, identities.get(alias), size, None, now)
-            place = pending.places.get(alias) if latest else None
-            if place is not None:
-                self._grow(pending, size - _record_size(pending.bodies[place]))
-                pending.bodies[place] = body
-                pending.arrivals[place] = now
-                replaced += 1
-                continue
             if latest:
-                pending.places[alias] = len(pending.bodies)
+                replaced += self._discard((group.topic, alias))
+            size, identity = record_size(body), identities.get(alias)
+            key = (group.topic, type(identity), relayed_by)
+            pending = self._group_for(source, key, identity, size, now)
+            if latest:
+                self._places[group.topic, alias] = (pending, len(pending.bodies))
             pending.aliases.append(alias)
             pending.bodies.append(body)
             pending.arrivals.append(now)
@@ -155,9 +154,23 @@ class Window:
             self._grow(pending, size)
         return replaced
 
+    def _discard(self, key: tuple[str, int]) -> bool:
+        """Take out what waits of a `latest` topic from one sender; the last record of its group takes its place."""
+        if (found := self._places.pop(key, None)) is None:
+            return False
+        pending, place = found
+        self._grow(pending, -record_size(pending.bodies[place]))
+        _drop(pending.aliases, place)
+        _drop(pending.bodies, place)
+        _drop(pending.arrivals, place)
+        if place < len(pending.aliases):
+            self._places[key[0], pending.aliases[place]] = (pending, place)
+        pending.records -= 1
+        return True
+
     def _add_raw(self, source: Session, group: Group, now: float) -> None:
         assert group.raw is not None  # the caller's choice of path
-        pending = self._group_for(source, group.topic, None, len(group.raw) + GROUP_BYTES, source, now)
+        pending = self._group_for(source, (group.topic, bytes, source), None, len(group.raw) + GROUP_BYTES, now)
         pending.raw.append(group.raw)
         pending.arrivals.append(now)
         pending.records += len(group.bodies)
@@ -168,17 +181,17 @@ class Window:
         pending.filling.size += size
         self._bytes += size
 
-    def _group_for(
-        self, source: Session, topic: str, identity: SenderIdentity | None, size: int, relayed_by: Session | None, now: float
-    ) -> Pending:
+    def _group_for(self, source: Session, key: _Key, identity: SenderIdentity | None, size: int, now: float) -> Pending:
         """The open group that `source` may add `size` bytes to, or a new one."""
-        key = (topic, identity is not None, relayed_by)
-        filling = self._filling.get(topic)
-        if filling is not None and filling.size + size > self._limit:
+        topic = key[0]
+        filling, pending = self._filling.get(topic), self._open.get(key)
+        known = pending is not None and identity is not None and identity.alias in pending.senders
+        introduction = 0 if identity is None or known else len(identity.identity) + SENDER_BYTES
+        if filling is not None and filling.size + size + introduction > self._limit:
             self._fill_up(topic, filling, now)
-        pending = self._open.get(key)
-        if pending is None or pending.size + size > self._limit or not self._in_order(source, pending):
-            pending = self._open[key] = self._begin(topic, relayed_by, now)
+            pending = None
+        if pending is None or not self._in_order(source, pending):
+            pending = self._open[key] = self._begin(key, now)
         if identity is not None and identity.alias not in pending.senders:
             pending.senders[identity.alias] = identity
             self._grow(pending, len(identity.identity) + SENDER_BYTES)
@@ -196,10 +209,13 @@ class Window:
         last = self._last.get(source)
         return last is None or last.serial <= pending.serial
 
-    def _begin(self, topic: str, relayed_by: Session | None, now: float) -> Pending:
+    def _begin(self, key: _Key, now: float) -> Pending:
+        topic, _, relayed_by = key
         self._serial += 1
         filling = self._filling.setdefault(topic, Filling())
-        pending = self._pending[self._serial] = filling.groups[self._serial] = Pending(self._serial, topic, relayed_by, filling)
+        pending = self._pending[self._serial] = filling.groups[self._serial] = Pending(
+            self._serial, key, topic, relayed_by, filling
+        )
         self._grow(pending, GROUP_BYTES + len(topic.encode()))
         self._of_topic[topic] += 1
         # A second group of a topic is due with the first: it is the same window.
@@ -239,7 +255,7 @@ class Window:
         for topic, size in sizes.items():
             self._busy_until[topic] = now + self._window if 2 * size > self._limit else tick
         self._forget_quiet(now)
-        return taken
+        return [pending for pending in taken if pending.records]  # of a `latest` topic all may have been replaced
 
     def _window_end(self, now: float) -> float:
         """Windows end at common ticks, so that what a receiver gets of several topics goes out in one message."""
@@ -267,6 +283,9 @@ class Window:
         if not self._of_topic[pending.topic]:
             del self._of_topic[pending.topic]
         self._close(pending)
+        if self._places:
+            for alias in pending.aliases:
+                self._places.pop((pending.topic, alias), None)
         filling = pending.filling
         filling.size -= pending.size
         del filling.groups[pending.serial]
@@ -283,12 +302,12 @@ class Window:
 
     def _close(self, pending: Pending) -> None:
         """Nothing more is added to it."""
-        for identity in (False, True):
-            key = (pending.topic, identity, pending.relayed_by)
-            if self._open.get(key) is pending:
-                del self._open[key]
+        if self._open.get(pending.key) is pending:
+            del self._open[pending.key]
 
 
-def _record_size(body: bytes) -> int:
-    size = len(body)
-    return size + RECORD_BYTES + (size > 0x7F) + (size > 0x3FFF)
+def _drop(column: list[T], place: int) -> None:
+    """Remove an item; the last one takes its place."""
+    last = column.pop()
+    if place < len(column):
+        column[place] = last

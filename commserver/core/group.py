@@ -13,6 +13,19 @@ from protocol import batch, packets
 from protocol.batch import SenderIdentity
 from protocol.pb import broker_pb2 as pb
 
+RECORD_BYTES = 8
+"""What a record costs beyond a short body: six bytes of alias, tag, length; one or two more for a body over 127 or 16,383 bytes."""
+GROUP_BYTES = 14
+"""What a group costs beyond its topic and records: tags and lengths, and the batch around it."""
+SENDER_BYTES = 16
+"""What a sender's identity costs beyond its text."""
+
+
+def record_size(body: bytes) -> int:
+    """Bytes of a record in a group."""
+    size = len(body)
+    return size + RECORD_BYTES + (size > 0x7F) + (size > 0x3FFF)
+
 
 @dataclass(slots=True)
 class Group:
@@ -40,6 +53,33 @@ class Group:
         if self.raw is not None:
             return batch.frame_of(self.raw)
         return batch.group_frame(self.topic, self.aliases, self.bodies, self.senders, identity=bool(self.senders))
+
+    def first(self, count: int) -> Group:
+        """The first `count` records, of a client."""
+        return Group(self.topic, self.aliases[:count], self.bodies[:count], self.senders)
+
+    def newest(self) -> Group:
+        """The last record, of a client."""
+        return Group(self.topic, self.aliases[-1:], self.bodies[-1:], self.senders)
+
+    def parts(self, limit: int) -> list[Group]:
+        """The same in groups whose messages have at most `limit` bytes, or one record. What a server has sent stays as it is.
+
+        Only for records of a single sender, a client's: each part names its identity.
+        """
+        fixed = GROUP_BYTES + len(self.topic.encode()) + sum(len(sender.identity) + SENDER_BYTES for sender in self.senders)
+        if self.raw is not None or fixed + sum(map(record_size, self.bodies)) <= limit:
+            return [self]
+        parts: list[Group] = []
+        start, size = 0, fixed
+        for place, body in enumerate(self.bodies):
+            cost = record_size(body)
+            if place > start and size + cost > limit:
+                parts.append(Group(self.topic, self.aliases[start:place], self.bodies[start:place], self.senders))
+                start, size = place, fixed
+            size += cost
+        parts.append(Group(self.topic, self.aliases[start:], self.bodies[start:], self.senders))
+        return parts
 
     def old_client(self) -> list[bytes]:
         """A TOPIC_FW or TOPIC_IDENTITY_FW for each record."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence, Set
 from commserver.core.batcher import Pending, Window
 from commserver.core.delivery import Delivery
 from commserver.core.group import Group, group_of_server
-from commserver.core.session import Session
+from commserver.core.session import PLAIN_BURST, Session
 from commserver.core.state import State
 from protocol import batch
 from protocol.batch import SenderIdentity
@@ -89,8 +89,10 @@ class Relay:
 
     def _publish(self, source: Session, group: Group, reliable: bool, now: float, *, alone: bool) -> None:
         """`alone`: nothing else came in the same message, that would better leave together with this."""
-        if not source.is_client or self._may_publish(source, group, now):
+        if not source.is_client:
             self._relay(source, group, reliable, now, alone=alone)
+        elif self._may_publish(source, group, now) and (allowed := self._within_rate(source, group, now)) is not None:
+            self._relay(source, allowed, reliable, now, alone=alone)
 
     def _may_publish(self, source: Session, group: Group, now: float) -> bool:
         topic = group.topic
@@ -103,11 +105,19 @@ class Relay:
         if topic not in source.claims.publish:
             self._delivery.error(source, Code.NOT_ALLOWED, now, topic=topic)
             return False
-        if not source.rate.take(now, len(group.bodies)):
-            self._state.counters.drop("rate limit", topic, len(group.bodies))
-            self._delivery.error(source, Code.RATE_LIMITED, now, topic=topic, charge=False)
-            return False
         return True
+
+    def _within_rate(self, source: Session, group: Group, now: float) -> Group | None:
+        """As many of the records as the client may publish now. What old peers cannot be sent nobody gets: all are told the same."""
+        records = len(group.bodies)
+        allowed = source.rate.take_some(now, records)
+        if old := self._state.old_index.subscribers(group.topic):
+            allowed = source.plain.take_some(now, allowed, min(len(old), PLAIN_BURST))
+        if allowed == records:
+            return group
+        self._state.counters.drop("rate limit", group.topic, records - allowed)
+        self._delivery.error(source, Code.RATE_LIMITED, now, topic=group.topic, charge=False)
+        return group.first(allowed) if allowed else None
 
     def _relay(self, source: Session, group: Group, reliable: bool, now: float, *, alone: bool) -> None:
         subscribers = self._state.index.subscribers(group.topic)
@@ -119,16 +129,14 @@ class Relay:
         old = self._state.old_index.subscribers(group.topic)
         if old:
             receivers = [session for session in self._state.router.receivers(group.topic, source) if session in old]
-            if source.is_client and not source.plain.take(now, records * len(receivers)):
-                self._state.counters.drop("rate limit", group.topic, records * len(receivers))
-                self._delivery.error(source, Code.RATE_LIMITED, now, topic=group.topic, charge=False)
-            else:
-                self._plain(receivers, group, reliable)
+            self._plain(receivers, group, reliable)
         if len(old) == len(subscribers):
             return
         window = self._windows[reliable]
-        if not self._coalescing or (alone and window.lets_pass(source, group.topic, now)):
+        if not self._coalescing:
             self._at_once(source, group, reliable)
+        elif alone and window.lets_pass(source, group.topic, now):
+            self._at_once(source, self._newest(source, group, reliable), reliable)
         else:
             if replaced := window.add(source, group, now):
                 self._state.counters.drop("replaced by newer", group.topic, replaced)
@@ -136,12 +144,22 @@ class Relay:
 
     def _at_once(self, source: Session, group: Group, reliable: bool) -> None:
         receivers = [session for session in self._state.router.receivers(group.topic, source) if session.speaks_batch]
-        if receivers:
-            records = len(group.bodies)
+        if not receivers:
+            return
+        for part in group.parts(RELIABLE_BATCH_BYTES if reliable else UNRELIABLE_BATCH_BYTES):
+            records = len(part.bodies)
             self._state.counters.records_at_once += records
-            key = (group.topic, group.aliases[0]) if records == 1 else None
-            count = self._delivery.fan_out(receivers, group.message(), reliable, group.topic, records, key)
+            key = (part.topic, part.aliases[0]) if records == 1 else None
+            count = self._delivery.fan_out(receivers, part.message(), reliable, part.topic, records, key)
             self._state.counters.deliveries += records * count
+
+    def _newest(self, source: Session, group: Group, reliable: bool) -> Group:
+        """What is left of it where only the newest record of a window counts."""
+        records = len(group.bodies)
+        if reliable or records == 1 or not source.is_client or group.topic not in self._state.config.latest:
+            return group
+        self._state.counters.drop("replaced by newer", group.topic, records - 1)
+        return group.newest()
 
     def _plain(self, receivers: list[Session], group: Group, reliable: bool) -> None:
         clients = [session for session in receivers if session.is_client]

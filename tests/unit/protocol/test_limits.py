@@ -7,9 +7,10 @@ import inspect
 from aiohttp import web_protocol
 
 from protocol import limits, packets, signalling
-from protocol.batch import BATCH_HEADER_BYTES, group_frame
+from protocol.batch import BATCH_HEADER_BYTES, SenderIdentity, group_frame
 from protocol.codes import Code
 from protocol.pb import broker_pb2 as pb
+from protocol.tokens import MAX_SUBJECT_BYTES
 
 
 def test_every_alias_is_six_bytes_and_exact_in_javascript() -> None:
@@ -49,8 +50,18 @@ def test_an_unreliable_batch_has_room_for_the_longest_topic_and_a_record() -> No
 def test_what_a_peer_may_do_by_default_is_what_we_say_everywhere() -> None:
     told = limits.PeerLimits()
     assert (told.max_message_bytes, told.max_topic_bytes, told.max_topics) == (
-        limits.MAX_MESSAGE_BYTES,
+        limits.MAX_CLIENT_MESSAGE_BYTES,
         limits.MAX_TOPIC_BYTES,
         limits.MAX_TOPICS,
     )
     assert (told.packets_per_second, told.packets_burst) == (0.0, 0)
+
+
+def test_the_largest_packet_of_a_client_can_be_passed_on_with_everything_a_server_adds() -> None:
+    topic = "t" * limits.MAX_TOPIC_BYTES
+    fixed = len(packets.topic_identity(topic, b"")) + 2  # the length of a long body takes two bytes more
+    body = b"x" * (limits.MAX_CLIENT_MESSAGE_BYTES - fixed - 2)
+    assert limits.MAX_CLIENT_MESSAGE_BYTES - 4 <= len(packets.topic_identity(topic, body)) <= limits.MAX_CLIENT_MESSAGE_BYTES
+    sender = SenderIdentity(limits.MAX_ALIAS, b"s" * MAX_SUBJECT_BYTES, pb.CLIENT)
+    frame = group_frame(topic, [limits.MAX_ALIAS], [body], [sender], identity=True)
+    assert BATCH_HEADER_BYTES + len(frame) <= limits.MAX_MESSAGE_BYTES

@@ -58,3 +58,14 @@ def test_a_charge_may_make_a_debt_that_time_pays() -> None:
     assert bucket.in_debt(1.9)
     assert not bucket.take(1.9)
     assert not bucket.in_debt(2.0)
+
+
+def test_as_many_as_the_tokens_last_for() -> None:
+    bucket = TokenBucket(rate=10, burst=25, now=0)
+    assert bucket.take_some(0, 3, price=10) == 2
+    assert bucket.take_some(0, 3, price=10) == 0
+    assert bucket.take_some(0, 9) == 5, "what was left"
+    bucket.charge(0, 10)
+    assert bucket.take_some(0.5, 1) == 0, "in debt"
+    assert bucket.take_some(1.5, 9) == 5
+    assert TokenBucket(rate=0, burst=1, now=0).take_some(0, 1_000_000, price=1e9) == 1_000_000, "no limit"

@@ -7,7 +7,7 @@ import pytest
 from commserver.core.batcher import MAX_PENDING_BYTES, MAX_QUIET_TOPICS, Pending, Window
 from commserver.core.flow import RELIABLE_FLOW, UNRELIABLE_FLOW
 from commserver.core.group import Group, group_of_server
-from commserver.core.session import Session, SessionLimits, new_session
+from commserver.core.session import Kind, Session, SessionLimits, new_session
 from protocol import batch, packets
 from protocol.batch import SenderIdentity
 from protocol.limits import RELIABLE_BATCH_BYTES, UNRELIABLE_BATCH_BYTES
@@ -140,6 +140,64 @@ def test_a_group_stays_within_its_message(reliable: bool, limit: int, size: int)
     assert limit - full < 2 * (size + 10), "no room is given away"
 
 
+def test_identities_are_counted_in_the_size_of_a_message() -> None:
+    waiting = window(reliable=False)
+    for n in range(400):
+        source = session(2**41 + n)
+        who = SenderIdentity(source.alias, b"%0180d" % n, pb.CLIENT)
+        waiting.add(source, Group("square", (source.alias,), (b"x" * 26,), (who,)), 0.0)
+    groups = waiting.pop_due(0.0)
+    assert sum(group.records for group in groups) == 400
+    assert max(len(batch.batch(group.frames())) for group in groups) <= UNRELIABLE_BATCH_BYTES
+
+
+def test_latest_keeps_one_record_a_sender_also_in_a_crowd_that_fills_messages() -> None:
+    waiting, people = window(reliable=False, latest=PatternSet(["**"])), [session(2**41 + n) for n in range(60)]
+    add(waiting, people[0], "pos", b"0", 1.0)
+    waiting.pop_due(1.0)
+    replaced = 0
+    for turn in range(5):
+        for n, source in enumerate(people):
+            replaced += add(waiting, source, "pos", b"%d %d" % (n, turn) + b"x" * 26, 1.005)
+    groups = waiting.pop_due(1.1)
+    left = {alias: body for group in groups for alias, body in zip(group.aliases, group.bodies, strict=True)}
+    assert sum(group.records for group in groups) == len(left) == 60
+    assert all(body.startswith(b"%d 4" % n) for n, body in enumerate(left[2**41 + n] for n in range(60)))
+    assert replaced == 240
+    assert all(len(group.bodies) == len(group.aliases) == len(group.arrivals) == group.records > 0 for group in groups)
+    assert len(waiting) == 0
+
+
+def test_latest_with_identity_and_without_is_still_one_sender() -> None:
+    waiting, ann = window(reliable=False, latest=PatternSet(["**"])), session(7)
+    add(waiting, ann, "pos", b"0", 1.0)
+    waiting.pop_due(1.0)
+    add(waiting, ann, "pos", b"plain", 1.001)
+    who = SenderIdentity(7, b"ann", pb.CLIENT)
+    assert waiting.add(ann, Group("pos", (7,), (b"named",), (who,)), 1.002) == 1
+    assert said(waiting.pop_due(1.02)) == [("pos", [b"named"])], "and no group without a record"
+
+
+def test_records_of_a_server_are_apart_from_those_of_clients_and_as_it_sent_them() -> None:
+    waiting, ann, server = window(), session(1), session(9)
+    server.kind = Kind.SERVER
+    add(waiting, ann, "t", b"0", 1.0)
+    waiting.pop_due(1.0)
+    add(waiting, ann, "t", b"ann", 1.001)
+    waiting.add(server, Group("t", (5,), (b"old server",)), 1.002)
+    raw = pb.TopicGroup(topic="t", from_alias=[6], body=[b"new server"]).SerializeToString()
+    waiting.add(server, Group("t", (6,), (b"new server",), raw=raw), 1.003)
+    groups = waiting.pop_due(1.02)
+    assert [group.relayed_by for group in groups] == [None, server, server]
+    bodies = [body for group in groups for frame in group.frames() for body in decoded(frame)]
+    assert bodies == [b"ann", b"old server", b"new server"]
+
+
+def decoded(frame: bytes) -> list[bytes]:
+    (group,) = pb.TopicBatchMessage.FromString(batch.batch([frame])).groups
+    return list(group.body)
+
+
 def fill(waiting: Window, source: Session, topic: str, now: float) -> int:
     """Records until the first group is due: a full message; returns how many are in it."""
     for count in range(1_000):
@@ -223,7 +281,7 @@ def test_latest_keeps_one_record_a_sender_and_only_where_asked() -> None:
         (ann, "pos/1", b"old"), (bob, "pos/1", b"bob"), (ann, "pos/1", b"newer"), (ann, "chat", b"one"), (ann, "chat", b"two"),
     )]  # fmt: skip
     assert replaced == [0, 0, 1, 0, 0]
-    assert said(waiting.pop_due(1.02)) == [("pos/1", [b"newer", b"bob"]), ("chat", [b"one", b"two"])]
+    assert said(waiting.pop_due(1.02)) == [("pos/1", [b"bob", b"newer"]), ("chat", [b"one", b"two"])]
     reliable = window(latest=PatternSet(["**"]))
     assert [add(reliable, ann, "pos/1"), add(reliable, ann, "pos/1")] == [0, 0], "nothing reliable is ever replaced"
 

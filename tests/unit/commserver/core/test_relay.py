@@ -7,8 +7,18 @@ import pytest
 from commserver.core import events as ev
 from protocol import batch, packets
 from protocol.codes import Code
-from protocol.limits import MAX_BATCH_RECORDS, MAX_ERRORS, PeerLimits
+from protocol.limits import (
+    MAX_BATCH_RECORDS,
+    MAX_CLIENT_MESSAGE_BYTES,
+    MAX_ERRORS,
+    MAX_MESSAGE_BYTES,
+    RELIABLE_BATCH_BYTES,
+    UNRELIABLE_BATCH_BYTES,
+    PeerLimits,
+)
 from protocol.pb import broker_pb2 as pb
+from protocol.tokens import MAX_SUBJECT_BYTES
+from protocol.topics import PatternSet
 from tests.support.world import World, token
 from tests.support.world_client import OLD, Client, Got, joined
 
@@ -252,11 +262,91 @@ def test_a_flood_for_old_peers_is_refused_and_they_hear_the_rest(world: World) -
     for _ in range(10):
         speaker.publish_batch("t", [b"x"] * 200)
     world.run()
-    assert {len(one.bodies) for one in old} == {400}, (
-        "two times 200 for ten of them are 4,000 sends; the third would pass the burst"
-    )
+    assert {len(one.bodies) for one in old} == {500}, "500 for ten of them are 5,000 sends, which is the burst"
     assert (Code.RATE_LIMITED, "t") in speaker.errors
     assert speaker.is_open
     speaker.publish("t", b"later")
     world.run()
     assert {one.bodies[-1] for one in old} == {b"later"}
+
+
+@pytest.mark.parametrize("count", [120, MAX_BATCH_RECORDS])
+def test_an_old_client_next_to_new_ones_gets_what_they_get_also_where_a_limit_cuts(world: World, count: int) -> None:
+    server = world.server()
+    speaker, new = joined(world, server), joined(world, server, "t")
+    old = [joined(world, server, "t", capabilities=OLD) for _ in range(45)]
+    bodies = [b"%d" % n for n in range(count)]
+    speaker.publish_batch("t", bodies)
+    world.run()
+    assert new.bodies == bodies[:111], "111 for 45 of them are as many as the burst allows"
+    assert all(one.bodies == new.bodies for one in old)
+    assert (Code.RATE_LIMITED, "t") in speaker.errors
+
+
+def test_more_old_clients_than_the_burst_are_reached_by_one_packet_after_the_other(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("commserver.core.relay.PLAIN_BURST", 5.0)
+    monkeypatch.setattr("commserver.core.session.PLAIN_BURST", 5.0)
+    server = world.server()
+    speaker = joined(world, server)
+    old = [joined(world, server, "t", capabilities=OLD) for _ in range(8)]
+    speaker.publish("t", b"x")
+    world.run()
+    assert all(one.bodies == [b"x"] for one in old)
+
+
+def test_of_a_batch_over_the_rate_what_is_within_it_is_delivered(world: World) -> None:
+    server = world.server(limits=PeerLimits(packets_per_second=1.0, packets_burst=10))
+    speaker, listener = joined(world, server), joined(world, server, "t")
+    speaker.publish_batch("t", [b"%d" % n for n in range(12)])
+    world.run(0.5)
+    assert listener.bodies == [b"%d" % n for n in range(10)]
+    assert (Code.RATE_LIMITED, "t") in speaker.errors
+    assert server.broker.counters.dropped["rate limit"] == 2
+
+
+@pytest.mark.parametrize("window", [0.0, 0.02])
+@pytest.mark.parametrize(("reliable", "limit"), [(False, UNRELIABLE_BATCH_BYTES), (True, RELIABLE_BATCH_BYTES)])
+@pytest.mark.parametrize("identity", [False, True])
+def test_a_batch_of_a_client_leaves_in_messages_of_our_size(reliable: bool, limit: int, window: float, identity: bool) -> None:
+    world = World(latency=0.0)
+    server = world.server(coalesce_window=window)
+    speaker, listener = joined(world, server, subject="s" * 200, alias=2**41), joined(world, server, "t")
+    bodies = [b"%03d" % n + b"x" * 200 for n in range(MAX_BATCH_RECORDS)]
+    speaker.publish_batch("t", bodies, reliable=reliable, identity=identity)
+    world.run()
+    assert sorted(listener.bodies) == bodies
+    sizes = [len(output.data) for output in server.outputs if isinstance(output, ev.Send) and output.reliable is reliable]
+    assert max(sizes) <= limit
+    assert len([size for size in sizes if size > 200]) <= 1.5 * sum(map(len, bodies)) / limit, "and not one by one"
+
+
+def test_the_largest_packet_reaches_everyone(world: World) -> None:
+    server, far = world.server(), world.server()
+    world.run()
+    speaker = joined(world, server, subject="s" * MAX_SUBJECT_BYTES)
+    listeners = [joined(world, server, "t"), joined(world, far, "t")]
+    world.run()
+    largest = b"x" * (MAX_CLIENT_MESSAGE_BYTES - len(batch.batch([batch.group_frame("t", (), [b""], identity=True)])) - 4)
+    speaker.publish_batch("t", [largest], identity=True)
+    world.run()
+    assert all(listener.bodies == [largest] for listener in listeners)
+    assert max(len(output.data) for output in server.outputs if isinstance(output, ev.Send)) <= MAX_MESSAGE_BYTES
+    speaker.send(packets.topic("t", b"x" * MAX_CLIENT_MESSAGE_BYTES))
+    world.run()
+    assert Code.MESSAGE_TOO_LARGE in [code for code, _ in speaker.errors]
+
+
+def test_of_a_batch_for_a_topic_whose_newest_record_counts_only_that_leaves() -> None:
+    world = World(latency=0.0)
+    server = world.server(coalesce_window=0.02, latest=PatternSet(["pos"]))
+    speaker, listener = joined(world, server), joined(world, server, "pos", "chat")
+    for topic in ("pos", "chat"):
+        speaker.publish_batch(topic, [b"1", b"2", b"3"], reliable=False)
+    speaker.publish_batch("pos", [b"a", b"b"])
+    world.run()
+    assert [got.body for got in listener.got if got.topic == "pos" and not got.reliable] == [b"3"]
+    assert [got.body for got in listener.got if got.topic == "chat"] == [b"1", b"2", b"3"]
+    assert [got.body for got in listener.got if got.reliable] == [b"a", b"b"], "the reliable channel loses nothing"
+    assert server.broker.counters.dropped["replaced by newer"] == 2
