@@ -1,0 +1,125 @@
+"""Joins the three protocols: which are on, where they are served, and what they count.
+
+Each is served below a prefix of the main port. With `--p2p-ports` also at the root of ports of their own, where clients that cannot be
+told a path look for it. A socket or a request that comes by either door meets the same core.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from aiohttp import web
+
+from coordinator.p2p.core.apprtc_service import AppRtc
+from coordinator.p2p.core.counts import PeerToPeerStats
+from coordinator.p2p.core.gstreamer import GStreamer
+from coordinator.p2p.core.limits import Limits
+from coordinator.p2p.core.nextrtc import NextRtc
+from coordinator.p2p.core.signalling import Signalling
+from coordinator.p2p.io.access import Access
+from coordinator.p2p.io.apprtc import RoomServer
+from coordinator.p2p.io.apprtc_pages import AppRtcPages
+from coordinator.p2p.io.collider import ColliderServer
+from coordinator.p2p.io.socket import SocketEndpoint, SocketLimits
+from coordinator.settings import CoordinatorSettings
+from service.clock import Clock
+
+Listener = Literal["apprtc", "collider", "gstreamer"]
+"""A port of its own, by the option that names it: ``--<listener>-port``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """One that is switched on."""
+
+    name: str
+    core: Signalling
+    sockets: SocketEndpoint
+
+
+class PeerToPeer:
+    """All that are switched on."""
+
+    def __init__(self, settings: CoordinatorSettings, access: Access, clock: Clock, rng: random.Random) -> None:
+        self._protocols: list[Protocol] = []
+        self.routes: list[web.RouteDef] = []
+        """What the main port answers to."""
+        self.rooted: dict[Listener, list[web.RouteDef]] = {}
+        """What ports of their own answer to."""
+        self._limits = Limits(settings.p2p_max_rooms, settings.p2p_max_members, settings.p2p_max_room_members)
+        self._socket_limits = SocketLimits(settings.p2p_max_message, settings.p2p_messages_per_s, settings.p2p_messages_burst)
+        self._access = access
+        self._clock = clock
+        self._rng = rng
+        if "apprtc" in settings.p2p:
+            self._add_apprtc(settings)
+        if "nextrtc" in settings.p2p:
+            self._add_nextrtc()
+        if "gstreamer" in settings.p2p:
+            self._add_gstreamer()
+
+    def stats(self) -> list[PeerToPeerStats]:
+        """Each as it is now."""
+        return [
+            PeerToPeerStats(each.name, each.core.rooms, each.core.members, each.sockets.open, each.core.counts)
+            for each in self._protocols
+        ]
+
+    def stop(self) -> None:
+        """Close every socket. Idempotent."""
+        for each in self._protocols:
+            each.sockets.stop()
+
+    async def on_shutdown(self, app: web.Application) -> None:
+        """As a signal handler of an application: before its server waits for handlers to end."""
+        self.stop()
+
+    def _serve(self, name: str, core: Signalling) -> SocketEndpoint:
+        endpoint = SocketEndpoint(name, core, self._access, self._socket_limits, self._clock)
+        self._protocols.append(Protocol(name, core, endpoint))
+        return endpoint
+
+    def _root(self, listener: Listener, routes: Iterable[web.RouteDef]) -> None:
+        self.rooted.setdefault(listener, []).extend(routes)
+
+    def _add_apprtc(self, settings: CoordinatorSettings) -> None:
+        """Room server and Collider; wherever the one is, the other is too, since the one names the other's address."""
+        service = AppRtc(self._limits, self._rng)
+        sockets = self._serve("apprtc", service)
+        pages = AppRtcPages()
+        rooms = RoomServer(
+            service,
+            sockets,
+            self._access,
+            settings.ice(),
+            pages.page,
+            public_url=settings.public_url,
+            max_message_bytes=settings.p2p_max_message,
+        )
+        collider = ColliderServer(service, sockets, self._access, max_message_bytes=settings.p2p_max_message)
+        self.routes += [*rooms.routes("/apprtc"), *pages.routes("/apprtc"), *collider.routes("/collider")]
+        self._root("apprtc", [*rooms.routes(""), *pages.routes(""), *collider.routes("/collider")])
+        self._root("collider", collider.routes(""))
+
+    def _add_nextrtc(self) -> None:
+        """By convention beside the room server, but it may be on without that."""
+        sockets = self._serve("nextrtc", NextRtc(self._limits, self._rng))
+        routes = [web.get("/signaling", sockets.handle, allow_head=False)]
+        self.routes += routes
+        self._root("apprtc", routes)
+
+    def _add_gstreamer(self) -> None:
+        """Its reference server takes any path, and answers to one of them without a WebSocket."""
+        sockets = self._serve("gstreamer", GStreamer(self._limits))
+        self.routes += [
+            web.get("/gstreamer", sockets.handle, allow_head=False),
+            web.get("/gstreamer/{path:.*}", sockets.handle, allow_head=False),
+        ]
+        self._root("gstreamer", [web.get("/health", _health), web.get("/{path:.*}", sockets.handle, allow_head=False)])
+
+
+async def _health(request: web.Request) -> web.Response:
+    return web.Response(text="OK\n")

@@ -1,0 +1,251 @@
+"""AppRTC's room server: rooms for two, and what the first one says before the second is there.
+
+A room belongs to an origin (scheme and host of the request), as in the reference server: the same name below another host is another room.
+Who is initiator follows from who is there, so it is not stored: whoever enters an empty room.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from coordinator.core.expiry import Expiries
+from coordinator.p2p.core.counts import Counts
+from coordinator.p2p.core.limits import Limits
+
+if TYPE_CHECKING:
+    import random
+
+ROOM_CLIENTS = 2
+ROOM_LIFETIME_S = 86_400.0
+"""After the last change of a room: a join, a leave, a message that was stored."""
+
+MAX_STORED_MESSAGES = 1_024
+"""Of one client. The reference server has no bound here; its Collider has this one."""
+
+LOOPBACK_CLIENT_ID = "LOOPBACK_CLIENT_ID"
+"""The second occupant of a room in which somebody calls himself, to try things out. Not secret, unlike ids that were drawn."""
+
+_CLIENT_ID_DIGITS = 8
+_DRAWS = 10
+"""For a client id that is not taken. Ten times in a row happens with a broken source of randomness only."""
+
+
+class Result(StrEnum):
+    """How a request was met. All of them travel in HTTP 200."""
+
+    SUCCESS = "SUCCESS"
+    FULL = "FULL"
+    UNKNOWN_ROOM = "UNKNOWN_ROOM"
+    UNKNOWN_CLIENT = "UNKNOWN_CLIENT"
+    DUPLICATE_CLIENT = "DUPLICATE_CLIENT"
+    ERROR = "ERROR"
+    """The message is no text, or the server can keep no more: neither a room, nor a client, nor a message."""
+    INVALID_REQUEST = "INVALID_REQUEST"
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Who has come in, and what he needs to know."""
+
+    client: str
+    """Drawn at random: whoever knows it, with the room, has been let in or was told by who was."""
+    is_initiator: bool
+    """Alone, so the one who sends the offer."""
+    messages: tuple[str, ...]
+    """What the other one has said so far, in order."""
+
+
+@dataclass(slots=True, eq=False)
+class _Room:
+    origin: str
+    id: str
+    serial: int
+    """In the heap of deadlines."""
+    expires_at: float
+    clients: dict[str, list[str]] = field(default_factory=dict)
+    """Stored messages by client. Only who is alone stores any, so one list at most has some."""
+    stored_chars: int = 0
+
+
+class Rooms:
+    """All rooms of all origins."""
+
+    def __init__(self, limits: Limits, rng: random.Random, counts: Counts | None = None) -> None:
+        """`rng`: of client ids, so one that nobody can foresee. `counts`: where to count, for one who shares them."""
+        self.counts = Counts() if counts is None else counts
+        self._limits = limits
+        self._rng = rng
+        self._rooms: dict[tuple[str, str], _Room] = {}
+        self._by_serial: dict[int, _Room] = {}
+        self._homes: dict[tuple[str, str], dict[_Room, None]] = {}
+        """By room and client id: one room, but for the loopback occupant, whose id is the same everywhere."""
+        self._members = 0
+        self._serials = itertools.count(1)
+        self._expiries = Expiries()
+
+    # --------------------------------------------------------------------------------------------------- requests
+
+    def join(self, origin: str, room_id: str, now: float, *, loopback: bool = False) -> Joined | Result:
+        """Let somebody in, or FULL. Where the whole server is full it is ERROR, which clients know for a store that failed.
+
+        `loopback` puts a second occupant beside who comes first.
+        """
+        self.tick(now)
+        room = self._rooms.get((origin, room_id))
+        occupancy = 0 if room is None else len(room.clients)
+        if occupancy >= ROOM_CLIENTS:
+            return self._refused("room_full", Result.FULL)
+        newcomers = 2 if loopback and occupancy == 0 else 1
+        has_space = room is not None or len(self._rooms) < self._limits.max_rooms
+        if not has_space or self._members + newcomers > self._limits.max_members:
+            return self._refused("server_full", Result.ERROR)
+        client = self._draw(room_id)
+        if client is None:
+            return self._refused("duplicate_client", Result.DUPLICATE_CLIENT)
+        if room is None:
+            room = self._open(origin, room_id, now)
+        messages = tuple(itertools.chain.from_iterable(room.clients.values()))
+        for stored in room.clients.values():
+            stored.clear()
+        room.stored_chars = 0
+        self._add(room, client)
+        if newcomers == 2:
+            self._add(room, LOOPBACK_CLIENT_ID)
+        room.expires_at = now + ROOM_LIFETIME_S
+        self.counts.joined += 1
+        return Joined(client, occupancy == 0, messages)
+
+    def store(self, origin: str, room_id: str, client: str, text: str, now: float) -> Result | None:
+        """Keep a message of who is alone in his room, for who comes next. None: somebody is there already, it is for him now."""
+        self.tick(now)
+        room = self._rooms.get((origin, room_id))
+        if room is None:
+            return self._refused("unknown_room", Result.UNKNOWN_ROOM)
+        stored = room.clients.get(client)
+        if stored is None:
+            return self._refused("unknown_client", Result.UNKNOWN_CLIENT)
+        if len(room.clients) > 1:
+            return None
+        if len(stored) >= MAX_STORED_MESSAGES or room.stored_chars + len(text) > self._limits.max_room_bytes:
+            return self._refused("store_full", Result.ERROR)
+        stored.append(text)
+        room.stored_chars += len(text)
+        room.expires_at = now + ROOM_LIFETIME_S
+        self.counts.messages += 1
+        return Result.SUCCESS
+
+    def leave(self, origin: str, room_id: str, client: str, now: float) -> Result:
+        """Let somebody go. Who stays keeps what he has stored; a room without anybody is gone, and so is one with the loopback alone."""
+        self.tick(now)
+        room = self._rooms.get((origin, room_id))
+        if room is None:
+            return Result.UNKNOWN_ROOM
+        if client not in room.clients:
+            return Result.UNKNOWN_CLIENT
+        self._leave(room, client, now)
+        return Result.SUCCESS
+
+    def leave_everywhere(self, room_id: str, client: str, now: float) -> None:
+        """The same for the rooms of that name at every origin: Collider, which asks for it, knows no origins."""
+        self.tick(now)
+        for room in tuple(self._homes.get((room_id, client), ())):
+            self._leave(room, client, now)
+
+    def occupancy(self, origin: str, room_id: str, now: float) -> int:
+        """How many are in a room: 0 for one that there is not, at most :data:`ROOM_CLIENTS`."""
+        self.tick(now)
+        room = self._rooms.get((origin, room_id))
+        return 0 if room is None else len(room.clients)
+
+    def holds(self, room_id: str, client: str) -> bool:
+        """Whether that client is in a room of that name, at any origin."""
+        return (room_id, client) in self._homes
+
+    def knows(self, room_id: str, client: str) -> bool:
+        """The same, for a client that has joined: its id was drawn for it, so who names it was told it. The loopback's is public."""
+        return client != LOOPBACK_CLIENT_ID and self.holds(room_id, client)
+
+    # ------------------------------------------------------------------------------------------------------- time
+
+    def tick(self, now: float) -> None:
+        """Forget rooms whose time is over."""
+        for serial in self._expiries.due(now):
+            room = self._by_serial[serial]
+            if room.expires_at > now:  # it changed since, which is not worth a new entry in the heap each time
+                self._expiries.add(serial, room.expires_at)
+                continue
+            for client in tuple(room.clients):
+                self._remove(room, client)
+            self._close(room)
+
+    def next_deadline(self) -> float | None:
+        """When the next room may be forgotten."""
+        return self._expiries.next_deadline()
+
+    def clear(self) -> None:
+        """Forget everything."""
+        for room in self._by_serial.values():
+            self._expiries.remove(room.serial)
+        self._rooms.clear()
+        self._by_serial.clear()
+        self._homes.clear()
+        self._members = 0
+
+    @property
+    def rooms(self) -> int:
+        """Rooms with somebody in them."""
+        return len(self._rooms)
+
+    @property
+    def members(self) -> int:
+        """Clients in all of them, loopbacks among them."""
+        return self._members
+
+    # -------------------------------------------------------------------------------------------------- rooms, clients
+
+    def _draw(self, room_id: str) -> str | None:
+        """A client id that nobody has in a room of that name, at any origin: they would meet in Collider's one room."""
+        for _ in range(_DRAWS):
+            client = f"{self._rng.randrange(10**_CLIENT_ID_DIGITS):0{_CLIENT_ID_DIGITS}}"
+            if (room_id, client) not in self._homes:
+                return client
+        return None
+
+    def _open(self, origin: str, room_id: str, now: float) -> _Room:
+        room = _Room(origin, room_id, next(self._serials), now + ROOM_LIFETIME_S)
+        self._rooms[origin, room_id] = self._by_serial[room.serial] = room
+        self._expiries.add(room.serial, room.expires_at)
+        return room
+
+    def _close(self, room: _Room) -> None:
+        del self._rooms[room.origin, room.id], self._by_serial[room.serial]
+        self._expiries.remove(room.serial)
+
+    def _add(self, room: _Room, client: str) -> None:
+        room.clients[client] = []
+        self._homes.setdefault((room.id, client), {})[room] = None
+        self._members += 1
+
+    def _remove(self, room: _Room, client: str) -> None:
+        room.stored_chars -= sum(map(len, room.clients.pop(client)))
+        homes = self._homes[room.id, client]
+        del homes[room]
+        if not homes:
+            del self._homes[room.id, client]
+        self._members -= 1
+
+    def _leave(self, room: _Room, client: str, now: float) -> None:
+        self._remove(room, client)
+        if LOOPBACK_CLIENT_ID in room.clients:
+            self._remove(room, LOOPBACK_CLIENT_ID)
+        if room.clients:
+            room.expires_at = now + ROOM_LIFETIME_S
+        else:
+            self._close(room)
+
+    def _refused(self, error: str, result: Result) -> Result:
+        self.counts.errors[error] += 1
+        return result

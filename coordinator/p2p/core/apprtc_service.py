@@ -1,0 +1,133 @@
+"""AppRTC whole: the room server, which knows who is in, and Collider, which carries what they say, as two halves of one process.
+
+They were made to tell each other by HTTP; here it is a call. So a client that Collider has removed is out of its room too: who crashed
+makes place after ten seconds instead of a day.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from coordinator.p2p.core.apprtc import ROOM_CLIENTS, Joined, Result, Rooms
+from coordinator.p2p.core.collider import Collider
+from coordinator.p2p.core.counts import Counts
+from coordinator.p2p.core.limits import Limits
+from coordinator.p2p.core.outputs import Output
+
+if TYPE_CHECKING:
+    import random
+
+
+class AppRtc:
+    """Requests of the room server and of Collider, and Collider's sockets; see :class:`coordinator.p2p.core.signalling.Signalling`.
+
+    Rooms and members are those of the room server, which a client joins before it turns to Collider.
+    """
+
+    def __init__(self, limits: Limits, rng: random.Random) -> None:
+        """`rng` makes client ids; it must be one that nobody can foresee, since they are what lets a client leave and delete."""
+        self.counts = Counts()
+        self.room_server = Rooms(limits, rng, self.counts)
+        self.collider = Collider(
+            limits, counts=self.counts, knows=self.room_server.knows, removed=self.room_server.leave_everywhere
+        )
+
+    # --------------------------------------------------------------------------------------------------- requests
+
+    def join(self, origin: str, room_id: str, now: float, *, loopback: bool = False) -> Joined | Result:
+        """Let somebody in, or say why not."""
+        self.tick(now)
+        return self.room_server.join(origin, room_id, now, loopback=loopback)
+
+    def message(self, origin: str, room_id: str, client: str, body: bytes, now: float) -> Result | None:
+        """Something said by HTTP: kept for who comes, or passed on to who is there. None: Collider would not take it."""
+        try:
+            text = body.decode()
+        except UnicodeDecodeError:
+            self.counts.errors["message_not_utf8"] += 1
+            return Result.ERROR
+        self.tick(now)
+        result = self.room_server.store(origin, room_id, client, text, now)
+        if result is not None:
+            return result
+        return Result.SUCCESS if self.post(room_id, client, text, now) is None else None
+
+    def leave(self, origin: str, room_id: str, client: str, now: float) -> Result:
+        """Somebody goes. What Collider has of him stays until it is deleted, or his socket has been gone for long enough."""
+        self.tick(now)
+        return self.room_server.leave(origin, room_id, client, now)
+
+    def bye(self, room_id: str, client: str, now: float) -> None:
+        """Somebody is gone, wherever he was: out of Collider, and out of the rooms of that name at every origin."""
+        self.delete(room_id, client, now)
+        self.room_server.leave_everywhere(room_id, client, now)
+
+    def post(self, room_id: str, client: str, text: str, now: float) -> str | None:
+        """Something said to Collider by HTTP. None, or why it is not taken, in the words of its answer."""
+        self.tick(now)
+        return self.collider.post(room_id, client, text, now)
+
+    def delete(self, room_id: str, client: str, now: float) -> None:
+        """Somebody is to be removed from Collider: out of his room too, if he was there. Unknown to Collider, he stays where he is."""
+        self.tick(now)
+        self.collider.delete(room_id, client, now)
+
+    def is_full(self, origin: str, room_id: str, now: float) -> bool:
+        """Whether a join would be answered FULL."""
+        self.tick(now)
+        return self.room_server.occupancy(origin, room_id, now) >= ROOM_CLIENTS
+
+    def vouches(self, room_id: str, client: str) -> bool:
+        """Whether these two ids are proof enough of having been let in: the client's was drawn for it when it joined.
+
+        It holds beyond leaving the room, for as long as Collider has the client, which is told after the room server.
+        """
+        return self.room_server.knows(room_id, client) or self.collider.vouches(room_id, client)
+
+    def holds(self, room_id: str, client: str) -> bool:
+        """Whether there is anything to remove of that client."""
+        return self.room_server.holds(room_id, client) or self.collider.holds(room_id, client)
+
+    # ------------------------------------------------------------------------------------------------------ sockets
+
+    def connected(self, key: int, now: float) -> None:
+        """A socket was let in."""
+        self.collider.connected(key, now)
+
+    def received(self, key: int, data: str | bytes, now: float) -> None:
+        """A frame came."""
+        self.tick(now)
+        self.collider.received(key, data, now)
+
+    def left(self, key: int, now: float) -> None:
+        """The socket is gone."""
+        self.collider.left(key, now)
+
+    def tick(self, now: float) -> None:
+        """Time has passed."""
+        self.collider.tick(now)
+        self.room_server.tick(now)
+
+    def next_deadline(self) -> float | None:
+        """When `tick` is due."""
+        deadlines = (self.collider.next_deadline(), self.room_server.next_deadline())
+        return min((at for at in deadlines if at is not None), default=None)
+
+    def outputs(self) -> list[Output]:
+        """What is to be done, in order."""
+        return self.collider.outputs()
+
+    def stop(self, now: float) -> None:
+        """Close every socket, and forget everything."""
+        self.collider.stop(now)
+        self.room_server.clear()
+
+    @property
+    def rooms(self) -> int:
+        """Rooms with somebody in them."""
+        return self.room_server.rooms
+
+    @property
+    def members(self) -> int:
+        """Clients in all of them."""
+        return self.room_server.members

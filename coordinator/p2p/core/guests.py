@@ -1,0 +1,113 @@
+"""Who comes from where: how many sockets an address has open, and how many requests it makes.
+
+Addresses are forgotten when nothing is open and their allowance is full again, so what is kept follows what happens.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from service.bucket import TokenBucket
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+MAX_ADDRESSES = 20_000
+"""Known at once. More than that at a time is an attack; the oldest of those with nothing open are forgotten then."""
+
+_V6_PREFIX = 64
+"""Whoever has one IPv6 address usually has all of its /64 (RFC 6177), so they count as one."""
+
+
+@dataclass(slots=True)
+class _Guest:
+    bucket: TokenBucket
+    sockets: int = 0
+
+
+class Guests:
+    """Bounds on each address."""
+
+    def __init__(self, max_sockets: int, requests_per_s: float, requests_burst: float) -> None:
+        self._max_sockets = max_sockets
+        self._rate = requests_per_s
+        self._burst = requests_burst
+        self._guests: dict[str, _Guest] = {}
+
+    def request(self, address: str, now: float) -> bool:
+        """Count a request; False when the address has made too many."""
+        return self._guest(address, now).bucket.take(now)
+
+    def enter(self, address: str, now: float) -> bool:
+        """Count a socket; False, and it is not counted, when the address has too many."""
+        guest = self._guest(address, now)
+        if guest.sockets >= self._max_sockets:
+            return False
+        guest.sockets += 1
+        return True
+
+    def leave(self, address: str) -> None:
+        """A socket that was counted is gone."""
+        guest = self._guests.get(group_of(address))
+        if guest is not None:
+            guest.sockets -= 1
+
+    def __len__(self) -> int:
+        return len(self._guests)
+
+    def _guest(self, address: str, now: float) -> _Guest:
+        """The entry of an address, which is the newest afterwards."""
+        name = group_of(address)
+        guest = self._guests.pop(name, None)
+        if guest is None:
+            self._make_room()
+            guest = _Guest(TokenBucket(self._rate, self._burst, now))
+        self._guests[name] = guest
+        return guest
+
+    def _make_room(self) -> None:
+        if len(self._guests) < MAX_ADDRESSES:
+            return
+        idle = [name for name, guest in self._guests.items() if guest.sockets <= 0]
+        # Half of them at once: clearing costs as much as there are, and must not come with each new address.
+        for name in idle[: max(1, len(idle) // 2)]:
+            del self._guests[name]
+
+
+def group_of(address: str) -> str:
+    """What an address is counted as: itself, or its IPv6 network."""
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if ip.version == 4:
+        return str(ip)
+    if ip.ipv4_mapped is not None:
+        return str(ip.ipv4_mapped)
+    return str(ipaddress.ip_network((ip, _V6_PREFIX), strict=False))
+
+
+def parse_networks(texts: Sequence[str]) -> tuple[Network, ...]:
+    """Networks and addresses as an operator writes them. Raises ValueError naming the one that is none."""
+    return tuple(ipaddress.ip_network(text) for text in texts)
+
+
+def client_address(peer: str, forwarded: Sequence[str], trusted: Sequence[Network]) -> str:
+    """Where a request really comes from: the last address in `forwarded` (X-Forwarded-For, as it stands) that no trusted proxy has.
+
+    Everything left of it may be invented by the client, so only what our own proxies have added counts.
+    """
+    chain = [part.strip() for line in forwarded for part in line.split(",")]
+    address = peer
+    while chain and _is_within(address, trusted):
+        address = chain.pop()
+    return address
+
+
+def _is_within(address: str, networks: Sequence[Network]) -> bool:
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(ip in network for network in networks)

@@ -1,0 +1,104 @@
+"""Who may speak a peer-to-peer protocol here: a token in the URL where the cluster wants one, and bounds on every address.
+
+These protocols know no tokens, so the URL is the only place; over TLS it is seen by nobody on the way, and nothing here logs it.
+"""
+
+from __future__ import annotations
+
+import math
+
+from aiohttp import web
+
+from coordinator.core.admission import NO_TOKEN, Refusal, bearer_token, refused_token
+from coordinator.core.origins import OriginPolicy
+from coordinator.io.door import Door
+from coordinator.p2p.core.guests import Guests, Network, client_address
+from protocol.codes import Code
+from protocol.errors import TokenError
+from protocol.tokens import Claims, TokenRole
+from service.auth import Authenticator
+from service.clock import Clock
+
+_ROLES = (TokenRole.CLIENT, TokenRole.ADMIN)
+
+_TOO_MANY_REQUESTS = Refusal(429, Code.RATE_LIMITED, "too many requests from this address")
+_TOO_MANY_SOCKETS = Refusal(429, Code.RATE_LIMITED, "too many sockets from this address")
+_CLAIMS = web.RequestKey("p2p-claims", Claims)
+
+
+class Access:
+    """Judges requests of all three protocols."""
+
+    def __init__(
+        self,
+        door: Door,
+        authenticator: Authenticator,
+        origins: OriginPolicy,
+        guests: Guests,
+        clock: Clock,
+        *,
+        is_open: bool,
+        trusted: tuple[Network, ...] = (),
+    ) -> None:
+        """`is_open`: no token is needed, whatever the cluster wants of others. `trusted`: our proxies."""
+        self._door = door
+        self._authenticator = authenticator
+        self._origins = origins
+        self._guests = guests
+        self._clock = clock
+        self._trusted = trusted
+        self._wants_token = authenticator.enabled and not is_open
+
+    async def refuse(self, request: web.Request, *, token_needed: bool = True) -> web.Response | None:
+        """The answer to a request that may not come in, None for one that may. `token_needed` False: something else vouches for it."""
+        if not self._guests.request(self.address(request), self._clock.now()):
+            return self._door.refuse(request, _TOO_MANY_REQUESTS)
+        if not self._wants_token or not token_needed:
+            return None
+        refusal = await self._judge(request)
+        return None if refusal is None else self._door.refuse(request, refusal)
+
+    def refuse_origin(self, request: web.Request) -> web.Response | None:
+        """The answer to a WebSocket of a page that is welcome nowhere on this host, None for any other."""
+        origins = request.headers.getall("Origin", [])
+        if self._origins.allows_host(origins, request.headers.get("Host", "")):
+            return None
+        return self._door.refuse(request, Refusal(403, Code.ORIGIN_REFUSED, Code.ORIGIN_REFUSED.reason))
+
+    def enter(self, request: web.Request) -> web.Response | None:
+        """Count a socket of that address; the answer when there are too many. Where None comes back, `leave` has to follow."""
+        if self._guests.enter(self.address(request), self._clock.now()):
+            return None
+        return self._door.refuse(request, _TOO_MANY_SOCKETS)
+
+    def leave(self, request: web.Request) -> None:
+        """A socket that was counted is gone."""
+        self._guests.leave(self.address(request))
+
+    def address(self, request: web.Request) -> str:
+        """Where the request comes from."""
+        return client_address(request.remote or "", request.headers.getall("X-Forwarded-For", []), self._trusted)
+
+    @staticmethod
+    def token(request: web.Request) -> str:
+        """What the client brought in its URL, to be kept in the addresses it is given; empty where it brought none."""
+        return request.query.get("access_token", "").strip()
+
+    @staticmethod
+    def expires_at(request: web.Request) -> float:
+        """When the token of an admitted request ends, in seconds since the epoch; never where none was needed."""
+        claims = request.get(_CLAIMS)
+        return math.inf if claims is None else claims.expires_at
+
+    async def _judge(self, request: web.Request) -> Refusal | None:
+        token = bearer_token(request.query, request.headers.get("Authorization"))
+        if not token:
+            return NO_TOKEN
+        try:
+            claims = await self._authenticator.verify_patiently(token)
+        except TokenError as error:
+            return refused_token(error)
+        if claims.role not in _ROLES:
+            return Refusal(403, Code.WRONG_ROLE, f"the token's role is {claims.role}, {TokenRole.CLIENT} is needed here")
+        request[_CLAIMS] = claims
+        return None

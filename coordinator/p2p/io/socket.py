@@ -1,0 +1,227 @@
+"""The WebSocket shell of the three protocols: frames in, the core's outputs out, one timer, one writer for each socket.
+
+Nothing waits between a frame that came and the frames it causes: they are in the outboxes, and their writers awake, before the next
+frame is read. A peer that does not read fills its own outbox and is closed; one that says too much is read more slowly.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import math
+from dataclasses import dataclass
+
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from coordinator.io.websocket import CLOSE_TIMEOUT_S, CUT_S, WRITE_AHEAD_BYTES, close_reason
+from coordinator.p2p.core.outbox import Outbox
+from coordinator.p2p.core.outputs import Close, Output, Send
+from coordinator.p2p.core.signalling import Signalling
+from coordinator.p2p.io.access import Access
+from protocol.limits import KIB
+from service.bucket import TokenBucket
+from service.clock import Clock
+
+log = logging.getLogger(__name__)
+
+PING_INTERVAL_S = 30.0
+"""As GStreamer's server does; a peer that does not answer within half of it is gone. Idle sockets are never closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class SocketLimits:
+    """What one socket may cost."""
+
+    message_bytes: int = 1024 * KIB
+    """Of one message."""
+    messages_per_s: float = 50.0
+    messages_burst: int = 1_000
+    outbox_frames: int = 4_096
+    outbox_size: int = 4 * 1024 * KIB
+    """Bytes or characters that may wait for it."""
+
+
+class P2PSocket:
+    """One socket, from its upgrade to its end."""
+
+    def __init__(self, ws: web.WebSocketResponse, limits: SocketLimits, transport: asyncio.Transport | None) -> None:
+        self._ws = ws
+        self._transport = transport
+        self._outbox = Outbox(limits.outbox_frames, limits.outbox_size)
+        self._wanted = asyncio.Event()
+        self._end: tuple[int, str] | None = None
+
+    def send(self, data: str | bytes) -> bool:
+        """Queue a frame; False when the peer is too slow to be sent any more."""
+        if not self._outbox.push(data):
+            return False
+        self._wanted.set()
+        return True
+
+    def close(self, code: int, reason: str, *, drop: bool = False) -> None:
+        """Close it when what is queued has left, or without that. The first reason counts."""
+        if self._end is not None:
+            return
+        self._end = (code, reason)
+        if drop:
+            self._outbox.clear()
+        self._wanted.set()
+        if self._transport is not None:  # a peer that does not read never takes the close frame
+            asyncio.get_running_loop().call_later(CUT_S, self._transport.abort)
+
+    async def write(self) -> None:
+        """Send until the socket ends."""
+        with contextlib.suppress(ConnectionError):  # the reader finds the same
+            while True:
+                await self._wanted.wait()
+                self._wanted.clear()
+                while (frame := self._outbox.pop()) is not None:
+                    await (self._ws.send_str(frame) if isinstance(frame, str) else self._ws.send_bytes(frame))
+                if self._end is not None:
+                    code, reason = self._end
+                    await self._ws.close(code=code, message=close_reason(reason))
+                    return
+
+
+class SocketEndpoint:
+    """The handler of one protocol's WebSockets, and the clock of its core."""
+
+    def __init__(self, name: str, core: Signalling, access: Access, limits: SocketLimits, clock: Clock) -> None:
+        self._name = name
+        self._core = core
+        self._access = access
+        self._limits = limits
+        self._sockets: dict[int, P2PSocket] = {}
+        self._keys = itertools.count(1)
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = math.inf
+        self._stopping = False
+        self.now = clock.now
+
+    @property
+    def open(self) -> int:
+        """Sockets there are."""
+        return len(self._sockets)
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Let a socket in or refuse it; then serve it until it goes."""
+        ws = web.WebSocketResponse(
+            timeout=CLOSE_TIMEOUT_S,
+            heartbeat=PING_INTERVAL_S,
+            compress=False,
+            max_msg_size=self._limits.message_bytes,
+            writer_limit=WRITE_AHEAD_BYTES,
+        )
+        if not ws.can_prepare(request):
+            return web.Response(status=426, text="a WebSocket is wanted here\n", headers={"Upgrade": "websocket"})
+        refusal = self._access.refuse_origin(request) or await self._access.refuse(request) or self._access.enter(request)
+        if refusal is not None:
+            return refusal
+        try:
+            if self._stopping:
+                return web.Response(status=503, text="the coordinator is stopping\n")
+            await ws.prepare(request)
+            await self._serve(ws, request)
+        except ConnectionError:
+            log.debug("a %s peer was gone before its upgrade was answered", self._name)
+            return web.Response(status=400)  # which nobody reads
+        finally:
+            self._access.leave(request)
+        return ws
+
+    def settle(self) -> None:
+        """Carry out what the core wants, and set its timer. To be called after anything that was asked of the core from elsewhere."""
+        while outputs := self._core.outputs():  # closing a slow peer makes more
+            for output in outputs:
+                self._perform(output)
+        self._set_timer()
+
+    def stop(self) -> None:
+        """Close every socket; whoever still comes is refused. Idempotent."""
+        self._stopping = True
+        self._core.stop(self.now())
+        self.settle()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _perform(self, output: Output) -> None:
+        socket = self._sockets.get(output.key)
+        if socket is None:
+            return
+        match output:
+            case Send():
+                if not socket.send(output.data):
+                    self._drop(output.key, WSCloseCode.TRY_AGAIN_LATER, "too slow: too much waits for it")
+            case Close():
+                del self._sockets[output.key]
+                socket.close(output.code, output.reason)
+
+    async def _serve(self, ws: web.WebSocketResponse, request: web.Request) -> None:
+        key, socket = next(self._keys), P2PSocket(ws, self._limits, request.transport)
+        self._sockets[key] = socket
+        self._core.connected(key, self.now())
+        self.settle()
+        writer = asyncio.create_task(socket.write(), name=f"{self._name}-writer")
+        expiry = self._end_with_token(key, self._access.expires_at(request))
+        try:
+            await self._read(ws, key)
+        finally:
+            if expiry is not None:
+                expiry.cancel()
+            if self._sockets.pop(key, None) is not None:
+                self._core.left(key, self.now())
+                self.settle()
+                writer.cancel()
+            await asyncio.wait([writer])
+            if not writer.cancelled() and (error := writer.exception()) is not None:
+                log.error("%s failed", writer.get_name(), exc_info=error)
+
+    async def _read(self, ws: web.WebSocketResponse, key: int) -> None:
+        bucket = TokenBucket(self._limits.messages_per_s, self._limits.messages_burst, self.now())
+        while True:
+            message = await ws.receive()
+            if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
+                return
+            now = self.now()
+            if key in self._sockets:
+                self._core.received(key, message.data, now)
+                self.settle()
+            bucket.charge(now, 1)
+            if bucket.in_debt(now):
+                await asyncio.sleep(1 / self._limits.messages_per_s)
+
+    def _end_with_token(self, key: int, expires_at: float) -> asyncio.TimerHandle | None:
+        if expires_at == math.inf:
+            return None
+        delay = max(0.0, expires_at - self.now())
+        return asyncio.get_running_loop().call_later(delay, self._expired, key)
+
+    def _expired(self, key: int) -> None:
+        self._drop(key, WSCloseCode.POLICY_VIOLATION, "the token has expired")
+        self.settle()
+
+    def _drop(self, key: int, code: int, reason: str) -> None:
+        """Close a socket that the core would have kept."""
+        socket = self._sockets.pop(key, None)
+        if socket is None:
+            return
+        log.info("closed a %s peer: %s", self._name, reason)
+        socket.close(code, reason, drop=True)
+        self._core.left(key, self.now())  # what follows from it is carried out by whoever called this
+
+    def _set_timer(self) -> None:
+        deadline = None if self._stopping else self._core.next_deadline()
+        if deadline is None or (self._timer is not None and self._timer_at <= deadline):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = deadline
+        self._timer = asyncio.get_running_loop().call_later(max(0.0, deadline - self.now()), self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self._core.tick(self.now())
+        self.settle()

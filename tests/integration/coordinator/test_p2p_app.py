@@ -1,0 +1,173 @@
+"""Where the peer-to-peer protocols are served, and where they are seen: prefixes of the main port, ports of their own, pages."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from coordinator.app import serve_until
+from coordinator.settings import CoordinatorSettings
+from protocol.errors import ConfigError
+from tests.integration.coordinator.conftest import PATIENCE_S, Start, token
+from tests.support.poll import until
+
+ALL = ["apprtc", "nextrtc", "gstreamer"]
+ANY_PORT = {"port": 0, "apprtc_port": 0, "collider_port": 0, "gstreamer_port": 0}
+
+
+@asynccontextmanager
+async def serving(tmp_path: Path, **options: Any) -> AsyncIterator[dict[str, int]]:
+    """A whole coordinator, signals aside; the ports it has."""
+    ready = tmp_path / "ready.json"
+    settings = CoordinatorSettings(host="127.0.0.1", auth="none", ready_file=ready, **{**ANY_PORT, **options})
+    stopped = asyncio.Event()
+    task = asyncio.create_task(serve_until(stopped, settings))
+    try:
+        await until(lambda: ready.exists() or task.done(), PATIENCE_S, "the coordinator is ready")
+        if task.done():
+            task.result()
+        yield json.loads(ready.read_text())
+    finally:
+        stopped.set()
+        await asyncio.wait_for(task, PATIENCE_S)
+
+
+async def first_words(http: aiohttp.ClientSession, url: str, say: str) -> str:
+    """What a socket there answers."""
+    async with http.ws_connect(url) as socket:
+        await socket.send_str(say)
+        return await socket.receive_str(timeout=PATIENCE_S)
+
+
+async def test_nothing_is_on_unless_it_is_said(start: Start) -> None:
+    coordinator = await start(auth="none")
+    for path in ("/apprtc/params", "/collider/status", "/signaling", "/gstreamer"):
+        async with coordinator.http.get(path) as response:
+            assert response.status == 404, path
+    async with coordinator.http.get("/healthz") as response:
+        assert await response.text() == "ok\n"
+
+
+async def test_below_prefixes_of_the_main_port(start: Start) -> None:
+    coordinator = await start(auth="none", p2p=ALL)
+    http = coordinator.http
+    async with http.get("/apprtc/params") as response:
+        assert response.status == 200
+    async with http.get("/collider/status") as response:
+        assert (await response.json())["openws"] == 0
+    async with http.get("/apprtc/") as response:
+        assert response.status == 200
+        assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+    url = f"http://127.0.0.1:{coordinator.port}"
+    assert await first_words(http, f"{url}/gstreamer", "HELLO me") == "HELLO"
+    assert await first_words(http, f"{url}/gstreamer/any/path", "HELLO me") == "HELLO"
+    assert json.loads(await first_words(http, f"{url}/signaling", '{"signal":"create"}'))["signal"] == "created"
+    assert json.loads(await first_words(http, f"{url}/collider/ws", '{"cmd":"send"}'))["error"] == "Client not registered"
+
+
+async def test_at_the_root_of_ports_of_their_own(tmp_path: Path) -> None:
+    async with serving(tmp_path, p2p=ALL, p2p_ports=True) as ports, aiohttp.ClientSession() as http:
+        assert set(ports) == {"pid", *ANY_PORT}
+        room_server, collider, gstreamer = (
+            f"http://127.0.0.1:{ports[f'{name}_port']}" for name in ("apprtc", "collider", "gstreamer")
+        )
+        async with http.post(f"{room_server}/join/room1") as response:
+            params = json.loads(await response.text())["params"]
+        assert params["wss_url"] == f"{room_server.replace('http', 'ws')}/collider/ws"
+        register = json.dumps({"cmd": "register", "roomid": "room1", "clientid": params["client_id"]})
+        async with http.ws_connect(params["wss_url"]) as socket:
+            await socket.send_str(register)
+            async with http.post(f"{collider}/room1/other", data="hello") as response:
+                assert await response.text() == "OK\n"
+            assert json.loads(await socket.receive_str(timeout=PATIENCE_S)) == {"msg": "hello", "error": ""}
+        assert json.loads(await first_words(http, f"{room_server}/signaling", '{"signal":"create"}'))["signal"] == "created"
+        assert await first_words(http, gstreamer, "HELLO me") == "HELLO"
+        assert await first_words(http, f"{gstreamer}/whatever", "HELLO me") == "HELLO"
+        async with http.get(f"{gstreamer}/health") as response:
+            assert await response.text() == "OK\n"
+
+
+async def test_only_the_ports_of_what_is_on(tmp_path: Path) -> None:
+    async with serving(tmp_path, p2p=["nextrtc"], p2p_ports=True) as ports, aiohttp.ClientSession() as http:
+        assert set(ports) == {"pid", "port", "apprtc_port"}
+        async with http.get(f"http://127.0.0.1:{ports['apprtc_port']}/params") as response:
+            assert response.status == 404
+
+
+async def test_a_port_that_is_taken_is_told_by_its_option(tmp_path: Path) -> None:
+    async with serving(tmp_path) as ports:
+        with pytest.raises(ConfigError, match=f"--gstreamer-port {ports['port']}"):
+            async with serving(tmp_path / "other", p2p=["gstreamer"], p2p_ports=True, gstreamer_port=ports["port"]):
+                pass
+
+
+async def test_sockets_on_all_ports_are_closed_when_it_stops(tmp_path: Path) -> None:
+    async with aiohttp.ClientSession() as http:
+        async with serving(tmp_path, p2p=ALL, p2p_ports=True) as ports:
+            urls = [f"http://127.0.0.1:{ports['apprtc_port']}/signaling", f"http://127.0.0.1:{ports['gstreamer_port']}"]
+            sockets = [await http.ws_connect(url) for url in urls]
+        for socket in sockets:
+            message = await socket.receive(timeout=PATIENCE_S)
+            assert (message.type, message.data) == (aiohttp.WSMsgType.CLOSE, 1001)
+
+
+async def test_metrics_health_and_dashboard_show_them(start: Start) -> None:
+    coordinator = await start(auth="none", p2p=ALL)
+    url = f"http://127.0.0.1:{coordinator.port}"
+    async with coordinator.http.ws_connect(f"{url}/gstreamer") as one, coordinator.http.ws_connect(f"{url}/gstreamer") as two:
+        for name, socket in (("one", one), ("two", two)):
+            await socket.send_str(f"HELLO {name}")
+            await socket.receive_str(timeout=PATIENCE_S)
+        await one.send_str("SESSION nobody")
+        await one.receive_str(timeout=PATIENCE_S)
+        await one.send_str("SESSION two")
+        await one.receive_str(timeout=PATIENCE_S)
+        await one.send_str("hello")
+        assert await two.receive_str(timeout=PATIENCE_S) == "hello"
+        async with coordinator.http.get("/metrics") as response:
+            text = await response.text()
+        async with coordinator.http.get("/healthz") as response:
+            health = await response.text()
+        async with coordinator.http.ws_connect(f"{url}/dashboard/live") as page:
+            await page.send_str("{}")
+            await page.receive_str(timeout=PATIENCE_S)
+            state = json.loads(await page.receive_str(timeout=PATIENCE_S))
+    own = [line for line in text.splitlines() if line.startswith("rtcbroker_coordinator_p2p_") and '"gstreamer"' in line]
+    named = {line.rsplit(" ", 1)[0].removeprefix("rtcbroker_coordinator_p2p_"): float(line.rsplit(" ", 1)[1]) for line in own}
+    assert named['members{protocol="gstreamer"}'] == 2
+    assert named['sockets{protocol="gstreamer"}'] == 2
+    assert named['joins_total{protocol="gstreamer"}'] == 2
+    assert named['messages_total{protocol="gstreamer"}'] == 1
+    assert sum(value for name, value in named.items() if name.startswith("errors_total")) == 1
+    assert "gstreamer: 1 rooms, 2 members\n" in health
+    shown = {row["protocol"]: row for row in state["coordinator"]["p2p"]}
+    assert list(shown) == ALL
+    assert shown["gstreamer"] == {"protocol": "gstreamer", "rooms": 1, "members": 2, "messages": 1, "errors": 1}
+
+
+async def test_a_client_of_ours_has_the_right_token_for_them(start: Start) -> None:
+    coordinator = await start(p2p=ALL)
+    async with coordinator.http.post("/apprtc/join/room1") as response:
+        assert response.status == 401
+    async with coordinator.http.post("/apprtc/join/room1", params={"access_token": token()}) as response:
+        params = json.loads(await response.text())["params"]
+    assert "access_token=" in params["wss_url"]
+    async with coordinator.http.ws_connect(params["wss_url"]) as socket:
+        await socket.send_str(json.dumps({"cmd": "register", "roomid": "room1", "clientid": params["client_id"]}))
+        async with coordinator.http.post(f"/collider/room1/{params['client_id']}", data="hi") as response:
+            assert response.status == 200, "the pair of room and client is what counts here"
+    async with coordinator.http.post("/collider/room1/12345678", data="hi") as response:
+        assert response.status == 401
+
+
+async def test_open_to_everyone(start: Start) -> None:
+    coordinator = await start(p2p=ALL, p2p_open=True)
+    async with coordinator.http.post("/apprtc/join/room1") as response:
+        assert response.status == 200

@@ -1,0 +1,298 @@
+"""The WebSocket shell of the peer-to-peer protocols, over real sockets, with a core that answers as it is told."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from pydantic import SecretStr
+
+from coordinator.core.coordinator import Coordinator
+from coordinator.core.origins import OriginPolicy
+from coordinator.io.backplane import MemoryBackplane
+from coordinator.io.door import Door
+from coordinator.io.driver import Driver
+from coordinator.p2p.core.counts import Counts
+from coordinator.p2p.core.guests import Guests, parse_networks
+from coordinator.p2p.core.outputs import Close, Output, Send
+from coordinator.p2p.io.access import Access
+from coordinator.p2p.io.socket import SocketEndpoint, SocketLimits
+from coordinator.settings import CoordinatorSettings
+from protocol.tokens import DEFAULT_LEEWAY_S, TokenRole
+from service.auth import Authenticator
+from service.http import start_site
+from tests.integration.coordinator.conftest import CLOCK, PATIENCE_S, token
+from tests.support.forge import SECRET
+from tests.support.poll import until
+
+FAST = SocketLimits(messages_per_s=1_000, messages_burst=1_000)
+
+
+class Parrot:
+    """Says everything to everyone; `bye` closes the one who says it, `flood N` sends N long frames."""
+
+    def __init__(self) -> None:
+        self.counts = Counts()
+        self.here: list[int] = []
+        self.gone: list[int] = []
+        self.ticks = 0
+        self.deadline: float | None = None
+        self._outputs: list[Output] = []
+
+    @property
+    def rooms(self) -> int:
+        return 1
+
+    @property
+    def members(self) -> int:
+        return len(self.here)
+
+    def connected(self, key: int, now: float) -> None:
+        self.here.append(key)
+
+    def received(self, key: int, data: str | bytes, now: float) -> None:
+        if data == "bye":
+            self.here.remove(key)
+            self._outputs += [Send(key, "last words"), Close(key, 1002, "said bye")]
+        elif data == "later":
+            self.deadline = now + 0.05
+        elif isinstance(data, str) and data.startswith("flood"):
+            self._outputs += [Send(key, "x" * 100_000) for _ in range(int(data.split()[1]))]
+        else:
+            self._outputs += [Send(other, data) for other in self.here]
+
+    def left(self, key: int, now: float) -> None:
+        if key in self.here:
+            self.here.remove(key)
+            self.gone.append(key)
+            self._outputs += [Send(other, f"{key} left") for other in self.here]
+
+    def tick(self, now: float) -> None:
+        if self.deadline is not None and now >= self.deadline:
+            self.deadline = None
+            self.ticks += 1
+
+    def next_deadline(self) -> float | None:
+        return self.deadline
+
+    def outputs(self) -> list[Output]:
+        outputs, self._outputs = self._outputs, []
+        return outputs
+
+    def stop(self, now: float) -> None:
+        self._outputs += [Close(key, 1001, "going away") for key in self.here]
+        self.here = []
+
+
+class World:
+    """One endpoint on a port."""
+
+    def __init__(self, parrot: Parrot, endpoint: SocketEndpoint, port: int, driver: Driver) -> None:
+        self.parrot = parrot
+        self.endpoint = endpoint
+        self.driver = driver
+        self.url = f"http://127.0.0.1:{port}"
+        self.http = aiohttp.ClientSession()
+        self._sockets: list[aiohttp.ClientWebSocketResponse] = []
+        """One that nobody holds is closed when it is collected, whenever that is."""
+
+    async def dial(self, query: str = "", **options: Any) -> aiohttp.ClientWebSocketResponse:
+        socket: aiohttp.ClientWebSocketResponse = await self.http.ws_connect(f"{self.url}/ws{query}", **options)
+        self._sockets.append(socket)
+        return socket
+
+    async def refused(self, query: str = "", headers: dict[str, str] | None = None) -> int:
+        """The status of the answer to an upgrade."""
+        upgrade = {
+            "Upgrade": "websocket",
+            "Connection": "Upgrade",
+            "Sec-WebSocket-Version": "13",
+            "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+            **(headers or {}),
+        }
+        async with self.http.get(f"{self.url}/ws{query}", headers=upgrade) as response:
+            return response.status
+
+
+@pytest.fixture
+async def opened() -> AsyncIterator[Any]:
+    """`await opened(auth=.., limits=..)`: a world, until the end of the test."""
+    ends: list[Any] = []
+
+    async def make(
+        *, auth: bool = False, is_open: bool = False, limits: SocketLimits = FAST, sockets: int = 10, requests: int = 1_000
+    ) -> World:
+        settings = CoordinatorSettings(auth_secret=SecretStr(SECRET.decode())) if auth else CoordinatorSettings(auth="none")
+        driver = Driver(Coordinator(settings.core_config(), random.Random(1)), MemoryBackplane(), CLOCK)
+        origins = OriginPolicy(["https://app.example"])
+        access = Access(
+            Door(driver, origins),
+            Authenticator.from_settings(settings, CLOCK),
+            origins,
+            Guests(sockets, 0.001, requests),
+            CLOCK,
+            is_open=is_open,
+            trusted=parse_networks(["127.0.0.1"]),
+        )
+        parrot = Parrot()
+        endpoint = SocketEndpoint("parrot", parrot, access, limits, CLOCK)
+        app = web.Application()
+        app.add_routes([web.get("/ws", endpoint.handle)])
+        runner, port = await start_site(app, "127.0.0.1", 0)
+        world = World(parrot, endpoint, port, driver)
+        ends.append((world, runner))
+        return world
+
+    yield make
+    for world, runner in ends:
+        world.endpoint.stop()
+        await world.http.close()
+        await asyncio.wait_for(runner.cleanup(), PATIENCE_S)
+
+
+async def test_text_stays_text_and_bytes_stay_bytes(opened: Any) -> None:
+    world = await opened()
+    one, two = await world.dial(), await world.dial()
+    await one.send_str("grüße")
+    await two.receive_str(timeout=PATIENCE_S)
+    assert await one.receive_str(timeout=PATIENCE_S) == "grüße"
+    await two.send_bytes(b"\0\xff")
+    assert await one.receive_bytes(timeout=PATIENCE_S) == b"\0\xff"
+    await one.close()
+    assert await two.receive_bytes(timeout=PATIENCE_S) == b"\0\xff"
+    assert await two.receive_str(timeout=PATIENCE_S) == "1 left"
+    assert world.parrot.gone == [1]
+
+
+async def test_what_was_sent_before_a_close_arrives_before_it(opened: Any) -> None:
+    world = await opened()
+    socket = await world.dial()
+    await socket.send_str("bye")
+    assert await socket.receive_str(timeout=PATIENCE_S) == "last words"
+    message = await socket.receive(timeout=PATIENCE_S)
+    assert (message.type, message.data, message.extra) == (aiohttp.WSMsgType.CLOSE, 1002, "said bye")
+    await until(lambda: not world.endpoint._sockets, PATIENCE_S, "the socket is forgotten")
+    assert world.parrot.gone == [], "the core closed it itself"
+
+
+async def test_the_timer_of_the_core(opened: Any) -> None:
+    world = await opened()
+    socket = await world.dial()
+    await socket.send_str("later")
+    await until(lambda: world.parrot.ticks == 1, PATIENCE_S, "the tick comes")
+
+
+async def test_a_peer_that_does_not_read_is_closed_and_the_others_hear_of_it(opened: Any) -> None:
+    world = await opened(limits=SocketLimits(messages_per_s=1_000, outbox_frames=4))
+    other = await world.dial()
+    socket = await world.dial()
+    await socket.send_str("flood 200")
+    assert await other.receive_str(timeout=PATIENCE_S) == "2 left"
+    while (message := await socket.receive(timeout=PATIENCE_S)).type is aiohttp.WSMsgType.TEXT:
+        assert message.data == "x" * 100_000
+    assert message.type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR)
+    assert socket.close_code in (1013, 1006)
+    assert world.parrot.here == [1]
+
+
+async def test_a_message_that_is_too_long_ends_its_socket(opened: Any) -> None:
+    world = await opened(limits=SocketLimits(message_bytes=1_000))
+    socket = await world.dial()
+    await socket.send_str("x" * 2_000)
+    message = await socket.receive(timeout=PATIENCE_S)
+    assert (message.type, message.data) == (aiohttp.WSMsgType.CLOSE, 1009)
+    await until(lambda: world.parrot.gone == [1], PATIENCE_S, "the core hears of it")
+
+
+async def test_who_says_too_much_is_heard_more_slowly_and_loses_nothing(opened: Any) -> None:
+    world = await opened(limits=SocketLimits(messages_per_s=100, messages_burst=10))
+    socket = await world.dial()
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    for number in range(60):
+        await socket.send_str(str(number))
+    assert [await socket.receive_str(timeout=PATIENCE_S) for _ in range(60)] == [str(number) for number in range(60)]
+    assert loop.time() - began > 0.4, "50 of them are over the burst, at 100 a second"
+
+
+async def test_sockets_of_one_address(opened: Any) -> None:
+    world = await opened(sockets=2)
+    one, _two = await world.dial(), await world.dial()
+    assert await world.refused() == 429
+    elsewhere = await world.dial(headers={"X-Forwarded-For": "192.0.2.1"})
+    assert not elsewhere.closed
+    await one.close()
+    await until(lambda: world.parrot.gone == [1], PATIENCE_S, "the first is gone")
+    await world.dial()
+
+
+async def test_requests_of_one_address(opened: Any) -> None:
+    world = await opened(requests=2)
+    await world.dial()
+    await world.dial()
+    assert await world.refused() == 429
+
+
+@pytest.mark.parametrize(
+    ("origin", "welcome"),
+    [
+        (None, True),
+        ("http://127.0.0.1:9999", True),  # a page of another port of this host
+        ("https://app.example", True),  # named by the operator
+        ("https://evil.example", False),
+        ("null", False),
+    ],
+)
+async def test_pages_by_their_origin(opened: Any, origin: str | None, welcome: bool) -> None:
+    world = await opened()
+    headers = {} if origin is None else {"Origin": origin}
+    if welcome:
+        await world.dial(headers=headers)
+    else:
+        assert await world.refused(headers=headers) == 403
+
+
+async def test_a_token_is_wanted_where_the_cluster_wants_one(opened: Any) -> None:
+    world = await opened(auth=True)
+    assert await world.refused() == 401
+    assert await world.refused("?access_token=nonsense") == 401
+    server = token("server", TokenRole.COMMUNICATION_SERVER)
+    assert await world.refused(f"?access_token={server}") == 403
+    await world.dial(f"?access_token={token()}")
+    await world.dial(headers={"Authorization": f"Bearer {token('admin', TokenRole.ADMIN)}"})
+    await until(lambda: world.parrot.members == 2, PATIENCE_S, "both are in")
+
+
+async def test_open_to_everyone_although_the_cluster_is_not(opened: Any) -> None:
+    world = await opened(auth=True, is_open=True)
+    await world.dial()
+    await until(lambda: world.parrot.members == 1, PATIENCE_S, "it is in")
+
+
+async def test_a_socket_ends_with_its_token(opened: Any) -> None:
+    world = await opened(auth=True)
+    brief = token("alice", now=CLOCK.now() - DEFAULT_LEEWAY_S, lifetime_s=1)  # it has ended, and lives on for a second of leeway
+    socket = await world.dial(f"?access_token={brief}")
+    message = await socket.receive(timeout=PATIENCE_S)
+    assert (message.type, message.data, message.extra) == (aiohttp.WSMsgType.CLOSE, 1008, "the token has expired")
+    assert world.parrot.gone == [1]
+
+
+async def test_stopping(opened: Any) -> None:
+    world = await opened()
+    socket = await world.dial()
+    world.endpoint.stop()
+    message = await socket.receive(timeout=PATIENCE_S)
+    assert (message.type, message.data) == (aiohttp.WSMsgType.CLOSE, 1001)
+    assert await world.refused() == 503
+
+
+async def test_a_plain_request_is_told_what_is_wanted(opened: Any) -> None:
+    world = await opened()
+    async with world.http.get(f"{world.url}/ws") as response:
+        assert response.status == 426

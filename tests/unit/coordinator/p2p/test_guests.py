@@ -1,0 +1,83 @@
+"""Addresses are counted, bounded, and forgotten."""
+
+from __future__ import annotations
+
+import pytest
+
+from coordinator.p2p.core import guests as module
+from coordinator.p2p.core.guests import Guests, client_address, group_of, parse_networks
+
+
+def test_sockets_of_an_address_are_bounded() -> None:
+    guests = Guests(max_sockets=2, requests_per_s=1, requests_burst=1)
+    assert guests.enter("192.0.2.1", 0)
+    assert guests.enter("192.0.2.1", 0)
+    assert not guests.enter("192.0.2.1", 0)
+    assert guests.enter("192.0.2.2", 0), "another address is not concerned"
+    guests.leave("192.0.2.1")
+    assert guests.enter("192.0.2.1", 0)
+
+
+def test_requests_of_an_address_are_bounded_and_come_back_with_time() -> None:
+    guests = Guests(max_sockets=1, requests_per_s=2, requests_burst=3)
+    assert [guests.request("192.0.2.1", 0) for _ in range(4)] == [True, True, True, False]
+    assert guests.request("192.0.2.2", 0)
+    assert [guests.request("192.0.2.1", 1) for _ in range(3)] == [True, True, False]
+
+
+def test_refused_sockets_are_not_counted() -> None:
+    guests = Guests(max_sockets=1, requests_per_s=1, requests_burst=1)
+    assert guests.enter("192.0.2.1", 0)
+    assert not guests.enter("192.0.2.1", 0)
+    guests.leave("192.0.2.1")
+    assert guests.enter("192.0.2.1", 0)
+
+
+def test_idle_addresses_are_forgotten_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_ADDRESSES", 10)
+    guests = Guests(max_sockets=1, requests_per_s=1, requests_burst=1)
+    assert guests.enter("192.0.2.255", 0)
+    for number in range(100):
+        guests.request(f"192.0.2.{number}", 0)
+        assert len(guests) <= 10
+    assert not guests.enter("192.0.2.255", 0), "who has a socket open is remembered"
+
+
+@pytest.mark.parametrize(
+    ("address", "group"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::9", "2001:db8:1:2::/64"),
+        ("", ""),
+        ("nonsense", "nonsense"),
+    ],
+)
+def test_what_an_address_counts_as(address: str, group: str) -> None:
+    assert group_of(address) == group
+
+
+PROXIES = parse_networks(["127.0.0.1", "10.0.0.0/8"])
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "address"),
+    [
+        ("192.0.2.1", [], "192.0.2.1"),
+        ("192.0.2.1", ["198.51.100.1"], "192.0.2.1"),  # not our proxy: it may say what it likes
+        ("127.0.0.1", [], "127.0.0.1"),
+        ("127.0.0.1", ["198.51.100.1"], "198.51.100.1"),
+        ("127.0.0.1", ["203.0.113.9, 198.51.100.1"], "198.51.100.1"),  # the client invented the first
+        ("127.0.0.1", ["203.0.113.9", "198.51.100.1, 10.1.2.3"], "198.51.100.1"),  # two proxies of ours, two headers
+        ("127.0.0.1", ["10.0.0.1"], "10.0.0.1"),
+        ("127.0.0.1", ["rubbish"], "rubbish"),
+    ],
+)
+def test_where_a_request_comes_from(peer: str, forwarded: list[str], address: str) -> None:
+    assert client_address(peer, forwarded, PROXIES) == address
+
+
+def test_a_network_that_is_none() -> None:
+    with pytest.raises(ValueError, match="proxy"):
+        parse_networks(["proxy"])
