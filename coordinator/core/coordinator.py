@@ -16,6 +16,8 @@ from coordinator.core.cluster import Forward, Release, ServerDown, ServerState, 
 from coordinator.core.config import CoordinatorConfig
 from coordinator.core.expiry import Expiries
 from coordinator.core.heartbeat import Due, Heartbeats
+from coordinator.core.ice import IceServers
+from coordinator.core.ice_renewal import IceRenewal
 from coordinator.core.outputs import Output, Ping
 from coordinator.core.overview import Overview
 from coordinator.core.post import Post
@@ -26,7 +28,7 @@ from coordinator.core.servers import Condition, Servers
 from coordinator.core.stats import Stats
 from protocol.codes import Code
 from protocol.pb import broker_pb2 as pb
-from protocol.signalling import welcome
+from protocol.signalling import ice_servers, welcome
 from protocol.tokens import TokenRole
 
 if TYPE_CHECKING:
@@ -41,7 +43,9 @@ OLD_PEER_SERVERS = 600
 class Coordinator:
     """Peers, servers and the frames between them."""
 
-    def __init__(self, config: CoordinatorConfig, rng: Random, selector: Selector | None = None) -> None:
+    def __init__(
+        self, config: CoordinatorConfig, rng: Random, selector: Selector | None = None, ice: IceServers | None = None
+    ) -> None:
         self._config = config
         self._rng = rng
         self._selector = selector or RandomSelector()
@@ -53,6 +57,7 @@ class Coordinator:
         self._relay = Relay(self._registry, self._servers, self._post, self.stats, self.overview)
         self._heartbeats = Heartbeats(config.ping_interval_s, config.ping_timeout_s)
         self._expiries = Expiries()
+        self._ice = IceRenewal(ice or IceServers(), rng)
         self._joining: dict[int, float] = {}  # sockets that wait for their alias, and until when, the oldest first
         self._stopping = False
 
@@ -123,6 +128,10 @@ class Coordinator:
             peer = self._registry.by_key(key)
             if peer is not None:
                 self._post.close(peer, Code.TOKEN_EXPIRED)
+        for key in self._ice.due(now):
+            peer = self._registry.by_key(key)
+            if peer is not None:
+                self._post.send(peer, ice_servers(self._ice.grant(peer, now)))
         for key, deadline in list(self._joining.items()):
             if deadline > now:
                 break
@@ -206,7 +215,7 @@ class Coordinator:
     def next_deadline(self) -> float | None:
         """When `tick` is due, or None when nothing is waited for."""
         joining = next(iter(self._joining.values()), None)
-        deadlines = (self._heartbeats.next_deadline(), self._expiries.next_deadline(), joining)
+        deadlines = (self._heartbeats.next_deadline(), self._expiries.next_deadline(), self._ice.next_deadline(), joining)
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     def has_room(self, role: TokenRole) -> bool:
@@ -237,7 +246,8 @@ class Coordinator:
         log.info("%s joined%s%s", peer, " again" if peer.came_back else "", "" if peer.part2 else ", an old peer")
         servers = self._servers_for(peer, now)
         proof = self._registry.proof(peer, alias)
-        self._post.send(peer, welcome(alias, servers, resume=proof, auth_required=self._config.auth_required))
+        auth_required, ice = self._config.auth_required, self._ice.grant(peer, now)
+        self._post.send(peer, welcome(alias, servers, resume=proof, auth_required=auth_required, ice=ice))
         if peer.is_server:
             state = ServerState(alias, peer.role, peer.part2)
             self._servers.update(state, now)
@@ -261,6 +271,7 @@ class Coordinator:
         self._registry.remove(peer)
         self._heartbeats.remove(peer.key)
         self._expiries.remove(peer.key)
+        self._ice.remove(peer.key)
         self._joining.pop(peer.key, None)
         if peer.alias == 0:
             return

@@ -12,6 +12,7 @@ from coordinator.core.admission import Admission, AliasWish
 from coordinator.core.cluster import Forward, ServerState
 from coordinator.core.config import CoordinatorConfig
 from coordinator.core.coordinator import Coordinator
+from coordinator.core.ice import IceServers
 from coordinator.core.outputs import Close, Ping, Wake
 from coordinator.core.selector import Selector
 from coordinator.io.backplane import Backplane, MemoryCluster
@@ -176,18 +177,27 @@ class Node:
 class World:
     """Coordinators of one cluster, and time."""
 
-    def __init__(self, *, seed: int = 0, selector: Selector | None = None, auth: bool = True, **config: Any) -> None:
+    def __init__(
+        self,
+        *,
+        seed: int = 0,
+        selector: Selector | None = None,
+        ice: IceServers | None = None,
+        auth: bool = True,
+        **config: Any,
+    ) -> None:
         self.now = NOW
         self.config = CoordinatorConfig(resume_key=b"resume key", auth_required=auth, **config)
         self._rng = random.Random(seed)
         self._selector = selector
+        self._ice = ice
         self.cluster = MemoryCluster()
         self.nodes: list[Node] = []
         self.add_node()
 
     def add_node(self) -> Node:
         """One more coordinator."""
-        node = Node(self, Coordinator(self.config, self._rng, self._selector), self.cluster.backplane())
+        node = Node(self, Coordinator(self.config, self._rng, self._selector, self._ice), self.cluster.backplane())
         self.nodes.append(node)
         return node
 

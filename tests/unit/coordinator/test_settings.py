@@ -8,7 +8,9 @@ import pytest
 from pydantic import ValidationError
 
 from coordinator.core.config import CoordinatorConfig
+from coordinator.core.ice import IceGrant, IceServers
 from coordinator.settings import CoordinatorSettings
+from protocol.errors import ConfigError
 from service.options import options_of
 from tests.support.forge import SECRET
 
@@ -69,11 +71,60 @@ def test_without_a_secret_they_do_not() -> None:
         {"stop_timeout": 0},
         {"allowed_origins": ["https://app.example.com", "app.example.com"]},
         {"allowed_origins": "null"},
+        {"ice_servers": ["stun:a", "example.com"]},
+        {"ice_turn_secret": "short"},
+        {"ice_turn_lifetime": 9},
+        {"ice_turn_lifetime": 8 * 86_400},
+        {"ice_username": ""},
     ],
 )
 def test_wrong_values_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         settings(**wrong)
+
+
+TURN = "turn:turn.example.com"
+TURN_SECRET = "a secret shared with coturn"
+
+
+def test_ice_servers_arrive(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text(f"  {TURN_SECRET}\n")
+    made = settings(ice_servers="STUN:a, turn:b", ice_turn_secret=TURN_SECRET, ice_turn_lifetime=60).ice()
+    expected = IceServers(["stun:a", "turn:b"], turn_secret=TURN_SECRET.encode(), lifetime_s=60)
+    assert made.issue("me", 0.0) == expected.issue("me", 0.0)
+    read = settings(ice_servers=["stun:a", "turn:b"], ice_turn_secret_file=file, ice_turn_lifetime=60).ice()
+    assert read.issue("me", 0.0) == expected.issue("me", 0.0)
+    fixed = settings(ice_servers=[TURN], ice_username="me", ice_credential="hush").ice()
+    assert fixed.issue("", 0.0) == IceServers([TURN], username="me", credential="hush").issue("", 0.0)
+    assert settings().ice().issue("me", 0.0) == IceGrant()
+    assert settings(ice_servers=[TURN], ice_turn_secret=TURN_SECRET).ice().issue("me", 0.0).lifetime_s == 3_600
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"ice_servers": [TURN]}, "wants credentials"),
+        ({"ice_servers": [TURN], "ice_username": "me"}, "--ice-username: needs --ice-credential"),
+        ({"ice_turn_secret": TURN_SECRET}, "no TURN server"),
+        (
+            {"ice_servers": [TURN], "ice_username": "me", "ice_credential": "hush", "ice_turn_secret": TURN_SECRET},
+            "not both",
+        ),
+        ({"ice_servers": [TURN], "ice_turn_secret": TURN_SECRET, "ice_turn_secret_file": "file"}, "not both"),
+        ({"ice_servers": [TURN], "ice_turn_secret_file": "nowhere"}, "--ice-turn-secret-file nowhere: cannot be read"),
+    ],
+)
+def test_ice_options_that_do_not_go_together(options: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        settings(**options).ice()
+
+
+def test_a_turn_secret_in_a_file_is_no_shorter_than_one_on_the_command_line(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text("   short   \n")
+    with pytest.raises(ConfigError, match="a secret of 5 bytes"):
+        settings(ice_servers=[TURN], ice_turn_secret_file=file).ice()
 
 
 def test_every_option_says_what_it_is_for() -> None:
