@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from transport.link import Link, LinkEnd, LinkHandler
 
 if TYPE_CHECKING:
-    from transport.dialer import Dialer, DialerLink, IceServer
+    from protocol.ice import IceServer
+    from transport.dialer import Dialer, DialerLink
     from transport.fake import FakeLink, fake_pair
     from transport.listener import Listener, ListenerLink
 
@@ -31,7 +32,7 @@ __all__ = [
 _HOMES = {
     "Dialer": "transport.dialer",
     "DialerLink": "transport.dialer",
-    "IceServer": "transport.dialer",
+    "IceServer": "protocol.ice",
     "FakeLink": "transport.fake",
     "fake_pair": "transport.fake",
     "Listener": "transport.listener",

@@ -64,8 +64,19 @@ class IceCandidate:
 
 def host_candidate(host: str, port: int, rank: int = 0) -> IceCandidate:
     """A host candidate with the priority of RFC 8445 section 5.1.2.1; `rank` 0 is the most wanted of an agent's addresses."""
-    priority = (_TYPE_PREFERENCE["host"] << 24) | ((65535 - rank) << 8) | 255
-    return IceCandidate(str(rank + 1), 1, "udp", priority, host, port, "host")
+    return IceCandidate(str(rank + 1), 1, "udp", _priority("host", rank), host, port, "host")
+
+
+def relay_candidate(relayed: tuple[str, int], mapped: tuple[str, int] | None, rank: int = 0) -> IceCandidate:
+    """A relayed candidate; `rank` 0 is of the most wanted TURN server. `mapped` is where that server sees us, None to keep it to
+    ourselves (RFC 8839 section 5.1 has placeholders for it).
+    """
+    host, port = mapped or (("::" if ":" in relayed[0] else "0.0.0.0"), 9)
+    return IceCandidate(f"relay{rank + 1}", 1, "udp", _priority("relay", rank), *relayed, "relay", host, port)
+
+
+def _priority(kind: str, rank: int) -> int:
+    return (_TYPE_PREFERENCE[kind] << 24) | ((65535 - rank) << 8) | 255
 
 
 def parse_candidate(text: str) -> IceCandidate:

@@ -6,19 +6,16 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
-from aiortc import RTCIceServer
-from aiortc.rtcicetransport import connection_kwargs
-
-from protocol.errors import CandidateError, ConfigError
+from protocol.errors import CandidateError
+from protocol.ice import IceServer
 from protocol.limits import MAX_CANDIDATES
 from protocol.signalling import END_OF_CANDIDATES, CandidateInit
 from transport.candidates import IceCandidate, from_init
 from transport.fastpath.dtls import SharedCertificate
-from transport.fastpath.ice import IceAgent, local_addresses
+from transport.fastpath.ice import RELAY_AFTER_S, IceAgent, local_addresses
+from transport.ice_targets import IceTarget, ice_targets
 from transport.link import LinkEnd, LinkHandler
 from transport.options import LinkOptions
 from transport.sdp import Description, Fingerprint, answer_to, build, parse_offer
@@ -31,18 +28,6 @@ CLOSE_TIMEOUT_S = 5.0
 
 OnCandidate = Callable[[CandidateInit], None]
 """Called with each local candidate, and last with END_OF_CANDIDATES."""
-
-
-@dataclass(frozen=True, slots=True)
-class IceServer:
-    """A STUN or TURN server, as RTCIceServer of W3C WebRTC section 4.2.2. The first of each kind is used."""
-
-    urls: str | Sequence[str]
-    username: str | None = None
-    credential: str | None = None
-
-    def __repr__(self) -> str:
-        return f"IceServer({self.urls!r})"  # the credential is a secret
 
 
 class DialerLink(Session):
@@ -58,6 +43,8 @@ class DialerLink(Session):
             remote_is_lite=offer.ice_lite,
             silence=options.silence,
             receive=self.datagram,
+            lost=partial(self._finish, LinkEnd.FAILED, "the relay is gone"),
+            relay_only=options.ice_transport_policy == "relay",
         )
         self._remote_count = len(offer.candidates)
         # Bounded by the count above: remote candidates on their way to the agent, which takes them one by one.
@@ -84,12 +71,23 @@ class DialerLink(Session):
         if self._end is None and not self._remote.full():
             self._remote.put_nowait(candidate)
 
-    async def prepare(self, servers: dict[str, Any]) -> None:
+    @property
+    def trouble(self) -> str:
+        """See :attr:`transport.link.Link.trouble`."""
+        return "; ".join(self._agent.problems)
+
+    async def prepare(self, targets: Sequence[IceTarget]) -> None:
         """Gather, write the answer, and let set-up go on by itself."""
         offer, agent = self._offer, self._agent
-        found = agent.gather_host(local_addresses(offer.candidates, remote_is_lite=offer.ice_lite))
+        if agent.relay_only:
+            found: list[IceCandidate] = []
+            if not any(target.url.is_turn for target in targets):
+                agent.problems.append("only relays may be used, and no TURN server is known")
+        else:
+            found = agent.gather_host(local_addresses(offer.candidates, remote_is_lite=offer.ice_lite))
+        agent.awaits_servers = bool(targets)
         if self._on_candidate is None:
-            found += await agent.gather_servers(servers)
+            await agent.gather_servers(targets, found.extend)
         own = Description(
             ufrag=agent.local_username,
             pwd=agent.local_password,
@@ -104,11 +102,13 @@ class DialerLink(Session):
         self._setup = self._start_task(partial(self._connect, dtls_server=answer.setup == "passive"))
         self._candidate_tasks.append(self._start_task(self._take_candidates))
         if self._on_candidate is not None:
-            self._candidate_tasks.append(self._start_task(partial(self._trickle, found, servers)))
+            self._candidate_tasks.append(self._start_task(partial(self._trickle, found, targets)))
 
     async def _connect(self, *, dtls_server: bool) -> None:
         await self._agent.connect()
         self._agent.heard = self._loop.time()
+        if self._offer.ice_lite:
+            self._agent.settle()
         self._listen()
         await self._establish(self._offer, dtls_server=dtls_server, create=False)
 
@@ -116,7 +116,8 @@ class DialerLink(Session):
         """Remote candidates in the order they came, until their end or the link's."""
         while True:
             candidate = await self._remote.get()
-            if candidate is not None and candidate.address is not None and candidate.address.is_loopback:
+            is_loopback = candidate is not None and candidate.address is not None and candidate.address.is_loopback
+            if candidate is not None and is_loopback and not self._agent.relay_only:
                 # aioice leaves loopback out, and only a socket on loopback reaches it.
                 source = source_address(candidate.host, candidate.port)
                 self._tell_candidates(self._agent.gather_host([source] if source else []))
@@ -124,11 +125,12 @@ class DialerLink(Session):
             if candidate is None:
                 return
 
-    async def _trickle(self, found: list[IceCandidate], servers: dict[str, Any]) -> None:
+    async def _trickle(self, found: list[IceCandidate], targets: Sequence[IceTarget]) -> None:
         await asyncio.sleep(0)  # after the caller has the link and its answer
         self._tell_candidates(found)
-        if servers:
-            self._tell_candidates(await self._agent.gather_servers(servers))
+        # Whoever has relays alone has nothing to wait for, and a full agent may yet choose another way than the first.
+        head_start = RELAY_AFTER_S if self._offer.ice_lite and not self._agent.relay_only else 0.0
+        await self._agent.gather_servers(targets, self._tell_candidates, head_start)
         if self._on_candidate is not None and self._end is None:
             self._on_candidate(END_OF_CANDIDATES)
 
@@ -169,24 +171,32 @@ class Dialer:
         certificate: SharedCertificate | None = None,
         options: LinkOptions | None = None,
     ) -> None:
-        """`options` has the rarer settings, and then stands for the four before it.
+        """`ice_servers` are for links that are given none. `options` has the rarer settings, and then stands for the other arguments.
 
         Raises :class:`~protocol.errors.ConfigError` for the URL of an ICE server that does not parse.
         """
         self._options = options or LinkOptions(fast=fast, silence=silence, setup_timeout=setup_timeout, certificate=certificate)
-        self._servers = _aioice_servers(ice_servers)
+        self._targets = ice_targets(ice_servers)
         self._links: set[DialerLink] = set()
 
-    async def answer(self, offer_sdp: str, handler: LinkHandler, on_candidate: OnCandidate | None = None) -> DialerLink:
+    async def answer(
+        self,
+        offer_sdp: str,
+        handler: LinkHandler,
+        on_candidate: OnCandidate | None = None,
+        ice_servers: Sequence[IceServer] | None = None,
+    ) -> DialerLink:
         """A link with its answer in ``local_sdp``; set-up goes on by itself, and its outcome is the handler's to hear.
 
         With `on_candidate` local candidates are trickled and this hardly waits; without, they are in the answer, which then waits
-        for the ICE servers, if there are any. Raises :class:`~protocol.errors.SdpError` for an offer that cannot be used.
+        for the ICE servers, if there are any: `ice_servers`, or the dialer's own where that is None. Raises
+        :class:`~protocol.errors.SdpError` for an offer that cannot be used, :class:`~protocol.errors.ConfigError` as the constructor.
         """
+        targets = self._targets if ice_servers is None else ice_targets(ice_servers)
         link = DialerLink(parse_offer(offer_sdp), handler, self._options, on_candidate)
         self._links = {other for other in self._links if not other.is_closed} | {link}
         try:
-            await link.prepare(self._servers)
+            await link.prepare(targets)
         except BaseException:  # cancelled, or no socket to be had: nobody else knows of this link yet
             link.discard()
             raise
@@ -200,14 +210,3 @@ class Dialer:
             link.close()
         if links:
             await asyncio.wait([asyncio.ensure_future(link.wait_closed()) for link in links], timeout=CLOSE_TIMEOUT_S)
-
-
-def _aioice_servers(servers: Sequence[IceServer]) -> dict[str, Any]:
-    parsed = []
-    for server in servers:
-        urls = [server.urls] if isinstance(server.urls, str) else list(server.urls)
-        parsed.append(RTCIceServer(urls=urls, username=server.username, credential=server.credential))
-    try:
-        return connection_kwargs(parsed)
-    except ValueError as error:
-        raise ConfigError(f"ice_servers: {error}") from error

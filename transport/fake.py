@@ -41,6 +41,11 @@ class FakeLink:
     # Link
 
     @property
+    def trouble(self) -> str:
+        """None is ever asked."""
+        return ""
+
+    @property
     def is_open(self) -> bool:
         """The opening was delivered, and the link has not ended."""
         return self._told_open and self._end is None

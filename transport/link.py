@@ -37,6 +37,11 @@ class Link(Protocol):
         """Both channels are open and the link has not ended."""
         ...
 
+    @property
+    def trouble(self) -> str:
+        """What STUN and TURN servers did not do for this link, for people to read; empty where all is well or none was asked."""
+        ...
+
     def send(self, data: bytes, *, reliable: bool) -> None:
         """Send one binary message. Sending on a link that is not open does nothing (its end is reported by event).
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from protocol.ice import IceTransportPolicy
 from protocol.limits import MAX_MESSAGE_BYTES
 
 if TYPE_CHECKING:
@@ -33,5 +34,7 @@ class LinkOptions:
     """Bytes of one message we take, and announce as ``a=max-message-size``; a longer one ends the link."""
     max_buffered: int = MAX_BUFFERED
     """Bytes a channel may hold unsent. The last resort, far above any flow control: a send past it ends the link with FAILED."""
+    ice_transport_policy: IceTransportPolicy = "all"
+    """``"relay"``: a dialer uses TURN servers and no other way. A listener's peers know its address anyway."""
     certificate: SharedCertificate | None = None
     """None: the one of this process."""

@@ -64,6 +64,11 @@ class Session:
         """Both channels are open and the link has not ended."""
         return self._opened and self._end is None
 
+    @property
+    def trouble(self) -> str:
+        """See :attr:`transport.link.Link.trouble`."""
+        return ""
+
     def send(self, data: bytes, *, reliable: bool) -> None:
         """Send one message; see :meth:`transport.link.Link.send`."""
         if self._end is not None or not self._opened:

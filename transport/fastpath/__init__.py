@@ -10,6 +10,7 @@ What is done to them here, all of it watched by tests/unit/transport/test_fastpa
 - both are *driven* on the fast path: aiortc's coroutines never wait on such a port, so each is run to its end on the spot. A
   received datagram then costs no queue and no wake-up of a task, and a message sent no task. Without the fast path aiortc runs
   as it comes: a task pumps datagrams from the port, and each send starts a task;
-- :mod:`.ice`: aioice's agent hands its datagrams over directly, picks its local addresses to suit the offer, and checks consent
-  with a nomination, so that an ICE-lite peer follows it to a new address at once.
+- :mod:`.ice`: aioice's agent hands its datagrams over directly, picks its local addresses to suit the offer, waits for candidates that
+  STUN and TURN servers may yet bring, and checks consent with a nomination, so that an ICE-lite peer follows it to a new address at once;
+- :mod:`.relay`: an allocation at a TURN server as a transport of that agent.
 """

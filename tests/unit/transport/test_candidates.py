@@ -6,7 +6,7 @@ import pytest
 
 from protocol.errors import CandidateError
 from protocol.signalling import END_OF_CANDIDATES, CandidateInit
-from transport.candidates import IceCandidate, from_init, host_candidate, parse_candidate
+from transport.candidates import IceCandidate, from_init, host_candidate, parse_candidate, relay_candidate
 
 LINE = "candidate:842163049 1 udp 1677729535 203.0.113.9 51472 typ srflx raddr 192.0.2.17 rport 40100 generation 0 ufrag x"
 
@@ -84,6 +84,17 @@ def test_host_candidates_are_ranked() -> None:
     assert first.priority > second.priority
     assert first.foundation != second.foundation
     assert parse_candidate(str(first)) == first
+
+
+def test_a_relay_is_the_last_resort_and_says_of_us_what_it_may() -> None:
+    first, second = (relay_candidate(("192.0.2.9", 5000), ("203.0.113.9", 40000), rank) for rank in (0, 1))
+    assert host_candidate("192.0.2.1", 4000, rank=9).priority > first.priority > second.priority > 0
+    assert first.foundation != second.foundation
+    assert (first.type, first.host, first.port) == ("relay", "192.0.2.9", 5000)
+    assert (first.related_host, first.related_port) == ("203.0.113.9", 40000)
+    assert parse_candidate(str(first)) == first
+    hidden = [relay_candidate((host, 5000), None) for host in ("192.0.2.9", "2001:db8::9")]
+    assert [(c.related_host, c.related_port) for c in hidden] == [("0.0.0.0", 9), ("::", 9)]
 
 
 def test_init_both_ways() -> None:

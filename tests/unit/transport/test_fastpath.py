@@ -15,6 +15,7 @@ from typing import Any
 
 import aioice.ice
 import aioice.stun
+import aioice.turn
 import aiortc
 import aiortc.rtcsctptransport as sctp
 import pytest
@@ -27,6 +28,7 @@ from tests.support.rtc import Recorder, ended, memory_pair
 from transport.fastpath.dtls import FastDtls, SharedCertificate, drive
 from transport.fastpath.fast_sctp import FastSctp
 from transport.fastpath.ice import IceAgent
+from transport.fastpath.relay import Relay
 from transport.fastpath.sctp import GuardedSctp
 from transport.options import LinkOptions
 
@@ -34,6 +36,7 @@ DTLS = "transport/fastpath/dtls.py"
 SCTP = "transport/fastpath/sctp.py"
 FAST = "transport/fastpath/fast_sctp.py"
 ICE = "transport/fastpath/ice.py"
+RELAY = "transport/fastpath/relay.py"
 
 # (owner, name): (digest of its source, who leans on it and how)
 WHY: dict[tuple[Any, str], tuple[str, str]] = {
@@ -117,13 +120,37 @@ WHY: dict[tuple[Any, str], tuple[str, str]] = {
     (Connection, "build_request"): ("cd68d42d3765c2d1", f"{ICE} IceAgent.query_consent nominates with it"),
     (Connection, "data_received"): ("5631b17fab717d6b", f"{ICE} IceAgent replaces it"),
     (Connection, "gather_candidates"): ("d33db28d4d1e49ff", f"{ICE} IceAgent gathers in its place"),
-    (Connection, "get_component_candidates"): ("118597a9fcb703f9", f"{ICE} IceAgent gathers with it"),
+    (Connection, "_check_periodic"): ("ce421a512904f981", f"{ICE} IceAgent waits in it for candidates of its own"),
+    (Connection, "_check_list_maybe_complete"): ("b190e289adad3622", f"{ICE} IceAgent.gather_servers calls it"),
+    (Connection, "_check_list_maybe_fail"): (
+        "47cca0213103b400",
+        f"{ICE} IceAgent waits in it for candidates of its own, and calls it",
+    ),
+    (Connection, "_remote_candidates_expected"): ("198a141bcd262d13", f"{ICE} IceAgent extends it"),
+    (Connection, "protocol_lost"): ("447ed44956b65806", f"{ICE} IceAgent replaces it"),
+    (StunProtocol, "connection_lost"): (
+        "6d64b0e6f5b69f1f",
+        f"{ICE} a transport of ours calls it at its end, and close() waits for that",
+    ),
+    (aioice.turn.TurnClientMixin, "connect"): ("6462e148043303ab", f"{RELAY} allocates with it"),
+    (aioice.turn.TurnClientMixin, "send_data"): (
+        "c25f67f43c7dcdb5",
+        f"{RELAY} drives it once a channel is bound: it must not wait then",
+    ),
+    (aioice.turn.TurnClientMixin, "channel_bind"): ("7c8c376a78b02710", f"{RELAY} renews channels with it"),
+    (aioice.turn.TurnClientMixin, "delete"): ("8ec62766df8ebb3a", f"{RELAY} says goodbye with it, and cancels it"),
+    (aioice.turn.TurnClientMixin, "datagram_received"): (
+        "2359a3a993778122",
+        f"{RELAY} gives it a receiver that is no protocol of aioice's",
+    ),
+    (aioice.turn.TurnClientMixin, "connection_lost"): ("ce0d4dd4d0e5ea03", f"{RELAY} the receiver hears of the end by it"),
+    (aioice.turn.TurnTransport, "sendto"): ("cee46ff3776d1c37", f"{RELAY} Relay stands for it"),
+    (aioice.turn, "create_turn_endpoint"): ("c84ad1cc7c547570", f"{RELAY} allocate stands for it"),
     (Connection, "_pair_remote_candidate"): ("bf264fc1c6761107", f"{ICE} IceAgent pairs candidates that were gathered late"),
     (Connection, "sendto"): ("bf162ec03bdce2cc", f"{ICE} IceAgent.send_datagram does its part"),
     (StunProtocol, "datagram_received"): ("ff4c8b910d45fb3a", f"{ICE} the demultiplexer stands before it"),
     (StunProtocol, "request"): ("97991c38f65ea939", f"{ICE} IceAgent.query_consent calls it"),
     (aioice.ice, "server_reflexive_candidate"): ("76dd5558471714f7", f"{ICE} IceAgent.gather_servers calls it"),
-    (aiortc.rtcicetransport, "connection_kwargs"): ("5d9f1e6cfae97794", "transport/dialer.py names aioice's arguments with it"),
     (aioice.ice, "get_host_addresses"): ("d4a54f9a68c39ff1", f"{ICE} local_addresses calls it"),
     (aioice.stun, "parse_message"): ("3a0a63ed663f89e6", "transport/ice_lite.py relies on its checks of length and fingerprint"),
     (aioice.stun.Message, "check_message_integrity"): ("0f593352a39f234c", "transport/ice_lite.py trusts it"),
@@ -181,7 +208,8 @@ def test_versions_are_those_the_digests_were_taken_from() -> None:
             ],
         ),
         (SharedCertificate, RTCCertificate, ["_create_ssl_context"]),
-        (IceAgent, Connection, ["query_consent", "data_received"]),
+        (IceAgent, Connection, ["query_consent", "data_received", "protocol_lost", "close", "_remote_candidates_expected"]),
+        (Relay, aioice.turn.TurnTransport, ["sendto", "close"]),
     ],
 )
 def test_what_we_override_is_there_and_takes_the_same(ours: Any, theirs: Any, names: list[str]) -> None:
@@ -249,7 +277,11 @@ def test_the_attributes_are_made_by_the_base_classes() -> None:
             ["_rto", "_last_received_tsn", "_sack_misordered", "_sack_duplicates", "_sack_needed", "_advertised_rwnd"],
         ),
         (Connection, ["_nominated", "_remote_candidates", "_remote_candidates_end", "_local_candidates", "_protocols"]),
-        (Connection, ["_local_candidates_start", "_local_candidates_end"]),
+        (Connection, ["_local_candidates_start", "_local_candidates_end", "_early_checks_done", "_closing"]),
+        (
+            aioice.turn.TurnClientMixin,
+            ["peer_to_channel", "channel_to_peer", "receiver", "relayed_address", "mapped_address", "channel_refresh_time"],
+        ),
     ):
         source = inspect.getsource(owner.__init__)
         for name in names:
