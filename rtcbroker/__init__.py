@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from protocol.codes import Code, Retry
 from protocol.errors import ConfigError, ConnectionClosed, MessageTooLarge, RtcBrokerError, TopicError
+from protocol.ice import IceServer
 from protocol.tokens import TokenRole
 from rtcbroker.client import Client, Token
 from rtcbroker.core.errors import (
@@ -44,6 +45,7 @@ __all__ = [
     "ConnectError",
     "ConnectionClosed",
     "Drop",
+    "IceServer",
     "MessageTooLarge",
     "NotConnected",
     "Packet",

@@ -156,6 +156,8 @@ class Broker:
                 self._negotiation.refused(message, now)
             case pb.PeerGoneMessage():
                 self._probing.probe(message.alias, now)
+            case pb.IceServersMessage():
+                self._standing.ice_servers(message, now)
             case _:
                 self._state.counters.signals_ignored["not for a server"] += 1
 
@@ -167,7 +169,7 @@ class Broker:
             # Others know our links by the old alias, and would take us for a second server: everything would come twice.
             for server in state.peers.servers():
                 self._close(server, Code.REPLACED, now)
-        self._standing.welcome(message)
+        self._standing.welcome(message, now)
         self._mesh.welcome(message.available_servers, now)
         state.status_changed(now)
 

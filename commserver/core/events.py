@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from protocol.codes import Code
+from protocol.ice import IceServer
 from protocol.signalling import CandidateInit
 
 LinkId = int
@@ -181,10 +182,11 @@ class ApplyAnswer:
 
 @dataclass(slots=True)
 class MakeAnswer:
-    """Dial: answer this offer."""
+    """Dial: answer this offer, by way of these STUN and TURN servers where need be."""
 
     link: LinkId
     sdp: str
+    ice_servers: tuple[IceServer, ...] = ()
 
 
 @dataclass(slots=True)

@@ -104,7 +104,7 @@ class Negotiation:
             self._broken(session, error, now)
             return
         session.answered = True
-        self._state.emit(MakeAnswer(session.link, sdp))
+        self._state.emit(MakeAnswer(session.link, sdp, self._state.ice.servers(now)))
         for candidate in self._early.pop(session.link, ()):
             self._state.emit(AddCandidate(session.link, candidate))
 

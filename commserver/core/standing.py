@@ -1,4 +1,4 @@
-"""How this server stands with its coordinator: what that is told of our load, and how much of it it understands."""
+"""How this server stands with its coordinator: what that is told of our load, how much of it it understands, what it gives us."""
 
 from __future__ import annotations
 
@@ -18,9 +18,14 @@ class Standing:
         self._wants_reports = False
         self._cpu = 0.0
 
-    def welcome(self, message: pb.WelcomeMessage) -> None:
+    def welcome(self, message: pb.WelcomeMessage, now: float) -> None:
         """The coordinator is there; a `resume` says that it speaks Part 2."""
         self._wants_reports = bool(message.resume)
+        self.ice_servers(message, now)
+
+    def ice_servers(self, message: pb.WelcomeMessage | pb.IceServersMessage, now: float) -> None:
+        """STUN and TURN servers, in place of those we had."""
+        self._state.ice.granted(signalling.ice_grant(message), now)
 
     def offline(self) -> None:
         """The coordinator is away: what it would be told now is soon old."""

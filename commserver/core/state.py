@@ -19,6 +19,7 @@ from commserver.core.session import Session
 from commserver.core.subscriptions import SubscriptionIndex
 from protocol.codes import Code
 from protocol.tokens import Claims
+from service.ice import IceChoice
 
 if TYPE_CHECKING:
     import random
@@ -48,6 +49,8 @@ class State:
     deadlines: Deadlines[Due] = field(default_factory=Deadlines)
     alias: int = 0
     """Ours, as the coordinator last gave it; 0 until then."""
+    ice: IceChoice = field(default_factory=IceChoice)
+    """STUN and TURN servers for the links we dial."""
     draining: bool = False
     out: list[Output] = field(default_factory=list)
     doomed: list[tuple[Session, Code]] = field(default_factory=list)

@@ -10,12 +10,13 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from commserver.core import events as ev
 from commserver.core.broker import Broker
 from protocol.codes import Code, describe
 from protocol.errors import CandidateError, ProtocolError, SdpError
+from protocol.ice import IceServer
 from protocol.signalling import END_OF_CANDIDATES, CandidateInit
 from service.clock import Clock
 from transport import Dialer, DialerLink, Link, LinkEnd, Listener, ListenerLink
@@ -209,14 +210,15 @@ class Driver:
 
     def _make_answer(self, output: ev.MakeAnswer) -> None:
         self._early[output.link] = []
-        self._dialing[output.link] = asyncio.create_task(self._dial(output.link, output.sdp), name=f"dial {output.link}")
+        work = self._dial(output.link, output.sdp, output.ice_servers)
+        self._dialing[output.link] = asyncio.create_task(work, name=f"dial {output.link}")
 
-    async def _dial(self, number: ev.LinkId, sdp: str) -> None:
+    async def _dial(self, number: ev.LinkId, sdp: str, ice_servers: Sequence[IceServer]) -> None:
         def found(candidate: CandidateInit | None) -> None:
             self.feed(ev.CandidateFound(number, candidate or END_OF_CANDIDATES))
 
         try:
-            link = await self._dialer.answer(sdp, PeerLink(self, number), found)
+            link = await self._dialer.answer(sdp, PeerLink(self, number), found, ice_servers)
         except (ProtocolError, OSError) as error:
             log.warning("link %d: cannot answer: %s", number, error)
             self.feed(ev.LinkFailed(number, error.code if isinstance(error, ProtocolError) else Code.INTERNAL))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from protocol.errors import ConnectionClosed, RtcBrokerError
+from protocol.ice import IceServer
 from protocol.signalling import CandidateInit
 from rtcbroker.core.states import ClientState
 from transport.link import LinkEnd
@@ -101,6 +102,8 @@ class LinkEnded:
 
     link: int
     end: LinkEnd
+    trouble: str = ""
+    """What STUN and TURN servers did not do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +164,11 @@ class SendSignal:
 
 @dataclass(frozen=True, slots=True)
 class AnswerOffer:
-    """Have the transport answer this offer."""
+    """Have the transport answer this offer, by way of these STUN and TURN servers where need be."""
 
     link: int
     sdp: str
+    ice_servers: tuple[IceServer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
 
 from protocol.errors import ConfigError
+from protocol.ice import ICE_TRANSPORT_POLICIES, IceServer, IceTransportPolicy, check_ice_servers
 from protocol.limits import KIB
-
-if TYPE_CHECKING:
-    from transport.dialer import IceServer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,14 +65,22 @@ class ClientOptions:
     measurements beside such clients."""
     fast: bool = True
     """Drive links synchronously (``transport.fastpath``); False takes the plain path of aiortc."""
-    ice_servers: tuple[IceServer, ...] = ()
-    """STUN and TURN servers; comm servers have known addresses, so usually none is needed."""
+    ice_servers: tuple[IceServer, ...] | None = None
+    """STUN and TURN servers. None: those the coordinator names, if any. Whatever stands here is used instead, and ``()`` is none at all."""
+    ice_transport_policy: IceTransportPolicy = "all"
+    """``"relay"``: reach servers by way of a TURN server and no other, so that they never learn this machine's addresses."""
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(value, int | float) and not isinstance(value, bool) and not (value > 0 and math.isfinite(value)):
                 raise ConfigError(f"{field.name}: {value} is not a positive, finite number")
+        if self.ice_transport_policy not in ICE_TRANSPORT_POLICIES:
+            raise ConfigError(f"ice_transport_policy: {self.ice_transport_policy!r} is neither 'all' nor 'relay'")
+        try:
+            check_ice_servers(self.ice_servers or ())
+        except ValueError as error:
+            raise ConfigError(f"ice_servers: {error}") from None
         if self.ping_interval >= self.link_timeout:
             raise ConfigError(
                 f"ping_interval ({self.ping_interval:g} s) must be shorter than link_timeout ({self.link_timeout:g} s)"

@@ -26,6 +26,7 @@ from rtcbroker.core.stats import ClientStats, Drop
 from rtcbroker.core.subscriber import Subscriber
 from rtcbroker.core.subscriptions import SubscriptionSet
 from rtcbroker.core.trickle import Trickle
+from service.ice import IceChoice
 from transport.link import LinkEnd
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ class Surroundings:
     subscriptions: SubscriptionSet
     delivery: Delivery
     credentials: Credentials
+    ice: IceChoice
     rng: random.Random
     emit: Callable[[events.Output], None]
 
@@ -123,7 +125,7 @@ class ServerLink:
             if isinstance(signal, pb.ConnectionRefusedMessage):
                 self._refused(signalling.refusal_code(signal))
             elif signal.type == pb.WEBRTC_OFFER:
-                self._offered(signal.data)
+                self._offered(signal.data, now)
             elif signal.type == pb.WEBRTC_ICE_CANDIDATE:
                 self._candidates.received(signal.data)
 
@@ -139,9 +141,10 @@ class ServerLink:
             case events.LinkOpened():
                 self._opened(now)
             case events.LinkEnded():
-                self._fail(_CODE_OF_END[event.end], f"the link ended ({event.end.value})")
+                trouble = f": {event.trouble}" if event.trouble else ""
+                self._fail(_CODE_OF_END[event.end], f"the link ended ({event.end.value}){trouble}")
 
-    def _offered(self, data: bytes) -> None:
+    def _offered(self, data: bytes, now: float) -> None:
         if self.phase is not Phase.ASKED:
             return  # a second one; there is no renegotiation
         try:
@@ -151,7 +154,7 @@ class ServerLink:
             return
         self.phase = Phase.ANSWERING
         self._deadline = self._join_deadline
-        self._emit(events.AnswerOffer(self.number, sdp))
+        self._emit(events.AnswerOffer(self.number, sdp, self._around.ice.servers(now)))
 
     def _answered(self, sdp: str) -> None:
         # It goes out first, then the candidates that waited for it.

@@ -26,6 +26,7 @@ from rtcbroker.core.signalling import Signalling, Socket
 from rtcbroker.core.states import ClientState, Lifecycle
 from rtcbroker.core.stats import ClientStats, Drop
 from rtcbroker.core.subscriptions import SubscriptionSet
+from service.ice import IceChoice
 
 if TYPE_CHECKING:
     import random
@@ -56,7 +57,8 @@ class Session:
         self._outputs: list[events.Output] = []
         self._credentials = Credentials(token, renewable=renewable)
         self._signalling = Signalling(options, self._credentials, rng, self._emit)
-        self._around = Surroundings(options, stats, subscriptions, delivery, self._credentials, rng, self._emit)
+        self._ice = IceChoice(options.ice_servers)
+        self._around = Surroundings(options, stats, subscriptions, delivery, self._credentials, self._ice, rng, self._emit)
         self._lifecycle = Lifecycle()
         self._link: ServerLink | None = None
         self._links = 0
@@ -213,6 +215,8 @@ class Session:
             self._stats.dropped[Drop.UNDECODABLE] += 1
             logger.debug("client %d: a frame of the coordinator is dropped: %s", self.alias, error)
             return
+        if isinstance(signal, pb.WelcomeMessage | pb.IceServersMessage):
+            self._ice.granted(signalling.ice_grant(signal), now)
         if isinstance(signal, pb.WelcomeMessage):
             self._on_welcome(signal, now)
         elif signal is not None and self._link is not None and self._signalling.socket is Socket.WELCOMED:

@@ -70,8 +70,7 @@ class Driver:
         self.session = Session(
             options, self.stats, self.subscriptions, self.delivery, random.Random(), token=fixed, renewable=callable(token)
         )
-        trickle = bool(options.ice_servers)
-        self._links = Links(make_dialer(options), self.feed, self._on_message, self._on_room, trickle=trickle)
+        self._links = Links(make_dialer(options), self.feed, self._on_message, self._on_room)
         self.sender = Sender(options, self.stats, lambda: self.session.joined, self._links)
         self._http: aiohttp.ClientSession | None = None
         self._socket: CoordinatorSocket | None = None
@@ -88,7 +87,7 @@ class Driver:
             events.DialCoordinator: self._do_dial,
             events.HangUp: self._do_hang_up,
             events.SendSignal: self._do_send_signal,
-            events.AnswerOffer: lambda output: self._links.answer(output.link, output.sdp),
+            events.AnswerOffer: lambda output: self._links.answer(output.link, output.sdp, output.ice_servers),
             events.AddCandidate: lambda output: self._links.add_candidate(output.link, output.candidate),
             events.CloseLink: lambda output: self._links.close(output.link),
             events.SendPacket: self._do_send_packet,
@@ -266,6 +265,10 @@ def make_dialer(options: ClientOptions) -> LinkDialer:
     # Waiting for room relies on the low mark being crossed from above, so it must lie below both of ours.
     low_mark = min(DEFAULT_LOW_MARK, options.reliable_buffer // 2, options.unreliable_buffer // 2)
     link_options = LinkOptions(
-        fast=options.fast, setup_timeout=options.join_timeout, silence=options.link_timeout, low_mark=low_mark
+        fast=options.fast,
+        setup_timeout=options.join_timeout,
+        silence=options.link_timeout,
+        low_mark=low_mark,
+        ice_transport_policy=options.ice_transport_policy,
     )
-    return Dialer(ice_servers=options.ice_servers, options=link_options)
+    return Dialer(options=link_options)

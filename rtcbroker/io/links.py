@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from protocol.codes import Code
 from protocol.errors import CandidateError, MessageTooLarge, ProtocolError
+from protocol.ice import IceServer
 from protocol.signalling import CandidateInit
 from rtcbroker.core import events
 from transport.link import Link, LinkEnd, LinkHandler
@@ -33,7 +34,11 @@ class LinkDialer(Protocol):
     """What of :class:`transport.Dialer` is used here; tests have one without a network."""
 
     async def answer(
-        self, offer_sdp: str, handler: LinkHandler, on_candidate: Callable[[CandidateInit], None] | None
+        self,
+        offer_sdp: str,
+        handler: LinkHandler,
+        on_candidate: Callable[[CandidateInit], None] | None,
+        ice_servers: Sequence[IceServer],
     ) -> AnsweredLink:
         """A link with its answer. Raises :class:`SdpError`."""
         ...
@@ -52,30 +57,30 @@ class Links:
         report: Callable[[events.Event], None],
         on_message: Callable[[int, bytes, bool], None],
         on_room: Callable[[], None],
-        *,
-        trickle: bool,
     ) -> None:
-        """`trickle`: candidates follow the answer one by one, worth it only where ICE servers may be slow to tell theirs."""
         self.link: AnsweredLink | None = None
         self._dialer = dialer
         self._report = report
         self._on_message = on_message
         self._on_room = on_room
-        self._trickle = trickle
         self._number = 0
         self._answering: asyncio.Task[None] | None = None
 
-    def answer(self, number: int, sdp: str) -> None:
-        """Begin to answer an offer; the link is the current one from now on."""
-        self._number = number
-        self._answering = asyncio.get_running_loop().create_task(self._answer(number, sdp), name=f"answering offer {number}")
+    def answer(self, number: int, sdp: str, ice_servers: Sequence[IceServer] = ()) -> None:
+        """Begin to answer an offer; the link is the current one from now on.
 
-    async def _answer(self, number: int, sdp: str) -> None:
+        With `ice_servers`, which may be slow, candidates follow the answer one by one; without, they are all in it.
+        """
+        self._number = number
+        work = self._answer(number, sdp, ice_servers)
+        self._answering = asyncio.get_running_loop().create_task(work, name=f"answering offer {number}")
+
+    async def _answer(self, number: int, sdp: str, ice_servers: Sequence[IceServer]) -> None:
         def on_candidate(candidate: CandidateInit) -> None:
             self._tell(number, events.LocalCandidate(number, candidate if candidate.candidate else None))
 
         try:
-            link = await self._dialer.answer(sdp, _Handler(self, number), on_candidate if self._trickle else None)
+            link = await self._dialer.answer(sdp, _Handler(self, number), on_candidate if ice_servers else None, ice_servers)
         except ProtocolError as error:
             self._tell(number, events.LinkRefused(number, error.code, error.detail))
         except OSError as error:
@@ -153,4 +158,4 @@ class _Handler:
             self._links._on_room()
 
     def on_closed(self, link: Link, end: LinkEnd) -> None:
-        self._links._tell(self._number, events.LinkEnded(self._number, end))
+        self._links._tell(self._number, events.LinkEnded(self._number, end, link.trouble))

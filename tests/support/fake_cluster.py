@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -17,6 +17,7 @@ from protocol import packets, signalling
 from protocol.batch import SenderIdentity, batch, decode_group, group_frame
 from protocol.codes import Code
 from protocol.errors import SdpError
+from protocol.ice import IceServer
 from protocol.limits import PeerLimits
 from protocol.pb import broker_pb2 as pb
 from protocol.signalling import CandidateInit
@@ -141,7 +142,11 @@ class FakeDialer:
         self._cluster = cluster
 
     async def answer(
-        self, offer_sdp: str, handler: LinkHandler, on_candidate: Callable[[CandidateInit], None] | None
+        self,
+        offer_sdp: str,
+        handler: LinkHandler,
+        on_candidate: Callable[[CandidateInit], None] | None,
+        ice_servers: Sequence[IceServer],
     ) -> FakeDialed:
         """A link to the server that the offer names."""
         server, client = map(int, offer_sdp.split())
@@ -159,6 +164,11 @@ class FakeDialed:
     def __init__(self, link: FakeLink) -> None:
         self.fake = link
         self.local_sdp = "the answer"
+
+    @property
+    def trouble(self) -> str:
+        """As the link."""
+        return self.fake.trouble
 
     @property
     def is_open(self) -> bool:

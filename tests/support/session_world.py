@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from protocol import packets, signalling
 from protocol.codes import Code
+from protocol.ice import NO_ICE, IceGrant
 from protocol.limits import PeerLimits
 from protocol.pb import broker_pb2 as pb
 from rtcbroker.core import events
@@ -95,10 +96,10 @@ class SessionWorld:
         return self.feed(events.SocketOpened())
 
     def welcome(
-        self, *servers: int, alias: int = ALIAS, resume: str = "proof", auth_required: bool = True
+        self, *servers: int, alias: int = ALIAS, resume: str = "proof", auth_required: bool = True, ice: IceGrant = NO_ICE
     ) -> list[events.Output]:
         """The coordinator's WELCOME, without `resume` that of an old one."""
-        return self.signal(signalling.welcome(alias, servers, resume=resume, auth_required=auth_required))
+        return self.signal(signalling.welcome(alias, servers, resume=resume, auth_required=auth_required, ice=ice))
 
     def signal(self, frame: bytes) -> list[events.Output]:
         """A frame from the coordinator."""
@@ -130,7 +131,7 @@ class SessionWorld:
     def open_link(self, server: int, link: int) -> list[events.Output]:
         """From a CONNECT that was just sent to an open link; returns what its opening brought."""
         answer = one(self.offer(server), events.AnswerOffer)
-        assert answer == events.AnswerOffer(link, "the offer")
+        assert (answer.link, answer.sdp) == (link, "the offer")
         self.feed(events.LinkAnswered(link, "the answer"))
         return self.feed(events.LinkOpened(link))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from commserver.io.driver import Driver
 from protocol import batch, packets, signalling
 from protocol.codes import Code
 from protocol.errors import CandidateError, MessageTooLarge, SdpError
+from protocol.ice import IceGrant, IceServer
 from protocol.pb import broker_pb2 as pb
 from protocol.signalling import CandidateInit
 from protocol.tokens import TokenRole, anonymous
@@ -88,9 +89,14 @@ class StubDialer:
         self.go = asyncio.Event()
         self.error: Exception | None = None
         self.links: list[StubLink] = []
+        self.ice_servers: tuple[IceServer, ...] = ()
+        """Of the last call."""
         self.cancelled = 0
 
-    async def answer(self, sdp: str, handler: Any, on_candidate: Callable[[CandidateInit | None], None]) -> StubLink:
+    async def answer(
+        self, sdp: str, handler: Any, on_candidate: Callable[[CandidateInit | None], None], ice_servers: Sequence[IceServer]
+    ) -> StubLink:
+        self.ice_servers = tuple(ice_servers)
         try:
             await self.go.wait()
         except asyncio.CancelledError:
@@ -288,7 +294,7 @@ async def test_an_earlier_deadline_moves_the_timer() -> None:
 
 def dialing(shell: Shell) -> None:
     """The shell asked alias 5 for an offer and gets it."""
-    shell.signal(signalling.welcome(1, [5]))
+    shell.signal(signalling.welcome(1, [5], ice=IceGrant((IceServer("stun:a"),))))
 
 
 async def dialed(shell: Shell) -> None:
@@ -307,6 +313,7 @@ async def test_candidates_wait_until_the_dialer_has_its_link() -> None:
     (link,) = shell.dialer.links
     await until(lambda: link.candidates, 5.0, "the candidates")
     assert [init.candidate for init in link.candidates if init] == ["first", "second"]
+    assert shell.dialer.ice_servers == (IceServer("stun:a"),)
     assert any(isinstance(m, pb.WebRtcMessage) and m.type == pb.WEBRTC_ANSWER for m in shell.signals)
     await until(lambda: shell.signals[-1].type == pb.WEBRTC_ICE_CANDIDATE, 5.0, "our candidates")
     assert not shell.driver._early

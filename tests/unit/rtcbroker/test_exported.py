@@ -19,6 +19,7 @@ NAMES = [
     "ConnectError",
     "ConnectionClosed",
     "Drop",
+    "IceServer",
     "MessageTooLarge",
     "NotConnected",
     "Packet",

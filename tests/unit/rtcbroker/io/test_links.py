@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from protocol.codes import Code
 from protocol.errors import CandidateError, SdpError
+from protocol.ice import IceServer
 from protocol.signalling import END_OF_CANDIDATES, CandidateInit
 from rtcbroker.core import events
 from rtcbroker.io.links import Links
@@ -52,8 +53,16 @@ class Dialer:
         self.go.set()
         self.links: list[Dialed] = []
         self.on_candidate: Callable[[CandidateInit], None] | None = None
+        self.ice_servers: tuple[IceServer, ...] = ()
 
-    async def answer(self, sdp: str, handler: LinkHandler, on_candidate: Callable[[CandidateInit], None] | None) -> Dialed:
+    async def answer(
+        self,
+        sdp: str,
+        handler: LinkHandler,
+        on_candidate: Callable[[CandidateInit], None] | None,
+        ice_servers: Sequence[IceServer],
+    ) -> Dialed:
+        self.ice_servers = tuple(ice_servers)
         await self.go.wait()
         if self.error is not None:
             raise self.error
@@ -66,21 +75,19 @@ class Dialer:
 
 
 class World:
-    def __init__(self, error: Exception | None = None, *, trickle: bool = False) -> None:
+    def __init__(self, error: Exception | None = None) -> None:
         self.dialer = Dialer(error)
         self.events: list[events.Event] = []
         self.messages: list[tuple[int, bytes, bool]] = []
         self.rooms = 0
-        self.links = Links(
-            self.dialer, self.events.append, lambda *message: self.messages.append(message), self._on_room, trickle=trickle
-        )
+        self.links = Links(self.dialer, self.events.append, lambda *message: self.messages.append(message), self._on_room)
 
     def _on_room(self) -> None:
         self.rooms += 1
 
-    async def opened(self) -> Dialed:
+    async def opened(self, *ice_servers: IceServer) -> Dialed:
         """A link with number 1 that has opened."""
-        self.links.answer(1, "offer")
+        self.links.answer(1, "offer", ice_servers)
         await until(lambda: events.LinkOpened(1) in self.events, 5, "it is open")
         return self.dialer.links[0]
 
@@ -154,10 +161,29 @@ async def test_a_link_that_is_no_longer_wanted_when_it_comes_is_closed() -> None
     await world.links.shut()
 
 
-async def test_candidates_pass_both_ways() -> None:
-    world = World(trickle=True)
+async def test_without_ice_servers_candidates_are_in_the_answer() -> None:
+    world = World()
+    await world.opened()
+    assert world.dialer.on_candidate is None
+    assert world.dialer.ice_servers == ()
+    await world.links.shut()
+
+
+async def test_what_ice_servers_did_not_do_is_told_with_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
     dialed = await world.opened()
+    monkeypatch.setattr(FakeLink, "trouble", "turn:a: 401 Unauthorized")
+    dialed.fake.finish(LinkEnd.FAILED)
+    ended = events.LinkEnded(1, LinkEnd.FAILED, "turn:a: 401 Unauthorized")
+    await until(lambda: world.events[-1] == ended, 5, "its end is told")
+    await world.links.shut()
+
+
+async def test_candidates_pass_both_ways() -> None:
+    world = World()
+    dialed = await world.opened(IceServer("stun:a"))
     assert world.dialer.on_candidate is not None
+    assert world.dialer.ice_servers == (IceServer("stun:a"),)
     world.dialer.on_candidate(LINE)
     world.dialer.on_candidate(END_OF_CANDIDATES)
     assert world.events[-2:] == [events.LocalCandidate(1, LINE), events.LocalCandidate(1, None)]
