@@ -101,6 +101,12 @@ export declare class MessageTooLarge extends RtcBrokerError {
 	readonly name: string;
 	constructor(size: number, limit: number, what?: string);
 }
+/** A STUN or TURN server (RTCIceServer of W3C WebRTC). */
+export interface IceServer {
+	urls: string | string[];
+	username?: string;
+	credential?: string;
+}
 /** Every number a client works by. Times are in seconds, sizes in bytes. */
 export interface ClientOptions {
 	/** How long `connect()` goes on trying before it rejects. */
@@ -139,12 +145,10 @@ export interface ClientOptions {
 	reliableBuffer: number;
 	/** Bytes waiting on the unreliable channel above which packets are dropped: what waits longer is stale when it arrives. */
 	unreliableBuffer: number;
-	/** STUN and TURN servers (RTCIceServer); comm servers have known addresses, so usually none is needed. */
-	iceServers: readonly {
-		urls: string | string[];
-		username?: string;
-		credential?: string;
-	}[];
+	/** STUN and TURN servers. null: those the coordinator names, if any. Whatever stands here is used instead, and `[]` is none at all. */
+	iceServers: readonly IceServer[] | null;
+	/** `relay`: reach servers by way of a TURN server and no other, so that they never learn this machine's addresses. */
+	iceTransportPolicy: "all" | "relay";
 }
 /** What a sender was verified as. */
 export type SenderRole = "CLIENT" | "COMMUNICATION_SERVER" | "COMMUNICATION_SERVER_HUB";

@@ -13,7 +13,7 @@ export type {
 } from "./api.ts";
 export { connect } from "./client.ts";
 export * from "./core/errors.ts";
-export type { ClientOptions } from "./core/options.ts";
+export type { ClientOptions, IceServer } from "./core/options.ts";
 export { Packet, type SenderRole } from "./core/packet.ts";
 export type { ClientState } from "./core/states.ts";
 export type { ClientStats, DropReason } from "./core/stats.ts";

@@ -45,7 +45,7 @@ describe("joining", () => {
     };
     const client = await world.connect({ options: { iceServers: [{ urls: "stun:stun.example" }] } });
     await world.settle();
-    assert.deepEqual(world.connection.config.iceServers, [{ urls: "stun:stun.example" }]);
+    assert.deepEqual(world.connection.config, { iceServers: [{ urls: "stun:stun.example" }], iceTransportPolicy: "all" });
     assert.deepEqual(
       world.socket.candidates.map(({ candidate }) => candidate),
       ["candidate:1", ""],

@@ -2,6 +2,7 @@
 //
 // Links are numbered by the session, from its first CONNECT on; an event of a link that is no longer the current one says nothing.
 import type { RtcBrokerError } from "./errors.ts";
+import type { IceServer } from "./options.ts";
 import type { CandidateInit } from "./signals.ts";
 import type { ClientState } from "./states.ts";
 
@@ -45,7 +46,7 @@ export type Output =
   /** Close the WebSocket, or stop dialing; no event of it may follow. */
   | { kind: "hangUp" }
   | { kind: "sendSignal"; frame: Uint8Array }
-  | { kind: "answerOffer"; link: number; sdp: string }
+  | { kind: "answerOffer"; link: number; sdp: string; iceServers: readonly IceServer[] }
   /** Give the transport a candidate of the server; null ends them. Only after `answered`. */
   | { kind: "addCandidate"; link: number; candidate: CandidateInit | null }
   | { kind: "closeLink"; link: number }

@@ -2,6 +2,13 @@
 
 const KIB = 1024;
 
+/** A STUN or TURN server (RTCIceServer of W3C WebRTC). */
+export interface IceServer {
+  urls: string | string[];
+  username?: string;
+  credential?: string;
+}
+
 /** Every number a client works by. Times are in seconds, sizes in bytes. */
 export interface ClientOptions {
   /** How long `connect()` goes on trying before it rejects. */
@@ -40,8 +47,10 @@ export interface ClientOptions {
   reliableBuffer: number;
   /** Bytes waiting on the unreliable channel above which packets are dropped: what waits longer is stale when it arrives. */
   unreliableBuffer: number;
-  /** STUN and TURN servers (RTCIceServer); comm servers have known addresses, so usually none is needed. */
-  iceServers: readonly { urls: string | string[]; username?: string; credential?: string }[];
+  /** STUN and TURN servers. null: those the coordinator names, if any. Whatever stands here is used instead, and `[]` is none at all. */
+  iceServers: readonly IceServer[] | null;
+  /** `relay`: reach servers by way of a TURN server and no other, so that they never learn this machine's addresses. */
+  iceTransportPolicy: "all" | "relay";
 }
 
 export const DEFAULT_OPTIONS: Readonly<ClientOptions> = {
@@ -63,8 +72,11 @@ export const DEFAULT_OPTIONS: Readonly<ClientOptions> = {
   tokenTimeout: 10,
   reliableBuffer: 256 * KIB,
   unreliableBuffer: 64 * KIB,
-  iceServers: [],
+  iceServers: null,
+  iceTransportPolicy: "all",
 };
+
+const POLICIES: readonly unknown[] = ["all", "relay"];
 
 /** The defaults with `changes` on top. Throws TypeError for a name that is none and RangeError for a number that cannot work. */
 export function makeOptions(changes: Partial<ClientOptions> = {}): ClientOptions {
@@ -72,8 +84,10 @@ export function makeOptions(changes: Partial<ClientOptions> = {}): ClientOptions
   for (const [name, value] of Object.entries(changes)) {
     if (!(name in DEFAULT_OPTIONS)) throw new TypeError(`options.${name}: there is no such option`);
     if (value === undefined) continue;
+    if (name === "iceTransportPolicy" && !POLICIES.includes(value))
+      throw new RangeError(`options.${name}: ${String(value)} is neither "all" nor "relay"`);
     if (
-      name !== "iceServers" &&
+      !name.startsWith("ice") &&
       !(typeof value === "number" && value > 0 && (value < Number.POSITIVE_INFINITY || name === "maxAttempts"))
     )
       throw new RangeError(`options.${name}: ${String(value)} is not a positive, finite number`);

@@ -8,6 +8,7 @@ import type { Credentials } from "./credentials.ts";
 import type { Delivery } from "./delivery.ts";
 import { RequestRefused } from "./errors.ts";
 import type { Emit, LinkEvent } from "./events.ts";
+import type { IceChoice } from "./iceChoice.ts";
 import { Liveness } from "./liveness.ts";
 import type { ClientOptions } from "./options.ts";
 import { auth, DecodeError, decodePacket, type ServerPacket } from "./packets.ts";
@@ -41,6 +42,7 @@ export interface Surroundings {
   subscriptions: SubscriptionSet;
   delivery: Delivery;
   credentials: Credentials;
+  ice: IceChoice;
   random: Random;
   emit: Emit;
 }
@@ -83,10 +85,10 @@ export class ServerLink {
 
   /** A message of the coordinator; one that is not about this server is passed over. */
   signal(signal: Signal, now: number): void {
-    if (signal.kind === "welcome" || signal.from !== this.server) return;
+    if (signal.kind === "welcome" || signal.kind === "iceServers" || signal.from !== this.server) return;
     if (signal.kind === "gone") this.#serverGone(now);
     else if (signal.kind === "refused") this.#refused(signal.code);
-    else if (signal.kind === "offer") this.#offered(signal.data);
+    else if (signal.kind === "offer") this.#offered(signal.data, now);
     else if (!this.#candidates.received(signal.data)) this.around.stats.dropped.undecodable += 1;
   }
 
@@ -119,13 +121,13 @@ export class ServerLink {
     }
   }
 
-  #offered(data: Uint8Array): void {
+  #offered(data: Uint8Array, now: number): void {
     if (this.phase !== Phase.ASKED) return; // a second one; there is no renegotiation
     try {
       const sdp = readOffer(data);
       this.phase = Phase.ANSWERING;
       this.#deadline = this.#joinDeadline;
-      this.around.emit({ kind: "answerOffer", link: this.number, sdp });
+      this.around.emit({ kind: "answerOffer", link: this.number, sdp, iceServers: this.around.ice.servers(now) });
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
       this.#fail(Code.BAD_SDP, error.message);

@@ -9,6 +9,7 @@ import { AUTH_CODES, Credentials } from "./credentials.ts";
 import type { Delivery } from "./delivery.ts";
 import { ConnectError, RtcBrokerError } from "./errors.ts";
 import type { Event, Output } from "./events.ts";
+import { IceChoice } from "./iceChoice.ts";
 import type { ClientOptions } from "./options.ts";
 import { DecodeError } from "./packets.ts";
 import { finalError, Patience } from "./patience.ts";
@@ -51,7 +52,7 @@ export class Session {
     const emit = (output: Output) => {
       this.#outputs.push(output);
     };
-    this.#around = { ...parts, credentials, emit };
+    this.#around = { ...parts, credentials, ice: new IceChoice(options.iceServers), emit };
     this.#signalling = new Signalling(options, credentials, random, emit);
     this.#patience = new Patience(options, credentials, random);
   }
@@ -221,6 +222,7 @@ export class Session {
       if (!(error instanceof DecodeError)) throw error;
       this.#around.stats.dropped.undecodable += 1;
     }
+    if (signal?.kind === "welcome" || signal?.kind === "iceServers") this.#around.ice.granted(signal.ice, now);
     if (signal?.kind === "welcome") {
       this.#signalling.welcomed(signal.alias, signal.servers, signal.resume);
       if (this.#link !== undefined) return;

@@ -4,6 +4,8 @@ import {
   ConnectionRefusedReason,
   ConnectMessage,
   CoordinatorMessage,
+  type IceServer as IceServerMessage,
+  IceServersMessage,
   MessageType,
   PeerGoneMessage,
   Role,
@@ -11,6 +13,7 @@ import {
   WelcomeMessage,
 } from "../gen/broker.ts";
 import { Code, MAX_SIGNAL_BYTES } from "../gen/constants.ts";
+import type { IceServer } from "./options.ts";
 import { DecodeError, parse } from "./packets.ts";
 import { decodeText, encodeText } from "./text.ts";
 
@@ -24,9 +27,17 @@ export interface CandidateInit {
 
 export const END_OF_CANDIDATES: CandidateInit = { candidate: "", sdpMid: "0", sdpMLineIndex: 0, usernameFragment: null };
 
+/** STUN and TURN servers, and for how many seconds their credentials hold. */
+export interface IceGrant {
+  servers: IceServer[];
+  lifetime: number;
+}
+
 /** What a coordinator sends to a client; `from` is the server it is about. */
 export type Signal =
-  | { kind: "welcome"; alias: number; servers: number[]; resume: string }
+  | { kind: "welcome"; alias: number; servers: number[]; resume: string; ice: IceGrant }
+  /** New credentials in place of those that end. */
+  | { kind: "iceServers"; ice: IceGrant }
   | { kind: "offer" | "candidate"; from: number; data: Uint8Array }
   | { kind: "refused"; from: number; code: number }
   | { kind: "gone"; from: number };
@@ -36,9 +47,12 @@ export function decodeSignal(frame: Uint8Array): Signal | undefined {
   if (frame.length > MAX_SIGNAL_BYTES) throw new DecodeError(`a frame of ${frame.length} bytes`);
   switch (parse(CoordinatorMessage, frame).type) {
     case MessageType.WELCOME: {
-      const { alias, availableServers, resume } = parse(WelcomeMessage, frame);
-      return { kind: "welcome", alias, servers: availableServers, resume };
+      const message = parse(WelcomeMessage, frame);
+      const { alias, availableServers, resume } = message;
+      return { kind: "welcome", alias, servers: availableServers, resume, ice: grantOf(message) };
     }
+    case MessageType.ICE_SERVERS:
+      return { kind: "iceServers", ice: grantOf(parse(IceServersMessage, frame)) };
     case MessageType.WEBRTC_OFFER: {
       const { fromAlias, data } = parse(WebRtcMessage, frame);
       return { kind: "offer", from: fromAlias, data };
@@ -58,6 +72,18 @@ export function decodeSignal(frame: Uint8Array): Signal | undefined {
     default:
       return undefined;
   }
+}
+
+// A browser throws at a URL it does not know: what a newer coordinator may send is passed over.
+const ICE_URL = /^(stuns?:[^?]+|turns?:[^?]+(\?transport=(udp|tcp))?)$/;
+
+function grantOf({ iceServers, iceLifetime }: { iceServers: IceServerMessage[]; iceLifetime: number }): IceGrant {
+  const servers = iceServers.flatMap(({ urls, username, credential }) => {
+    const known = urls.filter((url) => ICE_URL.test(url));
+    if (known.length === 0) return [];
+    return credential ? { urls: known, username, credential } : { urls: known };
+  });
+  return { servers, lifetime: iceLifetime || Number.POSITIVE_INFINITY };
 }
 
 /** CONNECT: asks a server for its offer. */

@@ -68,8 +68,7 @@ export class Driver {
     });
     // Waiting for room relies on the low mark being crossed from above, so it lies below both of ours.
     const lowMark = Math.floor(Math.min(options.reliableBuffer, options.unreliableBuffer) / 2);
-    const config: RTCConfiguration = { iceServers: [...options.iceServers] };
-    this.#links = new Links(platform, config, lowMark, {
+    this.#links = new Links(platform, options.iceTransportPolicy, lowMark, {
       feed: (event) => this.feed(event),
       message: (link, data, reliable) => this.#message(link, data, reliable),
       room: () => this.#room(),
@@ -178,7 +177,7 @@ export class Driver {
         this.#socket?.send(output.frame);
         break;
       case "answerOffer":
-        this.#links.answer(output.link, output.sdp);
+        this.#links.answer(output.link, output.sdp, output.iceServers);
         break;
       case "addCandidate":
         this.#links.addCandidate(output.link, output.candidate);

@@ -1,5 +1,6 @@
 // The client's link: answers an offer with an RTCPeerConnection, and tells the session what becomes of it.
 import type { Event } from "../core/events.ts";
+import type { IceServer } from "../core/options.ts";
 import type { CandidateInit } from "../core/signals.ts";
 import { Code, MAX_MESSAGE_BYTES } from "../gen/constants.ts";
 import type { Platform } from "./platform.ts";
@@ -21,17 +22,18 @@ export class Links {
   /** @param lowMark bytes waiting on a channel below which `room` is called */
   constructor(
     readonly platform: Platform,
-    readonly config: RTCConfiguration,
+    readonly iceTransportPolicy: RTCIceTransportPolicy,
     readonly lowMark: number,
     readonly user: LinksUser,
   ) {}
 
   /** Begin to answer an offer; the link is the current one from now on. */
-  answer(number: number, sdp: string): void {
+  answer(number: number, sdp: string, iceServers: readonly IceServer[]): void {
     this.#link?.close();
+    const { iceTransportPolicy } = this;
     try {
-      const connection = this.platform.peerConnection(this.config);
-      this.#link = new PeerLink(number, connection, this.lowMark, this.user);
+      const connection = this.platform.peerConnection({ iceServers: [...iceServers], iceTransportPolicy });
+      this.#link = new PeerLink(number, connection, this.lowMark, this.user, iceTransportPolicy === "relay");
       void this.#link.answer(sdp);
     } catch (error) {
       this.user.feed({ kind: "linkRefused", link: number, code: Code.INTERNAL, reason: String(error) });
@@ -66,17 +68,24 @@ class PeerLink {
   #unreliable: RTCDataChannel | undefined;
   #isOpen = false;
   #isClosed = false;
+  #candidates = 0;
+  /** What an ICE server did not do, the last of it. */
+  #trouble = "";
 
   constructor(
     readonly number: number,
     readonly connection: RTCPeerConnection,
     readonly lowMark: number,
     readonly user: LinksUser,
+    readonly relayOnly: boolean,
   ) {
     connection.onicecandidate = ({ candidate }) => this.#found(candidate);
+    connection.onicecandidateerror = ({ url, errorCode, errorText }) => {
+      this.#trouble = ` (${url}: ${errorCode} ${errorText})`;
+    };
     connection.ondatachannel = ({ channel }) => this.#take(channel);
     connection.onconnectionstatechange = () => {
-      if (connection.connectionState === "failed") this.#ended("no connection to the server");
+      if (connection.connectionState === "failed") this.#ended(`no connection to the server${this.#trouble}`);
       else if (connection.connectionState === "disconnected") this.#tell({ kind: "linkDoubtful", link: number });
     };
   }
@@ -94,6 +103,9 @@ class PeerLink {
 
   #found(found: RTCIceCandidate | null): void {
     if (found?.candidate === "") return; // the end of one round of candidates; null ends them all
+    if (found) this.#candidates += 1;
+    // A browser goes on waiting where a relay is the only way and there is none.
+    else if (this.relayOnly && this.#candidates === 0) this.#ended(`no TURN server relays for us${this.#trouble}`);
     const candidate = found && {
       candidate: found.candidate,
       sdpMid: found.sdpMid,
@@ -149,7 +161,8 @@ class PeerLink {
   close(): void {
     this.#isClosed = true;
     const { connection } = this;
-    connection.onicecandidate = connection.ondatachannel = connection.onconnectionstatechange = null;
+    connection.onicecandidate = connection.onicecandidateerror = null;
+    connection.ondatachannel = connection.onconnectionstatechange = null;
     for (const channel of [this.#reliable, this.#unreliable]) {
       if (channel) channel.onopen = channel.onclose = channel.onmessage = channel.onbufferedamountlow = null;
     }

@@ -13,6 +13,8 @@ import {
   CoordinatorMessage,
   ErrorMessage,
   Format,
+  type IceServer,
+  IceServersMessage,
   MessageHeader,
   MessageType,
   PeerGoneMessage,
@@ -59,6 +61,9 @@ export class World implements Platform {
   random = () => 0.5;
   alias = 77;
   resume = "proof";
+  /** What WELCOME says of ICE servers. */
+  iceServers: IceServer[] = [];
+  iceLifetime = 0;
   /** What the coordinator does with a dial: welcome it, never answer, or end it. */
   onDial: (socket: FakeSocket) => void = (socket) => socket.welcome();
   gzipFails = false;
@@ -258,7 +263,7 @@ export class FakeSocket {
 
   welcome(servers: Iterable<number> = this.world.servers.keys()): void {
     this.open();
-    const { alias, resume } = this.world;
+    const { alias, resume, iceServers, iceLifetime } = this.world;
     this.tell(
       WelcomeMessage.encode({
         type: MessageType.WELCOME,
@@ -266,8 +271,15 @@ export class FakeSocket {
         availableServers: [...servers],
         resume,
         authRequired: false,
+        iceServers,
+        iceLifetime,
       }).finish(),
     );
+  }
+
+  /** ICE_SERVERS, as the coordinator sends it before credentials end. */
+  renewIce(iceServers: IceServer[], iceLifetime: number): void {
+    this.tell(IceServersMessage.encode({ type: MessageType.ICE_SERVERS, iceServers, iceLifetime }).finish());
   }
 
   tell(frame: Uint8Array): void {
@@ -320,7 +332,10 @@ export class FakeConnection {
   remote = "";
   readonly candidates: unknown[] = [];
   readonly channels: FakeChannel[] = [];
+  /** What setLocalDescription finds; null ends them. */
+  found: (string | null)[] = ["candidate:1", "", null];
   onicecandidate: ((event: { candidate: unknown }) => void) | null = null;
+  onicecandidateerror: ((event: { url: string; errorCode: number; errorText: string }) => void) | null = null;
   ondatachannel: ((event: { channel: FakeChannel }) => void) | null = null;
   onconnectionstatechange: (() => void) | null = null;
 
@@ -340,7 +355,7 @@ export class FakeConnection {
 
   async setLocalDescription({ sdp }: { sdp: string }): Promise<void> {
     this.localDescription = { sdp };
-    for (const candidate of ["candidate:1", "", null]) {
+    for (const candidate of this.found) {
       const found = candidate === null ? null : { candidate, sdpMid: "0", sdpMLineIndex: 0, usernameFragment: "u" };
       this.onicecandidate?.({ candidate: found });
     }
