@@ -66,7 +66,7 @@ class _Room:
     """In the heap of deadlines."""
     expires_at: float
     clients: dict[str, list[str]] = field(default_factory=dict)
-    """Stored messages by client. Only who is alone stores any, so one list at most has some."""
+    """Stored messages by client. Only who is alone stores any: they are gone when somebody joins him, or with the room when he leaves."""
     stored_chars: int = 0
 
 
@@ -230,7 +230,7 @@ class Rooms:
         self._members += 1
 
     def _remove(self, room: _Room, client: str) -> None:
-        room.stored_chars -= sum(map(len, room.clients.pop(client)))
+        del room.clients[client]
         homes = self._homes[room.id, client]
         del homes[room]
         if not homes:

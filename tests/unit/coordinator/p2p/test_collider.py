@@ -280,6 +280,16 @@ def test_so_much_waits_in_a_room() -> None:
     assert world.post("2", "1") == f"Failed to send the message: {QUEUE_FULL}"
 
 
+def test_who_is_removed_takes_what_he_has_said_and_its_space_with_him() -> None:
+    world = World(Limits(max_room_bytes=10))
+    world.post("1", "1234567890")
+    two, _ = world.register("2")
+    world.leave(two)
+    world.post("1", "1234567890")
+    world.core.delete(ROOM, "1", 0.0)
+    assert world.post("2", "1234567890") is None
+
+
 # ------------------------------------------------------------------------------------------------------------ by HTTP
 
 
@@ -414,6 +424,17 @@ def test_a_late_tick_gives_no_more_time(world: World) -> None:
     world.now = ABSENCE_S
     assert world.register("2")[1] == []
     assert world.removed == [(ROOM, "1", ABSENCE_S)]
+
+
+def test_a_late_tick_keeps_no_place(world: World) -> None:
+    world.post("1", "old")
+    world.post("2", "old")
+    world.now = ABSENCE_S
+    assert world.post("3", "new") is None
+    assert world.removed == [(ROOM, "1", ABSENCE_S), (ROOM, "2", ABSENCE_S)]
+    world.now *= 2
+    world.core.delete(ROOM, "4", world.now)
+    assert world.is_empty
 
 
 def test_a_socket_that_left_before_it_registered(world: World) -> None:
