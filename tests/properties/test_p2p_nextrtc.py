@@ -188,11 +188,11 @@ class Conversations(RuleBasedStateMachine):
     @invariant()
     def counts_and_limits_hold(self) -> None:
         core = self.world.core
-        assert (core.rooms, core.members) == (len(self.model.rooms), len(self.model.members))
+        assert (core.rooms, core.members) == (len(self.model.rooms), sum(len(room.members) for room in self.model.rooms))
         assert core.counts.messages == self.model.messages
         assert core.counts.joined == self.model.joined
         assert core.counts.errors == +Counter(self.model.errors)
-        assert core.members <= LIMITS.max_members
+        assert len(self.everyone) - len(self.until) == len(self.model.members) <= LIMITS.max_members
         assert core.rooms <= LIMITS.max_rooms
 
     def teardown(self) -> None:

@@ -60,7 +60,7 @@ DEFAULTS = NextRtcConfig()
 class NextRtc:
     """All sockets that speak NextRTC, and their conversations.
 
-    A member is a socket, from its opening on, as it has an id from then on; `members` counts these. `counts.joined` counts entries into
+    A socket has a member id from its opening on, so `Limits.max_members` bounds sockets. `counts.joined` counts entries into
     conversations.
     """
 
@@ -161,8 +161,8 @@ class NextRtc:
 
     @property
     def members(self) -> int:
-        """Sockets."""
-        return len(self._members)
+        """Those who are in one. For a look now and then: it goes through all conversations."""
+        return sum(len(conversation.members) for conversation in self._conversations.values())
 
     def _handle(self, member: Member, message: Message, now: float) -> None:
         handler = self._handlers.get(message.signal.lower())
