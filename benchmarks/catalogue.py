@@ -63,7 +63,7 @@ LOADS = (
     *(Load(name, "dense", clients, hz=CROWD_HZ, options=CROWD_OPTIONS) for name, clients in zip(GROWTH, CROWDS, strict=True)),
 )
 
-DRIVEN = ("subscriptions", "joins")
+DRIVEN = ("subscriptions", "joins", "p2p")
 """Scenarios with a driver of their own."""
 
 GROUPS_OF: dict[str, tuple[str, ...]] = {
@@ -108,6 +108,12 @@ WANTED = (
     Wanted("joins", "idle clients held", "", "clients", digits=0),
     Wanted("joins", "idle CPU, of a core", "%", "idle_cpu_percent"),
     Wanted("joins", "idle CPU per 1,000 clients, of a core", "%", "idle_cpu_percent_per_1000"),
+    Wanted("p2p", "AppRTC, 1,000 calls: forwarding p50", "ms", "call_ms.p50"),
+    Wanted("p2p", "AppRTC, 1,000 calls: forwarding p99", "ms", "call_ms.p99", at_most=20),
+    Wanted("p2p", "NextRTC, 64 members: forwarding p99", "ms", "talk_ms.p99", at_most=20),
+    Wanted("p2p", "NextRTC, 64 members: every pair negotiated", "s", "mesh_s"),
+    Wanted("p2p", "CPU per message", "µs", "cpu_us_per_message"),
+    Wanted("p2p", "joins per second as they came", "/s", "joins_per_s", digits=0),
 )
 
 NAMES = tuple(dict.fromkeys([*(load.name for load in LOADS), *DRIVEN, *GROUPS_OF]))

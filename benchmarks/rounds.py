@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from benchmarks import direct, joins, simulated, subscriptions
+from benchmarks import direct, joins, p2p, simulated, subscriptions
 from benchmarks.catalogue import CPU, GROWTH, GROWTH_LABEL, LOADS, P50, WANTED
 from benchmarks.figures import MIN_RUNS, Figure, Outcome, figure, look_up, steps
 
@@ -50,6 +50,8 @@ def run_one(name: str, size: Size) -> Outcome:
     """One run of the scenario `name`."""
     if name == "joins":
         return joins.run(size.clients, size.idle_s)
+    if name == "p2p":
+        return p2p.run(size.seconds)
     if name == "subscriptions":
         return subscriptions.run(size.changes)
     (load,) = (load for load in LOADS if load.name == name)

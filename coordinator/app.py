@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import AsyncIterator
@@ -18,17 +19,22 @@ from coordinator.io.dashboard import Dashboard
 from coordinator.io.door import Door
 from coordinator.io.driver import Driver
 from coordinator.io.http import routes
-from coordinator.io.pages import STATIC, Pages
+from coordinator.io.pages import STATIC, Pages, harden
 from coordinator.io.websocket import PeerEndpoint
+from coordinator.p2p.app import PeerToPeer
+from coordinator.p2p.core.guests import Guests, parse_networks
+from coordinator.p2p.io.access import Access
 from coordinator.settings import CoordinatorSettings
 from service.auth import Authenticator
 from service.clock import Clock
 from service.http import start_site
 from service.run import run, stop_on_signals, write_ready_file
+from service.tls import ServerTls, server_tls
 
 log = logging.getLogger(__name__)
 
 DRIVER = web.AppKey("driver", Driver)
+P2P = web.AppKey("p2p", PeerToPeer)
 
 
 def build_app(
@@ -44,11 +50,13 @@ def build_app(
     clock = clock or Clock()
     authenticator = authenticator or Authenticator.from_settings(settings, clock)
     # Aliases and server choices need to be spread, not secret; but what cannot be guessed cannot be played with either.
-    core = Coordinator(settings.core_config(), rng or random.SystemRandom(), SELECTORS[settings.selector]())
+    core = Coordinator(settings.core_config(), rng or random.SystemRandom(), SELECTORS[settings.selector](), settings.ice())
     driver = Driver(core, backplane or MemoryBackplane(), clock)
     door = Door(driver, OriginPolicy(settings.allowed_origins))
     endpoint = PeerEndpoint(driver, authenticator, door)
-    dashboard = Dashboard(driver, authenticator, door)
+    access = _access(settings, door, authenticator, clock)
+    p2p = PeerToPeer(settings, access, clock, random.SystemRandom())
+    dashboard = Dashboard(driver, authenticator, door, p2p.stats, access.address)
 
     async def lifespan(app: web.Application) -> AsyncIterator[None]:
         await authenticator.start()
@@ -59,14 +67,30 @@ def build_app(
 
     async def say_goodbye(app: web.Application) -> None:
         await dashboard.close()  # before the server waits for its handlers to end
+        p2p.stop()
         await driver.close()
 
     app = web.Application()
     app[DRIVER] = driver
+    app[P2P] = p2p
     app.cleanup_ctx.append(lifespan)
     app.on_shutdown.append(say_goodbye)
-    app.add_routes(routes(driver, endpoint, dashboard, Pages(static)))
+    app.on_response_prepare.append(harden)
+    app.add_routes([*routes(driver, endpoint, dashboard, Pages(static), p2p.stats), *p2p.routes])
     return app
+
+
+def _access(settings: CoordinatorSettings, door: Door, authenticator: Authenticator, clock: Clock) -> Access:
+    """Who may speak a peer-to-peer protocol."""
+    return Access(
+        door,
+        authenticator,
+        OriginPolicy(settings.allowed_origins),
+        Guests(settings.p2p_sockets_per_address, settings.p2p_messages_per_s, settings.p2p_messages_burst),
+        clock,
+        is_open=settings.p2p_open,
+        trusted=parse_networks(settings.trusted_proxies),
+    )
 
 
 def main(settings: CoordinatorSettings) -> int:
@@ -79,14 +103,51 @@ async def serve(settings: CoordinatorSettings) -> int:
     stopped = asyncio.Event()
     restore_signals = stop_on_signals(stopped.set)
     try:
-        runner, port = await start_site(build_app(settings), settings.host, settings.port, shutdown_timeout=settings.stop_timeout)
-        try:
-            write_ready_file(settings.ready_file, port=port)
-            log.info("listening on %s port %d", settings.host, port)
-            await stopped.wait()
-        finally:
-            await runner.cleanup()
+        await serve_until(stopped, settings)
     finally:
         restore_signals()
     log.info("stopped")
     return 0
+
+
+async def serve_until(stopped: asyncio.Event, settings: CoordinatorSettings) -> None:
+    """Open all ports, tell which, and close them when it is time: the main one, whose end ends the core, last.
+
+    Raises :class:`protocol.errors.ConfigError`.
+    """
+    tls = server_tls(settings.tls_cert, settings.tls_key)
+    main = build_app(settings)
+    async with tls or contextlib.nullcontext(), contextlib.AsyncExitStack() as runners:
+        ports = {"port": await _open(runners, settings, tls, "main", main, settings.port)}
+        if settings.p2p_ports:
+            for listener, routes_there in main[P2P].rooted.items():
+                app = web.Application()
+                app.add_routes(routes_there)
+                app.on_shutdown.append(main[P2P].on_shutdown)
+                name = f"{listener}_port"
+                ports[name] = await _open(runners, settings, tls, listener, app, getattr(settings, name))
+        write_ready_file(settings.ready_file, **ports)
+        await stopped.wait()
+
+
+async def _open(
+    runners: contextlib.AsyncExitStack,
+    settings: CoordinatorSettings,
+    tls: ServerTls | None,
+    listener: str,
+    app: web.Application,
+    port: int,
+) -> int:
+    context = tls.context if tls is not None and listener in settings.tls_listeners else None
+    runner, port = await start_site(
+        app,
+        settings.host,
+        port,
+        shutdown_timeout=settings.stop_timeout,
+        ssl_context=context,
+        option="--port" if listener == "main" else f"--{listener}-port",
+    )
+    runners.push_async_callback(runner.cleanup)
+    which = "" if listener == "main" else f" for {listener}"
+    log.info("listening on %s port %d%s%s", settings.host, port, which, "" if context is None else " with TLS")
+    return port

@@ -5,20 +5,30 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from pathlib import Path
 from typing import ClassVar, Literal
 
 from pydantic import Field, SecretStr, field_validator
 
 from coordinator.core.config import CoordinatorConfig
+from coordinator.core.ice import DEFAULT_LIFETIME_S, IceServers
 from coordinator.core.origins import OriginPolicy
+from coordinator.p2p.core.guests import parse_networks
+from protocol.errors import ConfigError
+from protocol.ice import parse_ice_url
 from protocol.limits import KIB
-from service.keys import shared_secret
+from service.keys import read_file, shared_secret
 from service.settings import ServiceSettings, group
 
 _LISTEN = group("Listening")
 _SELECT = group("Selection")
 _LIVENESS = group("Liveness")
 _LIMITS = group("Limits")
+_ICE = group("ICE servers")
+_P2P = group("Peer-to-peer signalling")
+
+MIN_TURN_SECRET_BYTES = 16
+"""Whoever has credentials made of a shorter secret could find it by trying."""
 
 
 class CoordinatorSettings(ServiceSettings):
@@ -35,6 +45,33 @@ class CoordinatorSettings(ServiceSettings):
         description="Web pages that may connect from a browser, by their origin ('https://app.example.com'), beside the coordinator's "
         "own: those whose host and port are the ones in the request's Host header, which a proxy has to pass on. '*' lets in every page "
         "of every site. Who is not a browser sends no origin and is not affected.",
+        json_schema_extra=_LISTEN,
+    )
+    public_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^\s/?#]+$",
+        description="How the coordinator is reached from outside (https://rtc.example.com), where a proxy stands before it. Without it "
+        "addresses told to clients are made of the Host header and the scheme of their own request.",
+        json_schema_extra=_LISTEN,
+    )
+    tls_cert: Path | None = Field(
+        default=None,
+        description="PEM file with the certificate and its chain, for https and wss; read again when it changes. "
+        "'rtcbroker dev-cert' makes one to try things out.",
+        json_schema_extra=_LISTEN,
+    )
+    tls_key: Path | None = Field(
+        default=None, description="PEM file with the private key of --tls-cert.", json_schema_extra=_LISTEN
+    )
+    tls_listeners: list[Literal["main", "apprtc", "collider", "gstreamer"]] = Field(
+        default=["main", "apprtc", "collider", "gstreamer"],
+        description="Which ports speak TLS once there is a certificate; the others stay plain.",
+        json_schema_extra=_LISTEN,
+    )
+    trusted_proxies: list[str] = Field(
+        default=[],
+        description="Addresses or networks (10.0.0.0/8) of proxies before the coordinator, whose X-Forwarded-For is believed when limits on "
+        "an address are kept. Without it everyone behind a proxy counts as one.",
         json_schema_extra=_LISTEN,
     )
     selector: Literal["random", "two-choices"] = Field(
@@ -103,11 +140,127 @@ class CoordinatorSettings(ServiceSettings):
         default=200, ge=30, description="How many of these may come at once.", json_schema_extra=_LIMITS
     )
 
+    ice_servers: list[str] = Field(
+        default=[],
+        description="STUN and TURN servers that clients and comm servers are told to use: stun:stun.example.com, "
+        "turn:turn.example.com?transport=udp, turns:turn.example.com (TLS), each with :PORT if it is not the usual one. Usually none is "
+        "needed: comm servers have known addresses.",
+        json_schema_extra=_ICE,
+    )
+    ice_username: str | None = Field(
+        default=None,
+        min_length=1,
+        description="User name for the TURN servers, the same for everyone, with --ice-credential.",
+        json_schema_extra=_ICE,
+    )
+    ice_credential: SecretStr | None = Field(
+        default=None,
+        min_length=1,
+        description="Password of --ice-username. Every client gets to know it.",
+        json_schema_extra=_ICE,
+    )
+    ice_turn_secret: SecretStr | None = Field(
+        default=None,
+        min_length=MIN_TURN_SECRET_BYTES,
+        description="Instead of these two: the secret shared with the TURN servers (coturn: use-auth-secret and static-auth-secret), of "
+        "which each client gets credentials of its own that end by themselves. Prefer --ice-turn-secret-file or the environment.",
+        json_schema_extra=_ICE,
+    )
+    ice_turn_secret_file: Path | None = Field(
+        default=None, description="File that holds this secret; white space around it is cut off.", json_schema_extra=_ICE
+    )
+    ice_turn_lifetime: int = Field(
+        default=DEFAULT_LIFETIME_S,
+        ge=10,
+        le=7 * 86_400,
+        description="Seconds after which credentials made of the secret end. Peers of ours get new ones before that; a clock of the TURN "
+        "server that is ahead of the coordinator's takes away from it.",
+        json_schema_extra=_ICE,
+    )
+
+    p2p: list[Literal["apprtc", "nextrtc", "gstreamer"]] = Field(
+        default=[],
+        description="Peer-to-peer signalling protocols spoken beside our own, under /apprtc, /collider, /signaling and /gstreamer.",
+        json_schema_extra=_P2P,
+    )
+    p2p_open: bool = Field(
+        default=False,
+        description="Let their clients in without a token, although the cluster wants one: these protocols have no place for it but the "
+        "URL (access_token).",
+        json_schema_extra=_P2P,
+    )
+    p2p_ports: bool = Field(
+        default=False,
+        description="Listen also where clients of these systems expect their server: see the three ports.",
+        json_schema_extra=_P2P,
+    )
+    apprtc_port: int = Field(
+        default=8080,
+        ge=0,
+        le=65535,
+        description="Port of AppRTC's room server and of NextRTC (/signaling), with --p2p-ports; 0 takes a free one.",
+        json_schema_extra=_P2P,
+    )
+    collider_port: int = Field(
+        default=8089, ge=0, le=65535, description="Port of AppRTC's Collider, with --p2p-ports.", json_schema_extra=_P2P
+    )
+    gstreamer_port: int = Field(
+        default=8443,
+        ge=0,
+        le=65535,
+        description="Port of GStreamer's signalling, with --p2p-ports; its clients expect TLS there.",
+        json_schema_extra=_P2P,
+    )
+    p2p_max_rooms: int = Field(
+        default=10_000, ge=1, description="Rooms, conversations and sessions at once, of each protocol.", json_schema_extra=_P2P
+    )
+    p2p_max_members: int = Field(
+        default=20_000, ge=2, description="Members of all of these together, of each protocol.", json_schema_extra=_P2P
+    )
+    p2p_max_room_members: int = Field(
+        default=256, ge=2, description="Members of one NextRTC conversation or GStreamer room.", json_schema_extra=_P2P
+    )
+    p2p_max_message: int = Field(
+        default=1_024 * KIB,
+        ge=16 * KIB,
+        description="Bytes of one message; a longer one ends its socket.",
+        json_schema_extra=_P2P,
+    )
+    p2p_messages_per_s: float = Field(
+        default=50.0,
+        gt=0,
+        description="Messages and requests a second that come from one client on average, by its socket or, without one, its address.",
+        json_schema_extra=_P2P,
+    )
+    p2p_messages_burst: int = Field(
+        default=1_000,
+        ge=30,
+        description="How many of these may come at once: who joins a large conversation answers everyone in it.",
+        json_schema_extra=_P2P,
+    )
+    p2p_sockets_per_address: int = Field(
+        default=256,
+        ge=1,
+        description="Sockets open at once from one address; a company or a school may share one.",
+        json_schema_extra=_P2P,
+    )
+
     @field_validator("allowed_origins")
     @classmethod
     def _are_origins(cls, origins: list[str]) -> list[str]:
         OriginPolicy(origins)
         return origins
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, networks: list[str]) -> list[str]:
+        parse_networks(networks)
+        return networks
+
+    @field_validator("ice_servers")
+    @classmethod
+    def _are_ice_urls(cls, urls: list[str]) -> list[str]:
+        return [parse_ice_url(url).text for url in urls]
 
     def core_config(self) -> CoordinatorConfig:
         """What the core needs of this. Raises :class:`protocol.errors.ConfigError` when a secret cannot be read."""
@@ -124,6 +277,31 @@ class CoordinatorSettings(ServiceSettings):
             client_frames_per_s=self.client_frames_per_s,
             client_frames_burst=self.client_frames_burst,
         )
+
+    def ice(self) -> IceServers:
+        """The STUN and TURN servers. Raises :class:`protocol.errors.ConfigError` for options that do not go together."""
+        return IceServers(
+            self.ice_servers,
+            username=self.ice_username or "",
+            credential="" if self.ice_credential is None else self.ice_credential.get_secret_value(),
+            turn_secret=self._turn_secret(),
+            lifetime_s=self.ice_turn_lifetime,
+        )
+
+    def _turn_secret(self) -> bytes:
+        if self.ice_turn_secret is not None and self.ice_turn_secret_file is not None:
+            raise ConfigError("--ice-turn-secret and --ice-turn-secret-file: give one of them, not both")
+        if self.ice_turn_secret is not None:
+            return self.ice_turn_secret.get_secret_value().encode()
+        if self.ice_turn_secret_file is None:
+            return b""
+        secret = read_file(self.ice_turn_secret_file, "ice_turn_secret_file").strip()
+        if len(secret) < MIN_TURN_SECRET_BYTES:
+            raise ConfigError(
+                f"--ice-turn-secret-file {self.ice_turn_secret_file}: a secret of {len(secret)} bytes, "
+                f"at least {MIN_TURN_SECRET_BYTES} are needed"
+            )
+        return secret
 
     def _resume_key(self) -> bytes:
         if self.resume_secret is not None:

@@ -114,6 +114,18 @@ class TopicNow(TypedDict):
     deliveries_per_s: float
 
 
+class PeerToPeerNow(TypedDict):
+    """One of the peer-to-peer protocols, since the start of this coordinator."""
+
+    protocol: str
+    rooms: int
+    """Rooms, conversations or sessions there are."""
+    members: int
+    messages: int
+    """Passed on or kept for later."""
+    errors: int
+
+
 class CoordinatorNow(TypedDict):
     """This coordinator: the same numbers as its metrics page."""
 
@@ -130,6 +142,8 @@ class CoordinatorNow(TypedDict):
     cpu: float | None
     """Share of one core; None before it is known."""
     memory_bytes: int
+    p2p: list[PeerToPeerNow]
+    """Those that are switched on."""
 
 
 class State(TypedDict):

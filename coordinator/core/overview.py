@@ -7,12 +7,13 @@ that is shown is in the documents of :mod:`coordinator.core.feed`.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from coordinator.core.admission import Refusal
 from coordinator.core.busiest import busiest
 from coordinator.core.cluster import ServerState
-from coordinator.core.feed import INTERVAL_S, CoordinatorNow, Hello, ServerCondition, ServerNow, State
+from coordinator.core.feed import INTERVAL_S, CoordinatorNow, Hello, PeerToPeerNow, ServerCondition, ServerNow, State
 from coordinator.core.figures import NO_TRAFFIC, Figures, measure, totals
 from coordinator.core.journal import Journal
 from coordinator.core.links import Links
@@ -55,6 +56,7 @@ class Vitals:
     cpu: float | None
     """Share of one core used lately, or None before it is known."""
     memory_bytes: int
+    p2p: Sequence[PeerToPeerNow] = ()
 
 
 @dataclass(slots=True)
@@ -185,6 +187,7 @@ class Overview:
             refusals=self._stats.refused.total(),
             cpu=None if vitals.cpu is None else measure(vitals.cpu),
             memory_bytes=vitals.memory_bytes,
+            p2p=list(vitals.p2p),
         )
 
     def _server(self, alias: int, server: _Server, now: float) -> ServerNow:

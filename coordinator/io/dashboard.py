@@ -11,6 +11,8 @@ import asyncio
 import contextlib
 import json
 import logging
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from aiohttp import WSMessage, WSMsgType, web
@@ -21,6 +23,8 @@ from coordinator.io.door import Door
 from coordinator.io.driver import Driver
 from coordinator.io.frames import Frames
 from coordinator.io.websocket import CLOSE_TIMEOUT_S, CUT_S, WRITE_AHEAD_BYTES, close_reason
+from coordinator.p2p.core.counts import PeerToPeerStats
+from coordinator.p2p.core.guests import group_of
 from protocol.codes import Code, describe
 from protocol.errors import TokenError
 from protocol.limits import KIB, MAX_TOKEN_BYTES
@@ -35,7 +39,8 @@ MAX_VIEWERS = 32
 """Who looks at once. Each costs a frame a second, some KiB."""
 
 MAX_WAITING = 32
-"""Sockets that have not shown a token yet. Counted apart, so that strangers cannot keep administrators out."""
+"""Sockets that have not shown a token yet. Counted apart, and a newcomer takes the place of one of the address that holds most, so that
+strangers cannot keep administrators out."""
 
 TOKEN_TIMEOUT_S = 5.0
 """For the first frame to come."""
@@ -138,15 +143,25 @@ class Viewer:
 class Dashboard:
     """The handler of :data:`LIVE_PATH`, and the one clock that all viewers see."""
 
-    def __init__(self, driver: Driver, authenticator: Authenticator, door: Door) -> None:
+    def __init__(
+        self,
+        driver: Driver,
+        authenticator: Authenticator,
+        door: Door,
+        p2p: Callable[[], Iterable[PeerToPeerStats]] = tuple,
+        address: Callable[[web.Request], str] = lambda request: request.remote or "",
+    ) -> None:
+        """`address`: where a request comes from."""
         self._authenticator = authenticator
         self._door = door
-        self._waiting: set[Viewer] = set()
+        self._address = address
+        self._waiting: dict[Viewer, str] = {}
+        """Their addresses, the oldest first."""
         self._seated: set[Viewer] = set()
         self._ticker: asyncio.Task[None] | None = None
         self._stopping = False
         self.now = driver.now
-        self.frames = Frames(driver.core, driver.now)
+        self.frames = Frames(driver.core, driver.now, p2p)
 
     @property
     def viewers(self) -> int:
@@ -166,18 +181,17 @@ class Dashboard:
             return answer
         if self._stopping:
             return self._door.refuse(request, Refusal(503, Code.COORDINATOR_STOPPING, Code.COORDINATOR_STOPPING.reason))
-        if len(self._waiting) >= MAX_WAITING:
-            return self._door.refuse(request, Refusal(503, Code.SERVER_FULL, "too many dashboards are coming at once"))
         try:
             await ws.prepare(request)
         except ConnectionError:
             return web.Response(status=400)  # which nobody reads
         viewer = Viewer(ws, self)
-        self._waiting.add(viewer)
+        self._make_room()
+        self._waiting[viewer] = group_of(self._address(request))
         try:
             end = await viewer.run()
         finally:
-            self._waiting.discard(viewer)
+            self._waiting.pop(viewer, None)
             self._seated.discard(viewer)
             if request.transport is not None:  # a viewer that does not read never takes the close frame
                 asyncio.get_running_loop().call_later(CUT_S, request.transport.abort)
@@ -200,7 +214,7 @@ class Dashboard:
 
     def seat(self, viewer: Viewer) -> bool:
         """Give a viewer that may look its place; False when all are taken."""
-        self._waiting.discard(viewer)
+        self._waiting.pop(viewer, None)
         if len(self._seated) >= MAX_VIEWERS:
             return False
         self._seated.add(viewer)
@@ -213,10 +227,19 @@ class Dashboard:
     async def close(self) -> None:
         """Close all viewers with COORDINATOR_STOPPING. Idempotent."""
         self._stopping = True
-        for viewer in self._waiting | self._seated:
+        for viewer in (*self._waiting, *self._seated):
             viewer.finish(End(Code.COORDINATOR_STOPPING))
         if self._ticker is not None:
             await _stopped(self._ticker)
+
+    def _make_room(self) -> None:
+        """Close the oldest of those that wait, of the address that has most of them, where too many do."""
+        if len(self._waiting) < MAX_WAITING:
+            return
+        crowd, _ = Counter(self._waiting.values()).most_common(1)[0]
+        oldest = next(viewer for viewer, address in self._waiting.items() if address == crowd)
+        del self._waiting[oldest]
+        oldest.finish(End(Code.SERVER_FULL, "too many dashboards are coming at once"))
 
     async def _tick(self) -> None:
         try:

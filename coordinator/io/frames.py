@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from coordinator.core.coordinator import Coordinator
+from coordinator.core.feed import PeerToPeerNow
 from coordinator.core.overview import Vitals
+from coordinator.p2p.core.counts import PeerToPeerStats
 from service.process import CpuShare, cpu_seconds, rss_bytes
 
 VERSION = importlib.metadata.version("rtcbroker")
@@ -20,8 +22,9 @@ VERSION = importlib.metadata.version("rtcbroker")
 class Frames:
     """Hello and State, encoded."""
 
-    def __init__(self, core: Coordinator, now: Callable[[], float]) -> None:
+    def __init__(self, core: Coordinator, now: Callable[[], float], p2p: Callable[[], Iterable[PeerToPeerStats]] = tuple) -> None:
         self._core = core
+        self._p2p = p2p
         self._now = now
         self._started_at = now()
         self._usage: CpuShare | None = None
@@ -68,7 +71,17 @@ class Frames:
         return self._head + tail, max(since, self._newest)
 
     def _vitals(self) -> Vitals:
-        return Vitals(VERSION, self._started_at, self._cpu, rss_bytes())
+        p2p = [
+            PeerToPeerNow(
+                protocol=each.protocol,
+                rooms=each.rooms,
+                members=each.members,
+                messages=each.counts.messages,
+                errors=each.counts.errors.total(),
+            )
+            for each in self._p2p()
+        ]
+        return Vitals(VERSION, self._started_at, self._cpu, rss_bytes(), p2p)
 
 
 def encode(document: object) -> str:

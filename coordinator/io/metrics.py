@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 from coordinator.core.registry import ROLE_NAMES
 from coordinator.io.dashboard import Dashboard
 from coordinator.io.driver import Driver
+from coordinator.p2p.core.counts import PeerToPeerStats
 from protocol.tokens import TokenRole
 from service.process import cpu_seconds, rss_bytes
 
@@ -21,9 +22,10 @@ PREFIX = "rtcbroker_coordinator_"
 class CoordinatorCollector(Collector):
     """Collects everything at once, so that no number is kept twice."""
 
-    def __init__(self, driver: Driver, dashboard: Dashboard) -> None:
+    def __init__(self, driver: Driver, dashboard: Dashboard, p2p: Callable[[], Iterable[PeerToPeerStats]]) -> None:
         self._driver = driver
         self._dashboard = dashboard
+        self._p2p = p2p
 
     def describe(self) -> Iterable[Metric]:
         """Nothing ahead: names are taken from the first collection otherwise, before there is anything to collect."""
@@ -50,14 +52,31 @@ class CoordinatorCollector(Collector):
         yield _counter("peer_gone_sent", "PEER_GONE sent.", [], [((), stats.peer_gone)])
         yield _counter("reports", "Reports of servers taken, also from other coordinators.", [], [((), stats.reports)])
         yield _gauge("viewers", "Dashboards that are shown the cluster.", [], [((), self._dashboard.viewers)])
+        yield from self._peer_to_peer()
         yield CounterMetricFamily("process_cpu_seconds", "User and system processor time.", value=cpu_seconds())
         yield GaugeMetricFamily("process_resident_memory_bytes", "Resident memory.", value=rss_bytes())
 
+    def _peer_to_peer(self) -> Iterable[Metric]:
+        all_of_them = list(self._p2p())
+        name = ["protocol"]
+        yield _gauge("p2p_rooms", "Rooms, conversations and sessions.", name, [((p.protocol,), p.rooms) for p in all_of_them])
+        yield _gauge("p2p_members", "Members of all of these.", name, [((p.protocol,), p.members) for p in all_of_them])
+        yield _gauge("p2p_sockets", "WebSockets that are open.", name, [((p.protocol,), p.sockets) for p in all_of_them])
+        yield _counter("p2p_joins", "Members that came.", name, [((p.protocol,), p.counts.joined) for p in all_of_them])
+        yield _counter(
+            "p2p_messages",
+            "Messages passed on, or kept for later.",
+            name,
+            [((p.protocol,), p.counts.messages) for p in all_of_them],
+        )
+        errors = [((p.protocol, reason), n) for p in all_of_them for reason, n in sorted(p.counts.errors.items())]
+        yield _counter("p2p_errors", "What was refused, by reason.", [*name, "reason"], errors)
 
-def registry_of(driver: Driver, dashboard: Dashboard) -> CollectorRegistry:
+
+def registry_of(driver: Driver, dashboard: Dashboard, p2p: Callable[[], Iterable[PeerToPeerStats]] = tuple) -> CollectorRegistry:
     """A registry of its own, so that several coordinators fit into one process."""
     registry = CollectorRegistry()
-    registry.register(CoordinatorCollector(driver, dashboard))
+    registry.register(CoordinatorCollector(driver, dashboard, p2p))
     return registry
 
 

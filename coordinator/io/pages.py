@@ -135,6 +135,13 @@ def security_headers(request: web.Request, connect: Iterable[str] = (), media: s
     return headers | _SDK_HEADERS if request.path.startswith("/sdk/") else headers
 
 
+async def harden(request: web.Request, response: web.StreamResponse) -> None:
+    """An error's page is a page, too; for the signal `on_response_prepare`."""
+    if response.status >= 400:
+        for name, value in security_headers(request).items():
+            response.headers.setdefault(name, value)
+
+
 def content_policy(host: str, connect: Iterable[str] = (), media: str = "") -> str:
     """The Content-Security-Policy of a page that was asked for at `host`.
 

@@ -45,6 +45,9 @@ NOT_IN_PROTOCOL = EVENT_LOOP | NETWORK | {"time"}
 ONLY_IN = {"aiortc": "transport", "aioice": "transport"}
 """Libraries that one package hides from all others."""
 
+PARTS = frozenset({"coordinator.p2p"})
+"""Packages inside a package, with the same layers of their own."""
+
 IO_MAY_NOT = frozenset({"app", "__main__"})
 APP_MAY_NOT = frozenset({"__main__"})
 
@@ -65,11 +68,20 @@ def layer_problem(found: Import) -> str | None:
     """What is wrong with an import from one layer of a package of another: core <- io <- app <- __main__."""
     (package, layer), (target, target_layer) = _package_and_layer(found.importer), _package_and_layer(found.target)
     if package != target:
-        return None
+        return part_problem(layer, package, target, target_layer)
     if layer == "core" and target_layer != "core":
         return f"a core imports only itself, not {found.target}"
     forbidden = {"io": IO_MAY_NOT, "app": APP_MAY_NOT}.get(layer, frozenset())
     return f"{layer} may not import {target_layer}" if target_layer in forbidden else None
+
+
+def part_problem(layer: str, package: str, target: str, target_layer: str) -> str | None:
+    """What is wrong with an import between a package and one inside it: cores of the inner one may use those of the outer one."""
+    if layer != "core" or package.split(".")[0] != target.split(".")[0]:
+        return None
+    if target in PARTS:
+        return f"the core of {package} knows nothing of {target}"
+    return None if target_layer == "core" else f"a core imports only cores, not {target}.{target_layer}"
 
 
 def library_problem(found: Import) -> str | None:
@@ -91,7 +103,8 @@ def _within(module: str, parent: str) -> bool:
 
 def _package_and_layer(module: str) -> tuple[str, str]:
     parts = module.split(".")
-    return parts[0], parts[1] if len(parts) > 1 else ""
+    depth = 2 if ".".join(parts[:2]) in PARTS else 1
+    return ".".join(parts[:depth]), parts[depth] if len(parts) > depth else ""
 
 
 RULES = [package_problem, layer_problem, library_problem]
@@ -125,6 +138,11 @@ def test_every_installed_package_has_its_directions() -> None:
         ("rtcbroker/cli/run.py", "from simulation import scenarios"),
         ("commserver/io/driver.py", "import aiortc.rtcdtlstransport"),
         ("commserver/core/broker.py", "import asyncio"),
+        ("coordinator/p2p/core/nextrtc.py", "import asyncio"),
+        ("coordinator/p2p/core/nextrtc.py", "from coordinator.p2p.io import access"),
+        ("coordinator/p2p/core/nextrtc.py", "from coordinator.io import door"),
+        ("coordinator/p2p/io/socket.py", "from coordinator.p2p import app"),
+        ("coordinator/core/coordinator.py", "from coordinator.p2p.core import nextrtc"),
         ("commserver/core/broker.py", "def now():\n    from time import monotonic"),
         ("commserver/core/broker.py", "if TYPE_CHECKING:\n    import asyncio"),
         ("commserver/core/broker.py", "from random import Random"),

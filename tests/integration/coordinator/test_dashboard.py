@@ -251,22 +251,19 @@ async def one_viewer(coordinator: Running) -> bool:
     return await metric(coordinator, "viewers") == 1
 
 
-async def test_strangers_do_not_take_the_places(coordinator: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dashboard, "MAX_WAITING", 2)
+async def test_strangers_do_not_take_the_places(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dashboard, "MAX_WAITING", 3)
+    coordinator = await start(trusted_proxies=["127.0.0.1"])
+    from_afar = await open_page(coordinator, headers={"X-Forwarded-For": "192.0.2.7"})
+    strangers = [await open_page(coordinator) for _ in range(2)]
     await admitted(coordinator)
-    waiting = [await open_page(coordinator) for _ in range(2)]
-    status, body, headers = await coordinator.refusal(LIVE_PATH)
-    assert (status, body["code"], headers["Retry-After"]) == (503, Code.SERVER_FULL, "1")
-    await waiting[0].socket.close()
-    await until(lambda: can_come(coordinator), SOON_S, "somebody can come")
-
-
-async def can_come(coordinator: Running) -> bool:
-    try:
+    assert (await strangers[0].end())[0] == Code.SERVER_FULL, "the oldest of those who came from where most are"
+    for _ in range(10):
+        strangers.append(await open_page(coordinator))
         await admitted(coordinator)
-    except aiohttp.WSServerHandshakeError:
-        return False
-    return True
+    assert [(await stranger.end())[0] for stranger in strangers[1:9]] == [Code.SERVER_FULL] * 8
+    await from_afar.socket.send_json({"token": admin()})
+    assert (await from_afar.next())["type"] == "hello", "who shares the address with nobody is left alone"
 
 
 async def test_a_viewer_that_does_not_read_is_cut_and_disturbs_nobody(

@@ -267,3 +267,14 @@ async def test_what_is_built_is_served(coordinator: Running) -> None:
         status, headers, body = await get(coordinator, f"/{name}")
         assert (status, body) == (200, (STATIC / name).read_bytes()), name
         assert headers["Content-Type"] != "application/octet-stream", f"{name}: what kind of file is that?"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"), [("GET", "/no/such/thing", 404), ("POST", "/", 405), ("GET", "/connect", 426)]
+)
+async def test_errors_are_pages_too(start: Start, method: str, path: str, status: int) -> None:
+    coordinator = await start(auth="none")
+    async with coordinator.http.request(method, path) as response:
+        assert response.status == status
+        assert response.headers["Content-Security-Policy"].startswith("default-src 'none'")
+        assert response.headers["X-Content-Type-Options"] == "nosniff"

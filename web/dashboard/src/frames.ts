@@ -47,6 +47,15 @@ export interface LogEntry {
   text: string;
 }
 
+/** One of the peer-to-peer protocols, since the start of the coordinator. */
+export interface PeerToPeerNow {
+  protocol: string;
+  rooms: number;
+  members: number;
+  messages: number;
+  errors: number;
+}
+
 export interface CoordinatorNow {
   version: string;
   uptime_s: number;
@@ -56,6 +65,8 @@ export interface CoordinatorNow {
   refusals: number;
   cpu: number | null;
   memory_bytes: number;
+  /** Those that are switched on; an older coordinator has none. */
+  p2p?: PeerToPeerNow[];
 }
 
 export const SERVER_STATES = ["ready", "full", "draining", "stale", "silent"] as const;

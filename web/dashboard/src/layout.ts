@@ -117,9 +117,17 @@ function capacity(width: number, height: number, size: NodeSize): number {
     // cards are wider than high, so the flat ends of the ellipse decide; beyond a dozen they hide the links
     const outer = radii(width, height, HALF.card);
     const fits = Math.floor(circumference(outer) / SPACING.card);
+    if (!hasRoomBeside(outer, HALF.card)) {
+      return Math.min(fits, 3);
+    }
     return width < 520 ? Math.min(fits, 4) : Math.min(fits, 12);
   }
   return Math.floor(circumference(radii(width, height, HALF[size])) / SPACING[size]);
+}
+
+/** Whether a node can stand beside the coordinator, left or right of it; above and below there always is room. */
+function hasRoomBeside(radius: Place, half: Place): boolean {
+  return radius.x >= HUB.x + half.x + CLEARANCE;
 }
 
 /** Ramanujan's approximation for an ellipse. */
@@ -185,7 +193,7 @@ const STEPS = 360;
 
 /** Evenly along the line of an ellipse, not by angle: else they crowd at its ends. */
 function ring(centre: Place, radius: Place, servers: number, turn: number): Place[] {
-  const start = (servers === 2 ? Math.PI : -Math.PI / 2) + turn;
+  const start = (servers === 2 && hasRoomBeside(radius, HALF.card) ? Math.PI : -Math.PI / 2) + turn;
   const lengths: number[] = [0];
   for (let step = 1; step <= STEPS; step += 1) {
     const one = start + ((step - 1) * 2 * Math.PI) / STEPS;

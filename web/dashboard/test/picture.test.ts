@@ -65,6 +65,18 @@ test("every server has its place inside the picture, and none lies on the coordi
   );
 });
 
+test("no server covers the coordinator or is covered by it, neither on a laptop nor on a phone", () => {
+  for (let width = 320; width <= 1000; width += 10) {
+    for (let servers = 1; servers <= 60; servers += 1) {
+      const { places, centre, half, size } = layout(width, pictureHeight(width, servers), servers);
+      for (const { x, y } of places) {
+        const apart = Math.max(Math.abs(x - centre.x) - HUB.x - half.x, Math.abs(y - centre.y) - HUB.y - half.y);
+        assert.ok(apart > -1, `one of ${servers} of size ${size} at ${width}: ${apart}`);
+      }
+    }
+  }
+});
+
 test("servers do not hide each other, neither on a laptop nor on a phone", () => {
   for (const width of [760, 340]) {
     for (let servers = 1; servers <= 200; servers += 1) {

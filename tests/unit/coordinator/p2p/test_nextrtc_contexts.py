@@ -143,8 +143,9 @@ def test_what_waits_is_bounded_for_the_whole_conversation() -> None:
     one.says("offerResponse", to=two.id, content="offer")
     two.says("answerResponse", to=one.id, content="answer")
     assert len(two.heard()) == 1 + kept
+    assert waiting(world, one, three, until_full=True) == kept, "the first pair got on"
     two.says("left")
-    assert waiting(world, one, three, until_full=True) == kept, "the first pair got on, and that is not counted twice"
+    assert waiting(world, one, three, until_full=True) == 0, "what it took is given back once"
     two.says("join", content="room")
     three.says("left")
     three.says("join", content="room")

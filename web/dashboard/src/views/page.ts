@@ -9,6 +9,7 @@ import { Coordinator } from "./coordinator.ts";
 import { Gate } from "./gate.ts";
 import { Log } from "./log.ts";
 import { Overview } from "./overview.ts";
+import { PeerToPeer } from "./peerToPeer.ts";
 import { Picture } from "./picture.ts";
 import { Servers } from "./servers.ts";
 import { Topics } from "./topics.ts";
@@ -36,6 +37,7 @@ export class Page {
       new Overview(byId("tiles")),
       new Picture(byId("picture"), byId("picture-caption"), goToCard),
       new Coordinator(byId("coordinator-facts")),
+      new PeerToPeer(byId("p2p"), byId("p2p-body")),
       new Topics(byId("topics"), byId("topics-body"), byId("topics-none")),
       new Servers(byId("cards"), byId("cards-tools"), byId("cards-count")),
       new Log(byId("log"), byId("log-filters"), byId("log-none")),

@@ -10,7 +10,12 @@ const NAMES: Record<string, string> = { apprtc: "AppRTC", nextrtc: "NextRTC", gs
 
 class ProtocolRow {
   readonly #name = h("th", { scope: "row" });
-  readonly #numbers = [h("td", { class: "number" }), h("td", { class: "number" }), h("td", { class: "number" }), h("td", { class: "number" })];
+  readonly #numbers = [
+    h("td", { class: "number" }),
+    h("td", { class: "number" }),
+    h("td", { class: "number" }),
+    h("td", { class: "number" }),
+  ];
   readonly element = h("tr", {}, this.#name, ...this.#numbers);
 
   update(row: PeerToPeerNow): void {
