@@ -6,7 +6,7 @@ import { AuthError, ConnectError } from "../src/core/errors.ts";
 import { ConnectionRefusedReason, MessageType } from "../src/gen/broker.ts";
 import { Code } from "../src/gen/constants.ts";
 import { failure } from "./support/seen.ts";
-import { jwt, World } from "./support/world.ts";
+import { bytes, jwt, World } from "./support/world.ts";
 
 describe("joining", () => {
   test("a client joins the first server of the list and has its alias", async () => {
@@ -91,14 +91,63 @@ describe("joining", () => {
     assert.equal((await world.connect()).server, 6);
   });
 
-  test("channels that never open are given up with the join time-out", async () => {
-    const world = new World(5, 6);
+  test("servers that UDP does not reach, or that say nothing, have three seconds each while there is another", async () => {
+    const world = new World(5, 6, 7);
+    const [deaf, mute] = [5, 6].map((alias) => world.servers.get(alias));
+    assert.ok(deaf && mute);
+    deaf.answered = () => undefined;
+    mute.offersNothing = true;
+    const began = world.time;
+    assert.equal((await world.connect()).server, 7);
+    const took = world.time - began;
+    assert.ok(took >= 6 && took < 6.2, `${took} s`);
+  });
+
+  test("the last of a fresh list has the whole join time-out, and then the coordinator is asked again", async () => {
+    const world = new World(5);
     const five = world.servers.get(5);
     assert.ok(five);
     five.answered = () => undefined;
-    const began = world.time;
-    assert.equal((await world.connect({ options: { joinTimeout: 3 } })).server, 6);
-    assert.ok(world.time - began >= 3);
+    const connecting = failure(world.connect({ options: { connectTimeout: 18, joinTimeout: 16 } }), ConnectError);
+    await world.advance(15.9);
+    assert.equal(world.sockets.length, 1);
+    await world.advance(0.4);
+    assert.equal(world.sockets.length, 2);
+    await connecting;
+  });
+
+  test("a link whose channels are open is not hurried any more", async () => {
+    const world = new World(5, 6);
+    const five = world.servers.get(5);
+    assert.ok(five);
+    five.isSilent = true;
+    const connecting = world.connect({ options: { connectTimeout: 8 } });
+    await world.advance(6);
+    five.isSilent = false;
+    five.take(world.connection.channel("reliable").sent[0] ?? bytes(""), world.connection.channel("reliable"));
+    assert.equal((await connecting).server, 5);
+  });
+
+  test("where UDP is blocked the error says so, and not that there are no servers", async () => {
+    for (const servers of [[5], [5, 6]]) {
+      const world = new World(...servers);
+      for (const server of world.servers.values()) server.answered = () => undefined;
+      const error = await failure(world.connect(), ConnectError);
+      assert.equal(error.code, Code.TIMEOUT);
+      assert.equal(error.reason, `no open channel to server ${servers.at(-1)} in time: is UDP blocked?`);
+      assert.equal(error.retry, "retry");
+    }
+  });
+
+  test("between two rounds the error is that of the last server", async () => {
+    const world = new World(5);
+    world.random = () => 0.999;
+    const five = world.servers.get(5);
+    assert.ok(five);
+    five.answered = () => undefined;
+    const options = { connectTimeout: 4, joinTimeout: 2, backoffBase: 5 };
+    const error = await failure(world.connect({ options }), ConnectError);
+    assert.equal(error.reason, "no open channel to server 5 in time: is UDP blocked?");
   });
 
   test("a server gone while its channels open has only the probe time-out left", async () => {
@@ -128,6 +177,19 @@ describe("joining", () => {
     const client = await world.connect({ options: { dialTimeout: 2 } });
     assert.equal(client.state, "connected");
     assert.equal(world.sockets[0]?.closedWith, 1000);
+  });
+
+  test("a coordinator that does not answer is told from one that says nothing", async () => {
+    const world = new World(5);
+    world.onDial = () => undefined; // as Chromium does with what a page's policy forbids
+    const options = { dialTimeout: 2, connectTimeout: 3, backoffBase: 5 };
+    world.random = () => 0.999;
+    const blocked = await failure(world.connect({ options }), ConnectError);
+    assert.match(blocked.reason, /^the coordinator did not answer in time: .*Content-Security-Policy \(connect-src\)/);
+    assert.equal(blocked.code, Code.TIMEOUT);
+    world.onDial = (socket) => socket.open();
+    const mute = await failure(world.connect({ options }), ConnectError);
+    assert.equal(mute.reason, "no WELCOME from the coordinator in time");
   });
 
   test("a browser that will not even dial", async () => {
@@ -242,6 +304,25 @@ describe("tokens", () => {
     await world.advance(2);
     assert.equal(client.state, "connected");
     assert.equal(asked, 3, "which it was about to need anyway");
+  });
+
+  test("a token is renewed in time whatever the page's clock says, and not without end", async () => {
+    for (const skew of [3_600, -3_600, 290, -290]) {
+      const world = new World(5);
+      let asked = 0;
+      const token = () => {
+        const now = world.time - skew; // by the clock of whoever issues it
+        asked += 1;
+        return jwt(now + 300, { iat: now });
+      };
+      const client = await world.connect({ token });
+      await world.advance(239);
+      const most = skew === 290 ? 40 : 1; // ten seconds left, it seems: asked sooner than need be
+      assert.ok(asked <= most, `clock ${skew} s ahead: asked ${asked} times`);
+      await world.advance(2);
+      assert.ok(asked >= 2, `clock ${skew} s ahead: not renewed`);
+      assert.equal(client.state, "connected");
+    }
   });
 
   test("a refused token has a second chance with a fresh one, once", async () => {

@@ -32,6 +32,30 @@ describe("reconnecting", () => {
     assert.ok(world.connections[0]?.isClosed);
   });
 
+  test("a server that dies while UDP does not reach the next: on the third within five seconds", async () => {
+    const { world, client, seen } = await joined(5, 6, 7);
+    const six = world.servers.get(6);
+    assert.ok(six);
+    six.answered = () => undefined;
+    world.servers.get(5)?.die();
+    await world.advance(4.5);
+    assert.deepEqual([client.state, client.server], ["connected", 7]);
+    assert.deepEqual(seen.states, [["reconnecting", Code.TIMEOUT], ["connected"]]);
+  });
+
+  test("the last of an old list is hurried, too: the coordinator may know a newer one", async () => {
+    const { world, client } = await joined(5, 6);
+    const six = world.servers.get(6);
+    assert.ok(six);
+    six.answered = () => undefined;
+    world.servers.get(5)?.die();
+    world.servers.delete(6);
+    world.server(7);
+    world.servers.set(6, six);
+    await world.advance(5);
+    assert.deepEqual([client.state, client.server], ["connected", 7]);
+  });
+
   test("a gone server that answers its probe is kept", async () => {
     const { world, client } = await joined(5, 6);
     world.socket.gone(5);

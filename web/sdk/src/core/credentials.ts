@@ -12,9 +12,12 @@ export const AUTH_CODES: ReadonlySet<number> = new Set([
 
 // Share of a token's life after which a fresh one is asked for: the rest is for tries that fail.
 const RENEW_AT = 0.8;
-// Seconds between two tries to renew, where the token lives long enough for that.
-const RETRY = 5;
-const MIN_RETRY = 0.5;
+// Seconds between two asks, whatever a token says; less, as a share of its life, where it lives for less than a minute.
+const PAUSE = 5;
+const MIN_PAUSE = 0.5;
+const PAUSE_SHARE = 0.1;
+// Seconds that a token is taken to be good for where it does not say how long it lives and seems to be over already.
+const UNKNOWN_LIFE = 60;
 
 /** One client's token, and whether another can be had (`renewable`: the application gave a function). */
 export class Credentials {
@@ -22,7 +25,7 @@ export class Credentials {
   /** A token was asked for and has not come yet. */
   asked = false;
   #renewAt: number | undefined;
-  #expiresAt: number | undefined;
+  #pause = PAUSE;
   #stale: boolean;
   #secondChance = true;
 
@@ -48,16 +51,18 @@ export class Credentials {
   received(token: string, now: number): void {
     this.token = token;
     this.asked = this.#stale = false;
-    // With --auth none and for tokens that are no JWT there is nothing to renew.
-    this.#expiresAt = peekExpiry(token);
-    this.#renewAt = this.#expiresAt === undefined ? undefined : now + Math.max(MIN_RETRY, RENEW_AT * (this.#expiresAt - now));
+    this.#renewAt = undefined;
+    const times = peekTimes(token);
+    if (times === undefined) return; // with --auth none and for tokens that are no JWT there is nothing to renew
+    const left = goodFor(times, now);
+    this.#pause = Math.max(MIN_PAUSE, Math.min(PAUSE, PAUSE_SHARE * (times.lifetime ?? left)));
+    this.#renewAt = now + Math.max(this.#pause, RENEW_AT * left);
   }
 
-  /** The application could not give one; asked again while there still is time, more often as time runs out. */
+  /** The application could not give one: asked again after a pause. */
   failed(now: number): void {
     this.asked = false;
-    const left = (this.#expiresAt ?? now) - now;
-    this.#renewAt = now + Math.max(MIN_RETRY, Math.min(RETRY, left / 3));
+    this.#renewAt = now + this.#pause;
   }
 
   /** The token was refused. Whether there is a second chance with a fresh one: once between two successes. */
@@ -79,17 +84,36 @@ export class Credentials {
   }
 }
 
-/** When `token` says it expires (seconds since the epoch), without verifying anything; undefined for what is no JWT. */
-export function peekExpiry(token: string): number | undefined {
+/** When a token expires (seconds since the epoch), and how many seconds there were between that and its making, where it says so. */
+export interface TokenTimes {
+  expiresAt: number;
+  lifetime: number | undefined;
+}
+
+// A page's clock may be hours off, and a token's life is the issuer's to tell. Our clock can only say that a part of it is over, if that
+// makes sense.
+function goodFor({ expiresAt, lifetime }: TokenTimes, now: number): number {
+  const left = expiresAt - now;
+  return left > 0 ? Math.min(left, lifetime ?? left) : (lifetime ?? UNKNOWN_LIFE);
+}
+
+/** What `token` says of its times, without verifying anything; undefined for what is no JWT. */
+export function peekTimes(token: string): TokenTimes | undefined {
   const payload = token.split(".")[1];
   if (payload === undefined) return undefined;
   try {
-    const claims: unknown = JSON.parse(decodeText(fromBase64Url(payload)));
-    const expiry = (claims as { exp?: unknown } | null)?.exp;
-    return typeof expiry === "number" && Number.isFinite(expiry) ? expiry : undefined;
+    const claims = JSON.parse(decodeText(fromBase64Url(payload))) as Record<string, unknown> | null;
+    const [expiresAt, madeAt, validFrom] = ["exp", "iat", "nbf"].map((name) => asNumber(claims?.[name]));
+    if (expiresAt === undefined) return undefined;
+    const lifetime = expiresAt - (madeAt ?? validFrom ?? expiresAt);
+    return { expiresAt, lifetime: lifetime > 0 ? lifetime : undefined };
   } catch {
     return undefined;
   }
+}
+
+function asNumber(claim: unknown): number | undefined {
+  return typeof claim === "number" && Number.isFinite(claim) ? claim : undefined;
 }
 
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";

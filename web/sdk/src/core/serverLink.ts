@@ -2,7 +2,7 @@
 //
 // It only notes that it has ended and why (`end`); what to do about that is the session's to decide.
 import { Capability, type ReadyMessage } from "../gen/broker.ts";
-import { Code, MAX_MESSAGE_BYTES, OLD_SERVER_MESSAGE_BYTES } from "../gen/constants.ts";
+import { Code, MAX_CLIENT_MESSAGE_BYTES, MAX_MESSAGE_BYTES, OLD_SERVER_MESSAGE_BYTES } from "../gen/constants.ts";
 import type { Random } from "./backoff.ts";
 import type { Credentials } from "./credentials.ts";
 import type { Delivery } from "./delivery.ts";
@@ -26,7 +26,7 @@ import { Trickle } from "./trickle.ts";
 export const Phase = { ASKED: 0, ANSWERING: 1, OPENING: 2, AUTHENTICATING: 3, JOINED: 4 } as const;
 export type Phase = (typeof Phase)[keyof typeof Phase];
 
-const AWAITED = ["offer", "answer", "open channel", "READY"];
+const AWAITED = ["no offer of server", "no answer to server", "no open channel to server", "no READY of server"];
 
 /** Why a link ended; `told`: the server said so itself (CLOSE, CONNECTION_REFUSED), otherwise it is what we concluded. */
 export interface End {
@@ -58,18 +58,24 @@ export class ServerLink {
   #transportLimit = MAX_MESSAGE_BYTES;
   #isOld = false;
   #deadline: number;
+  readonly #openDeadline: number;
   readonly #joinDeadline: number;
   readonly #subscriber: Subscriber;
   readonly #candidates: Trickle;
   readonly #liveness: Liveness;
 
-  /** @param alias ours at the coordinator; @param maybeOld the coordinator speaks Part 1 only, so the server may too */
+  /**
+   * @param alias ours at the coordinator
+   * @param maybeOld the coordinator speaks Part 1 only, so the server may too
+   * @param hurried there is another server to try should this one be out of reach
+   */
   constructor(
     readonly number: number,
     readonly server: number,
     public alias: number,
     readonly around: Surroundings,
     readonly maybeOld: boolean,
+    hurried: boolean,
     now: number,
   ) {
     const { options, subscriptions, emit, random } = around;
@@ -77,7 +83,8 @@ export class ServerLink {
     this.#candidates = new Trickle(number, server, emit);
     this.#liveness = new Liveness(options.pingInterval, options.linkTimeout, options.probeTimeout, random);
     this.#joinDeadline = now + options.joinTimeout;
-    this.#deadline = now + options.offerTimeout;
+    this.#openDeadline = hurried ? Math.min(now + options.openTimeout, this.#joinDeadline) : this.#joinDeadline;
+    this.#deadline = Math.min(now + options.offerTimeout, this.#openDeadline);
     emit({ kind: "sendSignal", frame: connect(server) });
   }
 
@@ -126,7 +133,7 @@ export class ServerLink {
     try {
       const sdp = readOffer(data);
       this.phase = Phase.ANSWERING;
-      this.#deadline = this.#joinDeadline;
+      this.#deadline = this.#openDeadline;
       this.around.emit({ kind: "answerOffer", link: this.number, sdp, iceServers: this.around.ice.servers(now) });
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
@@ -228,7 +235,7 @@ export class ServerLink {
 
   #ready(message: ReadyMessage, now: number): void {
     const { capabilities, limits } = message;
-    this.maxMessageBytes = Math.min(limits?.maxMessageBytes || MAX_MESSAGE_BYTES, this.#transportLimit);
+    this.maxMessageBytes = Math.min(limits?.maxMessageBytes || MAX_CLIENT_MESSAGE_BYTES, this.#transportLimit);
     this.batched = capabilities.includes(Capability.BATCH);
     this.#subscriber.acknowledges = capabilities.includes(Capability.SUBSCRIBE_ACK);
     this.alias = message.alias || this.alias;
@@ -280,8 +287,15 @@ export class ServerLink {
       this.#isOld = true; // in Part 1 nothing answers AUTH: the link is taken for accepted
       this.#join(now);
     } else {
-      this.#fail(Code.TIMEOUT, `no ${AWAITED[this.phase]} in time`);
+      this.#fail(Code.TIMEOUT, this.awaited);
     }
+  }
+
+  /** What there is not yet, for people to read. */
+  get awaited(): string {
+    // Signalling goes by the coordinator: whoever hears an offer and gets no channel is cut off from the server itself.
+    const guess = this.phase === Phase.OPENING ? ": is UDP blocked?" : "";
+    return `${AWAITED[this.phase]} ${this.server} in time${guess}`;
   }
 
   #send(data: Uint8Array): void {

@@ -86,6 +86,7 @@ export const VERDICTS: Readonly<Record<number, Retry>> = {
 export const MAX_ALIAS = 4398046511103;
 export const MAX_BATCH_RECORDS = 256;
 export const MAX_CANDIDATES = 64;
+export const MAX_CLIENT_MESSAGE_BYTES = 65024;
 export const MAX_MESSAGE_BYTES = 65536;
 export const MAX_SIGNAL_BYTES = 65536;
 export const MAX_TOPIC_BYTES = 256;

@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import { Backoff } from "../../src/core/backoff.ts";
 import { describe as describeCode, retryVerdict } from "../../src/core/codes.ts";
-import { Credentials, peekExpiry } from "../../src/core/credentials.ts";
+import { Credentials, peekTimes } from "../../src/core/credentials.ts";
 import { RtcBrokerError, TopicError } from "../../src/core/errors.ts";
 import { Inbox } from "../../src/core/inbox.ts";
 import { Liveness } from "../../src/core/liveness.ts";
@@ -127,6 +127,13 @@ describe("backoff and servers", () => {
     };
     servers.refresh([3, 1, 0, 3, 2]);
     assert.deepEqual(round(), [3, 1, 2]);
+    assert.ok(!servers.hasMore);
+    servers.refresh([3, 1, 2]);
+    servers.next();
+    assert.ok(servers.hasMore);
+    servers.restart({ without: 2 });
+    assert.deepEqual(round(), [3, 1]);
+    assert.ok(servers.hasMore, "in a newer list");
     servers.restart({ first: 2 });
     assert.deepEqual(round(), [2, 3, 1]);
     servers.restart({ without: 3 });
@@ -137,8 +144,11 @@ describe("backoff and servers", () => {
 });
 
 describe("credentials", () => {
-  test("the expiry of what is a JWT, and of nothing else", () => {
-    assert.equal(peekExpiry(jwt(1_800_000_000)), 1_800_000_000);
+  test("the times of what is a JWT, and of nothing else", () => {
+    assert.deepEqual(peekTimes(jwt(1_800)), { expiresAt: 1_800, lifetime: undefined });
+    assert.deepEqual(peekTimes(jwt(1_800, { iat: 1_000, nbf: 900 })), { expiresAt: 1_800, lifetime: 800 });
+    assert.deepEqual(peekTimes(jwt(1_800, { iat: "x", nbf: 900 })), { expiresAt: 1_800, lifetime: 900 });
+    assert.deepEqual(peekTimes(jwt(1_800, { iat: 1_800 })), { expiresAt: 1_800, lifetime: undefined });
     for (const token of [
       "",
       "abc",
@@ -147,12 +157,36 @@ describe("credentials", () => {
       `x.${Buffer.from("null").toString("base64url")}.y`,
       `x.${Buffer.from('{"exp":"5"}').toString("base64url")}.`,
     ])
-      assert.equal(peekExpiry(token), undefined);
-    fc.assert(fc.property(fc.integer({ min: 0, max: 2 ** 40 }), (expiry) => peekExpiry(jwt(expiry)) === expiry));
-    fc.assert(fc.property(fc.string(), (token) => peekExpiry(token) === undefined || typeof peekExpiry(token) === "number"));
+      assert.equal(peekTimes(token), undefined);
+    fc.assert(fc.property(fc.integer({ min: 0, max: 2 ** 40 }), (expiry) => peekTimes(jwt(expiry))?.expiresAt === expiry));
+    fc.assert(fc.property(fc.string(), (token) => ["undefined", "number"].includes(typeof peekTimes(token)?.expiresAt)));
   });
 
-  test("renewed after four fifths, and sooner the less is left", () => {
+  test("the clock may be wrong: never later than four fifths of a life, never sooner than a pause", () => {
+    const lives = fc.integer({ min: 1, max: 1_000_000 });
+    const skews = fc.integer({ min: -10_000_000, max: 10_000_000 });
+    fc.assert(
+      fc.property(lives, skews, (life, skew) => {
+        const credentials = new Credentials(undefined, true);
+        const [issued, now] = [1e9, 1e9 + skew];
+        credentials.received(jwt(issued + life, { iat: issued }), now);
+        const wait = (credentials.renewAt ?? 0) - now;
+        const pause = Math.max(0.5, Math.min(5, life / 10));
+        return wait >= pause - 1e-6 && wait <= Math.max(pause, 0.8 * life) + 1e-6;
+      }),
+    );
+    const credentials = new Credentials(undefined, true);
+    credentials.received(jwt(1_000, { iat: 900 }), 4_600);
+    assert.equal(credentials.renewAt, 4_680, "an hour ahead");
+    credentials.received(jwt(1_000, { iat: 900 }), -2_600);
+    assert.equal(credentials.renewAt, -2_520, "an hour behind");
+    credentials.received(jwt(1_000, { iat: 900 }), 950);
+    assert.equal(credentials.renewAt, 990, "half of it was over when it came");
+    credentials.received(jwt(1_000), 4_600);
+    assert.equal(credentials.renewAt, 4_648, "nothing to go by");
+  });
+
+  test("renewed after four fifths, and tried again after a pause", () => {
     const credentials = new Credentials(undefined, true);
     assert.ok(credentials.isDue(0));
     credentials.received(jwt(1_100), 1_000);
@@ -162,10 +196,11 @@ describe("credentials", () => {
     assert.equal(credentials.renewAt, undefined);
     credentials.failed(1_080);
     assert.equal(credentials.renewAt, 1_085);
-    credentials.failed(1_097);
-    assert.equal(credentials.renewAt, 1_098);
-    credentials.failed(1_099.9);
-    assert.equal(credentials.renewAt, 1_100.4);
+    credentials.failed(1_085);
+    assert.equal(credentials.renewAt, 1_090);
+    credentials.received(jwt(1_010), 1_000);
+    credentials.failed(1_008);
+    assert.equal(credentials.renewAt, 1_009, "sooner where it lives only for seconds");
     const fixed = new Credentials(jwt(5), false);
     assert.deepEqual([fixed.renewAt, fixed.isDue(10), fixed.refused()], [undefined, false, false]);
     credentials.received("no jwt", 0);

@@ -406,6 +406,7 @@ export class FakeChannel {
   most = 1 << 20;
   /** Nothing is sent on, and the buffer grows. */
   isStuck = false;
+  readonly sent: Uint8Array[] = [];
   onopen: (() => void) | null = null;
   onclose: (() => void) | null = null;
   onmessage: ((event: { data: unknown }) => void) | null = null;
@@ -422,6 +423,7 @@ export class FakeChannel {
     if (data.length > this.most) throw new Error("TypeError: too large");
     if (this.isStuck) this.bufferedAmount += data.length;
     const copy = data.slice();
+    this.sent.push(copy);
     this.world.post(() => this.server.take(copy, this));
   }
 
@@ -585,7 +587,7 @@ export class FakeServer {
 }
 
 /** A token as the SDK reads it: nobody here verifies it. */
-export function jwt(expiresAt: number): string {
+export function jwt(expiresAt: number, more: object = {}): string {
   const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
-  return `${part({ alg: "none" })}.${part({ sub: "ann", name: "Ännchen", exp: expiresAt })}.signature`;
+  return `${part({ alg: "none" })}.${part({ sub: "ann", name: "Ännchen", exp: expiresAt, ...more })}.signature`;
 }
