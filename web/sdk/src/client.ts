@@ -85,13 +85,13 @@ class BrowserClient implements Client {
     const data = asBytes(body);
     if (this.#requests.offer(topic, data, reliable, identity)) return;
     if (reliable) await this.#requests.offerPatiently(topic, data, identity);
-    else this.#countDrop();
+    else this.#driver.sender.countDrop();
   }
 
   publishNowait(topic: string, body: Body, options: PublishOptions = {}): boolean {
     const { reliable = true, identity = false } = options;
     const taken = this.#requests.offer(topic, asBytes(body), reliable, identity);
-    if (!taken) this.#countDrop();
+    if (!taken) this.#driver.sender.countDrop();
     return taken;
   }
 
@@ -99,11 +99,6 @@ class BrowserClient implements Client {
     const text: string | undefined = JSON.stringify(value);
     if (text === undefined) throw new TypeError(`${typeof value} has no JSON`);
     await this.publish(topic, text, options);
-  }
-
-  #countDrop(): void {
-    if (this.state === "connected") this.stats.dropped.send_buffer += 1;
-    else this.stats.dropped.not_connected += 1;
   }
 
   ping(): Promise<number> {

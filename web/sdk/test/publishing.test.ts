@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { ClientClosed, MessageTooLarge, NotConnected, RequestTimeout, TopicError } from "../src/core/errors.ts";
 import { Capability } from "../src/gen/broker.ts";
+import { MAX_CLIENT_MESSAGE_BYTES } from "../src/gen/constants.ts";
 import { MAX_WAITING } from "../src/io/sender.ts";
 import { failure } from "./support/seen.ts";
 import { text, World } from "./support/world.ts";
@@ -70,6 +71,12 @@ describe("publishing", () => {
     assert.throws(() => client.publishNowait("", "x"), TopicError);
   });
 
+  test("a server that tells no limit gets no more than it can pass on", async () => {
+    const { client } = await joined();
+    const error = await failure(client.publish("a", new Uint8Array(MAX_CLIENT_MESSAGE_BYTES)), MessageTooLarge);
+    assert.equal(error.limit, MAX_CLIENT_MESSAGE_BYTES);
+  });
+
   test("the session description may allow less than the server tells", async () => {
     const { world, client, channel } = await joined();
     channel(false).most = 10;
@@ -111,14 +118,22 @@ describe("publishing", () => {
     const late = failure(client.publish("a", "late"), RequestTimeout);
     await world.advance(10.1);
     assert.match((await late).message, /publish to "a": not done within 10 s/);
+    assert.equal(client.stats.dropped.send_buffer, 1);
     const waiting = Array.from({ length: MAX_WAITING }, () => failure(client.publish("a", "x"), ClientClosed));
-    await failure(client.publish("a", "one too many"), RequestTimeout);
+    const crowded = await failure(client.publish("a", "one too many"), RequestTimeout);
+    assert.equal(crowded.message, `publish to "a": not taken, ${MAX_WAITING} others wait already`);
+    assert.equal(client.stats.dropped.send_buffer, 2);
     channel(true).readyState = "closed";
     void client.close();
     await world.advance(3);
     await Promise.all(waiting);
     assert.equal(client.state, "closed");
     assert.throws(() => client.publishNowait("a", "x"), ClientClosed);
+    const closed = await failure(client.publish("a", "x"), ClientClosed);
+    assert.deepEqual(
+      [closed.code, closed.message, closed.retry],
+      [1000, "1000 closed by the application (do not retry)", "do not retry"],
+    );
     assert.equal(world.timers, 0);
   });
 
@@ -143,6 +158,21 @@ describe("publishing", () => {
     world.socket.end(1006);
     world.connection.become("failed");
     await failure(world.until(client.publish("a", "lost")), NotConnected);
+    assert.equal(client.stats.dropped.not_connected, 2);
+    const waiting = Array.from({ length: MAX_WAITING }, () => failure(client.publish("a", "x"), ClientClosed));
+    const crowded = await failure(client.publish("a", "one too many"), NotConnected);
+    assert.equal(crowded.message, `publish to "a": not taken, ${MAX_WAITING} others wait already`);
+    assert.equal(client.stats.dropped.not_connected, 3);
+    await client.close();
+    await Promise.all(waiting);
+  });
+
+  test("what a channel that is closing does not take was not too large", async () => {
+    const { world, client, channel } = await joined();
+    client.publishNowait("a", "x");
+    channel(true).readyState = "closing";
+    await world.settle();
+    assert.deepEqual([client.stats.dropped.not_connected, client.stats.dropped.too_large, client.stats.sent], [1, 0, 0]);
   });
 
   test("what had not left when the connection was lost is counted", async () => {

@@ -31,9 +31,19 @@ export class AuthError extends ConnectError {
   override readonly name: string = "AuthError";
 }
 
+const NORMAL_CLOSURE = 1000;
+
 /** The client is closed: by `close()` (code 1000), or because it was told not to come back. */
 export class ClientClosed extends RtcBrokerError {
   override readonly name: string = "ClientClosed";
+
+  constructor(code: number = NORMAL_CLOSURE, reason = "closed by the application") {
+    super(code, reason, code === NORMAL_CLOSURE ? `${code} ${reason} (do not retry)` : undefined);
+  }
+
+  override get retry(): Retry {
+    return this.code === NORMAL_CLOSURE ? "do not retry" : super.retry;
+  }
 }
 
 /** There was no connection, and none came in time. */
@@ -44,9 +54,9 @@ export class NotConnected extends RtcBrokerError {
   constructor(
     readonly what: string,
     readonly seconds: number = 0,
+    why = `not connected${seconds ? ` within ${seconds} s` : ""}`,
   ) {
-    const waited = seconds ? ` within ${seconds} s` : "";
-    super(Code.LINK_LOST, `not connected${waited}`, `${what}: not connected${waited}`);
+    super(Code.LINK_LOST, why, `${what}: ${why}`);
   }
 }
 
@@ -58,8 +68,9 @@ export class RequestTimeout extends RtcBrokerError {
   constructor(
     readonly what: string,
     readonly seconds: number,
+    why = `not done within ${seconds} s`,
   ) {
-    super(Code.TIMEOUT, `not done within ${seconds} s`, `${what}: not done within ${seconds} s`);
+    super(Code.TIMEOUT, why, `${what}: ${why}`);
   }
 }
 

@@ -3,8 +3,8 @@
 /**
  * Why packets are dropped; the keys of `ClientStats.dropped`.
  *
- * Outgoing: `not_connected` (published without waiting while there was no connection), `send_buffer` (the channel's send buffer was over
- * its mark), `too_large` (larger than the server's session description allows, though not than the limits it told).
+ * Outgoing: `not_connected` (there was no connection, or none any more, or none in time), `send_buffer` (the channel's send buffer was over
+ * its mark, and stayed so for as long as `publish` waits), `too_large` (larger than the server's session description allows, though not than the limits it told).
  * Incoming: `queue` (the oldest of a full queue), `not_subscribed` (on its way when its topic was unsubscribed), `undecodable` (a message
  * that is none), `callback` (a subscription's callback threw).
  */

@@ -4,7 +4,7 @@
 // before are done.
 import type { Token } from "../api.ts";
 import { Delivery } from "../core/delivery.ts";
-import { ClientClosed, NotConnected, RtcBrokerError } from "../core/errors.ts";
+import { ClientClosed, NotConnected, type RtcBrokerError } from "../core/errors.ts";
 import type { Event, Output } from "../core/events.ts";
 import type { ClientOptions } from "../core/options.ts";
 import { Session } from "../core/session.ts";
@@ -19,8 +19,6 @@ import { CoordinatorSocket } from "./socket.ts";
 import { askToken } from "./tokens.ts";
 import { withQuery } from "./url.ts";
 import { Waiters } from "./waiting.ts";
-
-const NORMAL_CLOSURE = 1000;
 
 /** One client at work. */
 export class Driver {
@@ -186,7 +184,7 @@ export class Driver {
         this.#links.close(output.link);
         break;
       case "sendPacket":
-        if (this.#links.send(output.data, output.reliable)) this.stats.bytesSent += output.data.length;
+        if (this.#links.send(output.data, output.reliable) === undefined) this.stats.bytesSent += output.data.length;
         break;
       case "compress":
         void this.#compress(output.link, output.data);
@@ -256,7 +254,6 @@ export class Driver {
 
   /** What to throw where the client is closed. */
   closedError(): ClientClosed {
-    const cause = this.#cause ?? new RtcBrokerError(NORMAL_CLOSURE, "closed by the application");
-    return new ClientClosed(cause.code, cause.reason);
+    return new ClientClosed(this.#cause?.code, this.#cause?.reason);
   }
 }

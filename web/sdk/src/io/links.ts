@@ -2,6 +2,7 @@
 import type { Event } from "../core/events.ts";
 import type { IceServer } from "../core/options.ts";
 import type { CandidateInit } from "../core/signals.ts";
+import type { DropReason } from "../core/stats.ts";
 import { Code, MAX_MESSAGE_BYTES } from "../gen/constants.ts";
 import type { Platform } from "./platform.ts";
 
@@ -11,6 +12,9 @@ export interface LinksUser {
   /** A channel's buffer has sunk below the mark. */
   room(): void;
 }
+
+/** Why a message was not sent. */
+export type Unsent = DropReason & ("not_connected" | "too_large");
 
 const RELIABLE = "reliable";
 const UNRELIABLE = "unreliable";
@@ -52,9 +56,9 @@ export class Links {
     this.#link = undefined;
   }
 
-  /** Send on the current link; false when the browser does not take the message. */
-  send(data: Uint8Array, reliable: boolean): boolean {
-    return this.#link?.send(data, reliable) ?? false;
+  /** Send on the current link. Returns why not, where the browser does not take the message. */
+  send(data: Uint8Array, reliable: boolean): Unsent | undefined {
+    return this.#link ? this.#link.send(data, reliable) : "not_connected";
   }
 
   /** Bytes waiting on a channel of the current link. */
@@ -149,12 +153,14 @@ class PeerLink {
     return reliable ? this.#reliable : this.#unreliable;
   }
 
-  send(data: Uint8Array, reliable: boolean): boolean {
+  send(data: Uint8Array, reliable: boolean): Unsent | undefined {
+    const channel = this.channel(reliable);
+    if (channel?.readyState !== "open") return "not_connected"; // it is closing, of which we hear soon
     try {
-      this.channel(reliable)?.send(data as Uint8Array<ArrayBuffer>);
-      return true;
+      channel.send(data as Uint8Array<ArrayBuffer>);
+      return undefined;
     } catch {
-      return false; // too large, or the channel is closing, of which we hear soon
+      return "too_large";
     }
   }
 

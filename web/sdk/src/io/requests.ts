@@ -73,8 +73,9 @@ export class Requests {
 
   /** Publish reliably, once there is a connection and room. */
   async offerPatiently(topic: string, body: Uint8Array, identity: boolean): Promise<void> {
-    const { sender, options } = this.driver;
-    await sender.wait(topic, body, identity, () => this.#late(`publish to ${JSON.stringify(topic)}`, options.publishTimeout));
+    const { sender } = this.driver;
+    const what = `publish to ${JSON.stringify(topic)}`;
+    await sender.wait(topic, body, identity, (seconds, why) => this.#late(what, seconds, why));
   }
 
   /** Seconds to the server and back. */
@@ -97,8 +98,9 @@ export class Requests {
     }
   }
 
-  #late(what: string, seconds: number): RtcBrokerError {
-    return this.driver.session.state === "connected" ? new RequestTimeout(what, seconds) : new NotConnected(what, seconds);
+  #late(what: string, seconds: number, why?: string): RtcBrokerError {
+    const kind = this.driver.session.state === "connected" ? RequestTimeout : NotConnected;
+    return new kind(what, seconds, why);
   }
 
   mustBeOpen(): void {

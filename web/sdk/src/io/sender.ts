@@ -54,23 +54,35 @@ export class Sender {
   }
 
   /**
-   * Put a reliable packet in line; resolves when it was taken. Rejects with `late()` when it was not within `options.publishTimeout`, or at
-   * once where too many wait already.
+   * Put a reliable packet in line; resolves when it was taken. Rejects with `late(seconds)` when it was not within
+   * `options.publishTimeout`, and with `late(0, why)` at once where too many wait already.
    */
-  wait(topic: string, body: Uint8Array, identity: boolean, late: () => RtcBrokerError): Promise<void> {
+  wait(
+    topic: string,
+    body: Uint8Array,
+    identity: boolean,
+    late: (seconds: number, why?: string) => RtcBrokerError,
+  ): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#waiting.size >= MAX_WAITING) {
-        this.stats.dropped.send_buffer += 1;
-        reject(late());
+        this.countDrop();
+        reject(late(0, `not taken, ${MAX_WAITING} others wait already`));
         return;
       }
+      const { publishTimeout } = this.options;
       const timer = this.platform.setTimer(() => {
         this.#waiting.delete(entry);
-        reject(late());
-      }, this.options.publishTimeout);
+        this.countDrop();
+        reject(late(publishTimeout));
+      }, publishTimeout);
       const entry: Waiting = { topic, body, identity, timer, resolve, reject };
       this.#waiting.add(entry);
     });
+  }
+
+  /** Count a packet that was not taken, by what there was none of. */
+  countDrop(): void {
+    this.stats.dropped[this.joined() ? "send_buffer" : "not_connected"] += 1;
   }
 
   /** Send what was offered; what there is no connection for any more is dropped and counted. */
@@ -82,12 +94,13 @@ export class Sender {
     }
     for (const box of [this.#boxes.reliable, this.#boxes.unreliable]) {
       for (const { data, packets } of box.drain(link.batched, link.maxMessageBytes)) {
-        if (this.links.send(data, box.reliable)) {
+        const unsent = this.links.send(data, box.reliable);
+        if (unsent) {
+          this.stats.dropped[unsent] += packets;
+        } else {
           this.stats.sent += packets;
           this.stats.bytesSent += data.length;
           this.unconfirmed ||= box.reliable;
-        } else {
-          this.stats.dropped.too_large += packets;
         }
       }
     }
