@@ -22,7 +22,7 @@ PREFIX = "rtcbroker_coordinator_"
 class CoordinatorCollector(Collector):
     """Collects everything at once, so that no number is kept twice."""
 
-    def __init__(self, driver: Driver, dashboard: Dashboard, p2p: Callable[[], Iterable[PeerToPeerStats]]) -> None:
+    def __init__(self, driver: Driver, dashboard: Dashboard, p2p: Callable[[], Iterable[PeerToPeerStats]] = tuple) -> None:
         self._driver = driver
         self._dashboard = dashboard
         self._p2p = p2p

@@ -52,6 +52,7 @@ def test_an_empty_cluster(world: World) -> None:
             "refusals": 0,
             "cpu": 0.25,
             "memory_bytes": 1_000_000,
+            "p2p": [],
         },
         "servers": [],
         "topics": [],
