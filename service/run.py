@@ -42,16 +42,20 @@ def run(main: Callable[[], Awaitable[int]]) -> int:
         return 130
 
 
-def stop_on_signals(callback: Callable[[], None]) -> Callable[[], None]:
-    """Call `callback` in the event loop at the first SIGTERM or SIGINT; a second one ends the process at once with 128 + its number.
+def stop_on_signals(callback: Callable[[], None], *, insistent: bool = True) -> Callable[[], None]:
+    """Call `callback` in the event loop at the first SIGTERM or SIGINT; a second one ends the process at once with 128 + its number, or
+    does nothing if it is not `insistent`: where a supervisor decides how long to wait, its signal may come on top of one to all.
 
-    Returns a function that takes the handlers off again. Must be called from the running loop of the main thread.
+    Signals that are blocked come through from now on, also one that came before. Returns a function that takes the handlers off, and
+    blocks again what was blocked. Must be called from the running loop of the main thread.
     """
     loop = asyncio.get_running_loop()
     came = False
 
     def on_signal(number: signal.Signals) -> None:
         nonlocal came
+        if came and not insistent:
+            return
         if came:
             log.warning("%s again: leaving without clearing up", number.name)
             logging.shutdown()
@@ -62,8 +66,10 @@ def stop_on_signals(callback: Callable[[], None]) -> Callable[[], None]:
 
     for number in _SIGNALS:
         loop.add_signal_handler(number, on_signal, number)
+    before = signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
     def undo() -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         for number in _SIGNALS:
             loop.remove_signal_handler(number)
 

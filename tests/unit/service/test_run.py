@@ -90,6 +90,38 @@ def test_the_second_signal_ends_the_process_at_once() -> None:
     assert process.returncode == 128 + signal.SIGINT, process.stderr
 
 
+async def test_further_signals_are_nothing_where_somebody_else_decides() -> None:
+    calls: list[bool] = []
+    undo = stop_on_signals(lambda: calls.append(True), insistent=False)
+    try:
+        for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGINT):
+            os.kill(os.getpid(), number)
+            await until(lambda: calls, 5, "the callback is called")
+            await asyncio.sleep(0.01)
+    finally:
+        undo()
+    assert calls == [True]
+
+
+async def test_signals_that_were_held_back_are_so_again_afterwards() -> None:
+    """Whoever starts a process may block them, so that none comes before it can be handled, or after that."""
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    calls: list[bool] = []
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    try:
+        signal.raise_signal(signal.SIGTERM)
+        undo = stop_on_signals(lambda: calls.append(True))
+        try:
+            await until(lambda: calls, 5, "the callback is called")
+        finally:
+            undo()
+        signal.raise_signal(signal.SIGTERM)
+        assert signal.sigtimedwait(numbers, 0) is not None, "it waits, and this test lives"
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    assert calls == [True]
+
+
 def test_the_ready_file_is_whole(tmp_path: Path) -> None:
     file = tmp_path / "ready"
     file.write_text("old")
