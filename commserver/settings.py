@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from commserver.core.config import BrokerConfig
 from commserver.core.flow import RELIABLE_FLOW, UNRELIABLE_FLOW, FlowLimits, Policy
@@ -19,6 +19,8 @@ _CLUSTER = group("Cluster")
 _NETWORK = group("Network")
 _LIMITS = group("Limits")
 _FLOW = group("Flow control")
+
+MAX_PORT = 65_535
 
 PolicyName = Literal["buffered", "discard", "drop-oldest", "latest", "unbounded"]
 
@@ -59,7 +61,7 @@ class CommServerSettings(ServiceSettings):
         json_schema_extra=_NETWORK,
     )
     port: int = Field(
-        default=9091, ge=0, le=65535, description="TCP port of those pages; 0 takes a free one.", json_schema_extra=_NETWORK
+        default=9091, ge=0, le=MAX_PORT, description="TCP port of those pages; 0 takes a free one.", json_schema_extra=_NETWORK
     )
     bind: list[str] = Field(
         default_factory=lambda: ["0.0.0.0"],
@@ -70,7 +72,7 @@ class CommServerSettings(ServiceSettings):
     udp_port: int = Field(
         default=0,
         ge=0,
-        le=65535,
+        le=MAX_PORT,
         description="UDP port for all peers; 0 takes a free one. Fix it where a firewall must let it through.",
         json_schema_extra=_NETWORK,
     )
@@ -186,6 +188,18 @@ class CommServerSettings(ServiceSettings):
         except TopicError as error:
             raise ValueError(error.detail) from error
         return patterns
+
+    @field_validator("processes")
+    @classmethod
+    def _have_ports(cls, processes: int, info: ValidationInfo) -> int:
+        for name in ("port", "udp_port"):
+            first = info.data.get(name, 0)  # not there if it is wrong itself, which is told then
+            if first and first + processes - 1 > MAX_PORT:
+                flag = f"--{name.replace('_', '-')}"
+                raise ValueError(
+                    f"from {flag} {first} on, the last one would get port {first + processes - 1}; ports end at {MAX_PORT}"
+                )
+        return processes
 
     @property
     def role(self) -> TokenRole:

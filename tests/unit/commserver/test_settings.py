@@ -68,3 +68,12 @@ def test_a_wrong_value_is_named(name: str, value: str, monkeypatch: pytest.Monke
         load(CommServerSettings, {})
     assert f"RTCBROKER_{name.upper()}" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["port", "udp_port"])
+def test_ports_that_count_up_must_exist(name: str) -> None:
+    assert load(CommServerSettings, {"processes": 2, name: 65_534}).processes == 2
+    assert load(CommServerSettings, {"processes": 1, name: 65_535}).processes == 1
+    flag = f"--{name.replace('_', '-')}"
+    with pytest.raises(ConfigError, match=rf"--processes: .*3.*{flag} 65534 .*65536.*65535"):
+        load(CommServerSettings, {"processes": 3, name: 65_534})
