@@ -182,13 +182,13 @@ def main(settings: CommServerSettings) -> int:
     """Run one comm server, or `processes` of them under a supervisor, to the end; returns the exit code."""
     if settings.processes == 1:
         return run(lambda: serve(settings))
-    return Supervisor(settings, main).run()
+    return Supervisor(settings, lambda child: run(lambda: serve(child, supervised=True))).run()
 
 
-async def serve(settings: CommServerSettings) -> int:
-    """Run a comm server until SIGTERM or SIGINT; returns the exit code."""
+async def serve(settings: CommServerSettings, *, supervised: bool = False) -> int:
+    """Run a comm server until SIGTERM or SIGINT; returns the exit code. A second signal ends it at once unless it is `supervised`."""
     stop = asyncio.Event()
-    undo = stop_on_signals(stop.set)
+    undo = stop_on_signals(stop.set, insistent=not supervised)
     try:
         return await _serve_until(stop, settings)
     finally:

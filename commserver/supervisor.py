@@ -1,7 +1,8 @@
 """Several equal comm servers on one machine under one command, so that all its cores are used.
 
 The supervisor forks before any event loop, thread or socket exists; each child is a comm server as if started alone, with ports of its own.
-It restarts what ends (with backoff), stops all at one signal, and takes its children along should it be killed itself (Linux).
+It restarts what ends (with backoff), stops all at one signal, whether that was sent to it alone, to the process group (a terminal's
+Ctrl-C) or to each process (systemd), and takes its children along should it be killed itself (Linux).
 """
 
 from __future__ import annotations
@@ -25,7 +26,12 @@ log = logging.getLogger(__name__)
 POLL_S = 0.1
 STOP_GRACE_S = 5.0
 """On top of `drain_timeout`: then children that have not ended are killed."""
-_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
+SAME_SIGNAL_S = 1.0
+"""A further signal within this time is the same one on another way; a later one comes from somebody who does not want to wait."""
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_SIGNALS = (*_STOP_SIGNALS, signal.SIGCHLD)
+_STOPPED = (0, -signal.SIGTERM)
+"""Exit codes of a child that was told to stop."""
 
 
 def child_settings(settings: CommServerSettings, index: int) -> CommServerSettings:
@@ -56,10 +62,14 @@ class Supervisor:
         self._due: dict[int, float] = dict.fromkeys(range(self._count), 0.0)
         """When to start which child."""
         self._told_ready = False
+        self._stopping = False
         self._failed = False
 
     def run(self) -> int:
-        """Until SIGTERM or SIGINT, or until a child says that the configuration is wrong; returns the exit code."""
+        """Until SIGTERM or SIGINT, or until a child says that the configuration is wrong; returns the exit code.
+
+        A second signal kills what is left at once, and its number + 128 is the exit code.
+        """
         # Blocked and waited for, not handled: nothing of ours runs between fork and the child's own set-up.
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         log.info("supervising %d comm servers", self._count)
@@ -78,6 +88,8 @@ class Supervisor:
         for index in [index for index, when in self._due.items() if when <= now]:
             del self._due[index]
             self._restarts[index].started(now)
+            if (file := _child_ready_file(self._settings.ready_file, index)) is not None:
+                file.unlink(missing_ok=True)  # its former life's, or that of a supervisor that was killed
             self._running[self._fork(index)] = index
 
     def _fork(self, index: int) -> int:
@@ -89,7 +101,8 @@ class Supervisor:
         try:
             if tie is not None:
                 tie()
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+            # The others stay blocked until the child handles them: one that comes before is not lost, and does not kill it.
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGCHLD,))
             code = self._run_child(child_settings(self._settings, index))
         except BaseException:
             log.exception("comm server %d failed", index)
@@ -107,16 +120,25 @@ class Supervisor:
                 return codes
             if pid == 0:
                 return codes
-            index = self._running.pop(pid)
+            index = self._running.pop(pid, None)
+            if index is None:
+                continue  # we did not start it: a shell that became us did, or we are process 1 and it is an orphan
             code = os.waitstatus_to_exitcode(status)
             codes.append(code)
-            self._failed |= code != 0
-            now = time.monotonic()
-            when = self._due[index] = self._restarts[index].ended(now)
-            log.warning("comm server %d (process %d) ended with code %d; again in %.1f s", index, pid, code, when - now)
+            self._ended(index, pid, code)
+
+    def _ended(self, index: int, pid: int, code: int) -> None:
+        if self._stopping:
+            self._failed |= code not in _STOPPED
+            log.info("comm server %d (process %d) ended with code %d", index, pid, code)
+            return
+        now = time.monotonic()
+        when = self._due[index] = self._restarts[index].ended(now)
+        self._told_ready = False
+        log.warning("comm server %d (process %d) ended with code %d; again in %.1f s", index, pid, code, when - now)
 
     def _tell_ready(self) -> None:
-        """Once every child is ready, say so: the first one's ports, and the list of all."""
+        """Once every child is ready, also again after one was restarted, say so: the first one's ports, and the list of all."""
         path = self._settings.ready_file
         if path is None or self._told_ready:
             return
@@ -127,20 +149,31 @@ class Supervisor:
             self._told_ready = True
 
     def _stop(self, code: int) -> int:
-        self._failed = False
-        deadline = time.monotonic() + self._settings.drain_timeout + STOP_GRACE_S
+        self._stopping = True
         self._signal_all(signal.SIGTERM)
-        while self._running and time.monotonic() < deadline:
-            signal.sigtimedwait((signal.SIGCHLD,), POLL_S)
-            self._reap()
+        again = self._wait_for_all()
         if self._running:
-            log.warning("%d comm servers did not stop in time: killed", len(self._running))
+            if again is None:
+                log.warning("%d comm servers did not stop in time: killed", len(self._running))
+            else:
+                log.warning("%s again: leaving without clearing up", again.name)
+                code = 128 + again
             self._failed = True
             self._signal_all(signal.SIGKILL)
             while self._running:
                 signal.sigtimedwait((signal.SIGCHLD,), POLL_S)
                 self._reap()
         return code or int(self._failed)
+
+    def _wait_for_all(self) -> signal.Signals | None:
+        """Until all children have ended or their time is up; returns a signal that says not to wait any longer, if one came."""
+        began = time.monotonic()
+        while self._running and time.monotonic() < began + self._settings.drain_timeout + STOP_GRACE_S:
+            came = signal.sigtimedwait(_SIGNALS, POLL_S)
+            self._reap()
+            if came is not None and came.si_signo in _STOP_SIGNALS and time.monotonic() > began + SAME_SIGNAL_S:
+                return signal.Signals(came.si_signo)
+        return None
 
     def _signal_all(self, number: signal.Signals) -> None:
         for pid in self._running:

@@ -40,8 +40,10 @@ class Server:
         self.process: subprocess.Popen[bytes] | None = None
         self.port = 0
 
-    def spawn(self) -> None:
-        """Start the process; see :meth:`ready`."""
+    def spawn(self, *wrapper: str, group: bool = False) -> None:
+        """Start the process, in a process group of its own if that is said; see :meth:`ready`. `wrapper` is a command that runs the one
+        that is given to it as arguments.
+        """
         self.ready_file.unlink(missing_ok=True)
         environment = {
             # Those of the person who runs the tests are none of the tests' business, whichever fixture starts a process first.
@@ -51,7 +53,12 @@ class Server:
         }
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", self.module], env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                [*wrapper, sys.executable, "-m", self.module],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                process_group=0 if group else None,
             )
 
     async def ready(self) -> None:
