@@ -224,6 +224,24 @@ async def test_a_silent_server_is_given_up_in_time(listener: Listener, turn: Min
     await joined.dialer.close()
 
 
+async def test_it_ends_once_the_last_server_has_failed(
+    listener: Listener, turn: MiniTurn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ice, "GATHER_TIMEOUT_S", 0.5)
+    turn.forbids = True
+    async with mini_turn() as other:
+        other.is_silent = True
+        began = time.monotonic()
+        joined = await join(listener, turn.server(), other.server())
+        assert await joined.ended() is LinkEnd.FAILED
+        assert 0.4 < time.monotonic() - began < 4, "the second one is waited for, and not longer"
+        assert [problem.split(": ", 1)[1] for problem in joined.other.trouble.split("; ")] == [
+            "403 Forbidden IP for 127.0.0.1",
+            "no answer within 0.5 s",
+        ]
+        await joined.dialer.close()
+
+
 async def test_nobody_there_is_told(listener: Listener, unused_tcp_port: int) -> None:
     joined = await join(listener, IceServer(f"turn:127.0.0.1:{unused_tcp_port}?transport=tcp", "me", "hush"))
     assert await joined.ended() is LinkEnd.FAILED

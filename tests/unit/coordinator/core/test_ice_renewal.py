@@ -88,6 +88,14 @@ def test_a_socket_that_is_gone_is_forgotten() -> None:
     assert not renewals(client)
 
 
+def test_the_coordinator_wakes_up_for_it() -> None:
+    world = World(ice=SERVERS, ping_interval_s=10 * LIFETIME_S)
+    world.client()
+    due = world.core.next_deadline()
+    assert due is not None
+    assert due <= NOW + LIFETIME_S * LATEST
+
+
 def test_they_do_not_all_come_at_once() -> None:
     world = World(ice=SERVERS)
     clients = [world.client(f"client {number}") for number in range(50)]
