@@ -31,12 +31,12 @@ NARROW = (390, 844)
 
 
 @contextlib.asynccontextmanager
-async def chromium() -> AsyncIterator[Browser]:
-    """The system's Chromium, headless."""
+async def chromium(*more: str) -> AsyncIterator[Browser]:
+    """The system's Chromium, headless; `more` are flags of its command line."""
     path = shutil.which("chromium")
     assert path is not None, "the tests that use this say that they need it"
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        browser = await playwright.chromium.launch(executable_path=path, args=[*FLAGS, *more])
         try:
             yield browser
         finally:

@@ -1,6 +1,6 @@
 // The call page: starts it with the parameters that the server put in.
 import { parsePageParams } from "./core/params.ts";
-import { storeOf, takeChosen } from "./io/store.ts";
+import { storeOf, takeStep } from "./io/store.ts";
 import { CallPage } from "./page.ts";
 import { byId, pageJson, showNotices, write } from "./view/dom.ts";
 
@@ -12,13 +12,8 @@ write(byId("room", HTMLElement), params.room);
 showNotices([params.header, ...params.warnings]);
 byId("home", HTMLAnchorElement).search = location.search;
 
-const isChosen = takeChosen(
-  storeOf(() => sessionStorage),
-  params.room,
-);
-const page = new CallPage(
-  params,
-  base,
-  storeOf(() => localStorage),
-);
+const step = storeOf(() => sessionStorage);
+const rooms = storeOf(() => localStorage);
+const isChosen = takeStep(step, "chosen", params.room);
+const page = new CallPage(params, base, rooms, step);
 void page.run(isChosen || params.joinsAtOnce);

@@ -1,7 +1,7 @@
 // The home page: pick a room.
 import { parsePageParams } from "./core/params.ts";
 import { randomRoom, roomProblem } from "./core/rooms.ts";
-import { chooseRoom, forgetRoom, loadRooms, storeOf } from "./io/store.ts";
+import { forgetRoom, leaveStep, loadRooms, storeOf } from "./io/store.ts";
 import { byId, make, pageJson, show, showNotices, write } from "./view/dom.ts";
 
 const rooms = storeOf(() => localStorage);
@@ -41,7 +41,7 @@ function join(): void {
     input.focus();
     return;
   }
-  chooseRoom(step, room);
+  leaveStep(step, "chosen", room);
   location.assign(addressOf(room));
 }
 

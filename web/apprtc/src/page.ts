@@ -8,7 +8,7 @@ import { isInside, type State } from "./core/states.ts";
 import { Driver } from "./io/driver.ts";
 import { askForMedia, MediaRefused } from "./io/media.ts";
 import { browserPlatform } from "./io/platform.ts";
-import { rememberRoom, type Store } from "./io/store.ts";
+import { leaveStep, rememberRoom, type Store } from "./io/store.ts";
 import { Controls } from "./view/controls.ts";
 import { byId, write } from "./view/dom.ts";
 import { LinkCopier } from "./view/link.ts";
@@ -41,7 +41,7 @@ export class CallPage {
   #joinsAtOnce = false;
 
   /** @param base the address of the home page, ending in a slash */
-  constructor(params: PageParams, base: string, rooms: Store | undefined) {
+  constructor(params: PageParams, base: string, rooms: Store | undefined, step: Store | undefined) {
     this.#params = params;
     this.#rooms = rooms;
     this.#wanted = { audio: trackConstraints(params.wantsAudio), video: trackConstraints(params.wantsVideo) };
@@ -62,7 +62,10 @@ export class CallPage {
       hangUp: () => this.#driver.feed({ kind: "hangUp" }),
     });
     byId("copy", HTMLButtonElement).addEventListener("click", () => void this.#link.copy());
-    addEventListener("pagehide", () => this.#driver.feed({ kind: "pageGone" }));
+    addEventListener("pagehide", () => {
+      if (isInside(this.#state)) leaveStep(step, "left", params.room);
+      this.#driver.feed({ kind: "pageGone" });
+    });
   }
 
   /** Ask for camera and microphone; then join, or ask whether to. */
@@ -170,6 +173,7 @@ export class CallPage {
   }
 
   #draw(): void {
+    const focused = document.activeElement;
     const [error = ""] = this.#params.errors;
     const { room } = this.#params;
     const scene = sceneOf({ room, state: this.#state, media: this.#media, wanted: this.#wanted, error });
@@ -186,5 +190,6 @@ export class CallPage {
     });
     write(this.#unreachable, this.#isReachable ? "" : UNREACHABLE[isInCall ? "connected" : "other"]);
     document.title = `${room}: ${scene.status}`;
+    this.#scene.keepFocus(focused);
   }
 }

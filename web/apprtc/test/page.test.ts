@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { askForMedia, MediaRefused } from "../src/io/media.ts";
-import { chooseRoom, forgetRoom, loadRooms, rememberRoom, storeOf, takeChosen } from "../src/io/store.ts";
+import { forgetRoom, leaveStep, loadRooms, rememberRoom, storeOf, takeStep } from "../src/io/store.ts";
 import { linkOf } from "../src/view/link.ts";
 
 // the runner works in web/
@@ -96,14 +96,18 @@ test("rooms are remembered and forgotten", () => {
   assert.deepEqual(loadRooms(store), ["room-1"]);
 });
 
-test("a room is chosen for one step", () => {
+test("what a page did is known to the next, and to no other", () => {
   const store = new FakeStorage();
-  chooseRoom(store, "room-1");
-  assert.equal(takeChosen(store, "room-2"), false);
-  assert.equal(takeChosen(store, "room-1"), false);
-  chooseRoom(store, "room-1");
-  assert.equal(takeChosen(store, "room-1"), true);
-  assert.equal(takeChosen(store, "room-1"), false);
+  for (const step of ["chosen", "left"] as const) {
+    leaveStep(store, step, "room-1");
+    assert.equal(takeStep(store, step, "room-2"), false);
+    assert.equal(takeStep(store, step, "room-1"), false);
+    leaveStep(store, step, "room-1");
+    assert.equal(takeStep(store, step, "room-1"), true);
+    assert.equal(takeStep(store, step, "room-1"), false);
+  }
+  leaveStep(store, "left", "room-1");
+  assert.equal(takeStep(store, "chosen", "room-1"), false);
 });
 
 test("a browser may have no storage, or a full one", () => {
@@ -118,9 +122,9 @@ test("a browser may have no storage, or a full one", () => {
   };
   for (const store of [closed, full]) {
     rememberRoom(store, "room-1");
-    chooseRoom(store, "room-1");
+    leaveStep(store, "chosen", "room-1");
     assert.deepEqual(loadRooms(store), []);
-    assert.equal(takeChosen(store, "room-1"), false);
+    assert.equal(takeStep(store, "chosen", "room-1"), false);
   }
 });
 

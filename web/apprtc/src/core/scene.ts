@@ -196,9 +196,10 @@ function troubleText({ kind, camera, microphone, detail }: Trouble): string {
 
 function troubleCard(trouble: Trouble, wanted: Wanted): Card {
   const wantsBoth = wanted.audio !== false && wanted.video !== false;
-  // Only where the microphone alone may be had.
-  const canGoWithout = wantsBoth && trouble.camera && trouble.kind !== "insecure";
-  const isMicrophoneLeft = canGoWithout && !trouble.microphone;
+  const isMicrophoneLeft = wantsBoth && !trouble.microphone;
+  // Where both are in trouble, it may still be the camera's alone: not where there is none, nor where neither is handed out.
+  const canGoWithout =
+    isMicrophoneLeft || (wantsBoth && trouble.camera && trouble.kind !== "missing" && trouble.kind !== "insecure");
   const again: Choice[] = trouble.kind === "insecure" ? [] : ["askAgain"];
   const withoutCamera: Choice[] = canGoWithout ? ["withoutCamera"] : [];
   const ways = isMicrophoneLeft ? [...withoutCamera, ...again] : [...again, ...withoutCamera];

@@ -1,8 +1,11 @@
-// What the browser remembers: the rooms that were used lately, and, for one step, that a room was chosen on the home page.
+// What the browser remembers: the rooms that were used lately; and the tab, for one step, what it did with a room on the page before.
 import { recentRooms, withoutRoom, withRoom } from "../core/rooms.ts";
 
 const ROOMS_KEY = "rtcbroker.apprtc.rooms";
-const CHOSEN_KEY = "rtcbroker.apprtc.chosen";
+const STEP_KEY = "rtcbroker.apprtc.step";
+
+/** A room was chosen on the home page; or a page was left that was in it, of which the server may hear only after the next was asked for. */
+export type Step = "chosen" | "left";
 
 /** What of a browser's storage is used. */
 export type Store = Pick<Storage, "getItem" | "setItem" | "removeItem">;
@@ -28,16 +31,16 @@ export function forgetRoom(store: Store | undefined, room: string): void {
   keep(store, ROOMS_KEY, JSON.stringify(withoutRoom(loadRooms(store), room)));
 }
 
-/** The room's page need not ask whether to join. */
-export function chooseRoom(store: Store | undefined, room: string): void {
-  keep(store, CHOSEN_KEY, room);
+/** Tell the tab's next page. */
+export function leaveStep(store: Store | undefined, step: Step, room: string): void {
+  keep(store, STEP_KEY, `${step} ${room}`);
 }
 
-/** Whether this room was chosen just now; true only once. */
-export function takeChosen(store: Store | undefined, room: string): boolean {
-  const isChosen = store?.getItem(CHOSEN_KEY) === room;
-  store?.removeItem(CHOSEN_KEY);
-  return isChosen;
+/** Whether the page before did this with the room; true only once. */
+export function takeStep(store: Store | undefined, step: Step, room: string): boolean {
+  const isTaken = store?.getItem(STEP_KEY) === `${step} ${room}`;
+  store?.removeItem(STEP_KEY);
+  return isTaken;
 }
 
 function keep(store: Store | undefined, key: string, value: string): void {

@@ -18,15 +18,17 @@ export class SceneView {
   }
 
   show({ status, tone, card, isInside }: Scene): void {
-    const hadFocus = this.#card.contains(document.activeElement);
     write(this.#word, status);
     this.#status.dataset.tone = tone;
     this.#stage.toggleAttribute("data-inside", isInside);
     if (card) this.#showCard(card);
     show(this.#card, card !== undefined);
-    // Whoever uses the keyboard stays where something goes on.
-    const isLost = hadFocus && (card === undefined || document.activeElement === document.body);
-    if (isLost) (card ? this.#title : this.#stage).focus();
+  }
+
+  /** Whoever uses the keyboard stays where something goes on; `focused` had the focus before all was shown. */
+  keepFocus(focused: Element | null): void {
+    const isLost = focused !== null && (!focused.isConnected || focused.closest("[hidden]") !== null);
+    if (isLost) (this.#card.hidden ? this.#stage : this.#title).focus();
   }
 
   #showCard({ title, text, choices }: Card): void {

@@ -77,7 +77,10 @@ test("addresses lie below the home page, and keep the query", () => {
 
 test("pauses grow to eight seconds, and are not all the same", () => {
   const longest = [0, 1, 2, 3, 4, 5, 50].map((tries) => pause(tries, () => 0.999_999));
-  assert.deepEqual(longest.map((seconds) => Math.round(seconds * 10) / 10), [0.5, 1, 2, 4, 8, 8, 8]);
+  assert.deepEqual(
+    longest.map((seconds) => Math.round(seconds * 10) / 10),
+    [0.5, 1, 2, 4, 8, 8, 8],
+  );
   assert.equal(
     pause(0, () => 0),
     0.25,

@@ -92,6 +92,11 @@ test("troubles of camera and microphone", () => {
     ["withoutCamera", "askAgain", "withoutBoth"],
     "the microphone is there",
   );
+  assert.deepEqual(
+    scene("missing", true, true).card?.choices,
+    ["askAgain", "withoutBoth"],
+    "there is nothing to do without a camera",
+  );
   assert.deepEqual(scene("missing", false, true).card?.choices, ["askAgain", "withoutBoth"]);
   assert.deepEqual(scene("denied", false, true, { audio: true, video: false }).card?.choices, ["askAgain", "withoutBoth"]);
   assert.deepEqual(scene("insecure", true, true).card?.choices, ["withoutBoth"], "asking again would change nothing");
