@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from coordinator.core.expiry import Expiries
 from coordinator.p2p.core.counts import Counts
 from coordinator.p2p.core.limits import Limits
+from coordinator.p2p.core.store import Store
 
 if TYPE_CHECKING:
     import random
@@ -65,9 +66,9 @@ class _Room:
     serial: int
     """In the heap of deadlines."""
     expires_at: float
+    store: Store
     clients: dict[str, list[str]] = field(default_factory=dict)
     """Stored messages by client. Only who is alone stores any: they are gone when somebody joins him, or with the room when he leaves."""
-    stored_chars: int = 0
 
 
 class Rooms:
@@ -77,6 +78,7 @@ class Rooms:
         """`rng`: of client ids, so one that nobody can foresee. `counts`: where to count, for one who shares them."""
         self.counts = Counts() if counts is None else counts
         self._limits = limits
+        self._stored = Store(limits.max_stored_bytes)
         self._rng = rng
         self._rooms: dict[tuple[str, str], _Room] = {}
         self._by_serial: dict[int, _Room] = {}
@@ -110,7 +112,7 @@ class Rooms:
         messages = tuple(itertools.chain.from_iterable(room.clients.values()))
         for stored in room.clients.values():
             stored.clear()
-        room.stored_chars = 0
+        room.store.clear()
         self._add(room, client)
         if newcomers == 2:
             self._add(room, LOOPBACK_CLIENT_ID)
@@ -129,10 +131,9 @@ class Rooms:
             return self._refused("unknown_client", Result.UNKNOWN_CLIENT)
         if len(room.clients) > 1:
             return None
-        if len(stored) >= MAX_STORED_MESSAGES or room.stored_chars + len(text) > self._limits.max_room_bytes:
+        if len(stored) >= MAX_STORED_MESSAGES or not room.store.take(len(text)):
             return self._refused("store_full", Result.ERROR)
         stored.append(text)
-        room.stored_chars += len(text)
         room.expires_at = now + ROOM_LIFETIME_S
         self.counts.messages += 1
         return Result.SUCCESS
@@ -189,6 +190,7 @@ class Rooms:
         """Forget everything."""
         for room in self._by_serial.values():
             self._expiries.remove(room.serial)
+            room.store.clear()
         self._rooms.clear()
         self._by_serial.clear()
         self._homes.clear()
@@ -215,7 +217,8 @@ class Rooms:
         return None
 
     def _open(self, origin: str, room_id: str, now: float) -> _Room:
-        room = _Room(origin, room_id, next(self._serials), now + ROOM_LIFETIME_S)
+        store = Store(self._limits.max_room_bytes, self._stored)
+        room = _Room(origin, room_id, next(self._serials), now + ROOM_LIFETIME_S, store)
         self._rooms[origin, room_id] = self._by_serial[room.serial] = room
         self._expiries.add(room.serial, room.expires_at)
         return room
@@ -223,6 +226,7 @@ class Rooms:
     def _close(self, room: _Room) -> None:
         del self._rooms[room.origin, room.id], self._by_serial[room.serial]
         self._expiries.remove(room.serial)
+        room.store.clear()
 
     def _add(self, room: _Room, client: str) -> None:
         room.clients[client] = []

@@ -15,6 +15,7 @@ from coordinator.p2p.core.collider_frames import Command, MalformedCommand, deco
 from coordinator.p2p.core.counts import Counts
 from coordinator.p2p.core.limits import MAX_ID_CHARS, Limits
 from coordinator.p2p.core.outputs import Close, Output, Send
+from coordinator.p2p.core.store import Store
 
 ROOM_CLIENTS = 2
 MAX_QUEUED_MESSAGES = 1_024
@@ -50,8 +51,8 @@ class _Client:
 @dataclass(slots=True, eq=False)
 class _Room:
     id: str
+    store: Store
     clients: dict[str, _Client] = field(default_factory=dict)
-    queued_chars: int = 0
 
 
 class _Refused(Exception):
@@ -85,6 +86,7 @@ class Collider:
         self.ws_errors = 0
         self.http_errors = 0
         self._limits = limits
+        self._stored = Store(limits.max_stored_bytes)
         self._knows = knows or (lambda room_id, client_id: False)
         self._removed = removed or (lambda room_id, client_id, now: None)
         self._sockets: dict[int, _Client | None] = {}
@@ -254,11 +256,9 @@ class Collider:
         if peer is not None and peer.key is not None:
             self._deliver(peer.key, text)
         else:
-            room = client.room
-            if len(client.queue) >= MAX_QUEUED_MESSAGES or room.queued_chars + len(text) > self._limits.max_room_bytes:
+            if len(client.queue) >= MAX_QUEUED_MESSAGES or not client.room.store.take(len(text)):
                 raise _Refused(QUEUE_FULL, "queue_full")
             client.queue.append(text)
-            room.queued_chars += len(text)
         self.counts.messages += 1
 
     # ----------------------------------------------------------------------------------------------- clients, rooms
@@ -280,7 +280,7 @@ class Collider:
         if not has_space or self._members >= self._limits.max_members:
             raise _Refused(ROOM_FULL, "server_full")
         if room is None:
-            room = self._rooms[room_id] = _Room(room_id)
+            room = self._rooms[room_id] = _Room(room_id, Store(self._limits.max_room_bytes, self._stored))
         client = room.clients[client_id] = _Client(room, client_id, self._knows(room_id, client_id))
         self._members += 1
         self._start_absence(client, now)
@@ -315,7 +315,7 @@ class Collider:
 
     @staticmethod
     def _drop_queue(client: _Client) -> None:
-        client.room.queued_chars -= sum(map(len, client.queue))
+        client.room.store.give_back(sum(map(len, client.queue)))
         client.queue.clear()
 
     # ------------------------------------------------------------------------------------------------------ saying

@@ -20,3 +20,5 @@ class Limits:
     """In one room or conversation where the protocol does not say; every join tells all others."""
     max_room_bytes: int = 1024 * 1024
     """Characters or bytes that may be stored for a room, all its members together, where messages wait for somebody."""
+    max_stored_bytes: int = 64 * 1024 * 1024
+    """The same of all rooms together."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from coordinator.p2p.core.counts import Counts
 from coordinator.p2p.core.limits import MAX_ID_CHARS, Limits
-from coordinator.p2p.core.nextrtc_contexts import Negotiations, Store
+from coordinator.p2p.core.nextrtc_contexts import Negotiations
 from coordinator.p2p.core.nextrtc_conversations import CONVERSATIONS, Conversation, ConversationType
 from coordinator.p2p.core.nextrtc_errors import ErrorCode, RefusedError
 from coordinator.p2p.core.nextrtc_members import Member, Post
@@ -25,6 +25,7 @@ from coordinator.p2p.core.nextrtc_messages import BadMessageError, Message, enco
 from coordinator.p2p.core.nextrtc_pings import Pings
 from coordinator.p2p.core.nextrtc_signals import SAMPLES, Audience, Call, CustomSignal, checked
 from coordinator.p2p.core.outputs import Output
+from coordinator.p2p.core.store import Store
 
 if TYPE_CHECKING:
     import random
@@ -74,6 +75,7 @@ class NextRtc:
         """`signals`: custom ones by name. Raises ValueError for a name they cannot have."""
         self.counts = Counts()
         self._limits = limits
+        self._stored = Store(limits.max_stored_bytes)
         self._rng = rng
         self._config = config
         self._signals = checked(signals)
@@ -210,7 +212,7 @@ class NextRtc:
         if len(self._conversations) >= self._limits.max_rooms:
             raise RefusedError(ErrorCode.UNKNOWN_ERROR, "too_many_conversations", "there are too many conversations")
         conversation_id = message.content if message.content.strip() else self._new_id()
-        store = Store(self._limits.max_room_bytes)
+        store = Store(self._limits.max_room_bytes, self._stored)
         made = CONVERSATIONS[self._type(message)](conversation_id, creator, store, self._post, self._negotiations)
         self._conversations[conversation_id] = made
         made.create()

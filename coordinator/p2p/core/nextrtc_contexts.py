@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from coordinator.p2p.core.counts import Counts
 from coordinator.p2p.core.nextrtc_members import Member, Post
 from coordinator.p2p.core.nextrtc_messages import Message, encode, frame
+from coordinator.p2p.core.store import Store
 
 MAX_WAITING = 256
 """Candidates of one pair. Gathering finds 5 to 40 on each side."""
@@ -25,25 +26,6 @@ class State(enum.Enum):
     OFFER_REQUESTED = enum.auto()
     ANSWER_REQUESTED = enum.auto()
     EXCHANGE_CANDIDATES = enum.auto()
-
-
-class Store:
-    """Bounds what waits in one conversation, all its pairs together."""
-
-    def __init__(self, max_chars: int) -> None:
-        self._max_chars = max_chars
-        self.chars = 0
-
-    def take(self, chars: int) -> bool:
-        """Whether there is room for that much more; then it is taken."""
-        if self.chars + chars > self._max_chars:
-            return False
-        self.chars += chars
-        return True
-
-    def give_back(self, chars: int) -> None:
-        """That much is kept no longer."""
-        self.chars -= chars
 
 
 @dataclass(slots=True, eq=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from coordinator.p2p.core.nextrtc import NextRtcConfig
-from coordinator.p2p.core.nextrtc_contexts import MAX_WAITING, Store
+from coordinator.p2p.core.nextrtc_contexts import MAX_WAITING
 from tests.support.nextrtc import CANDIDATE, SDP, FakeMember, NextRtcWorld, message
 
 CUSTOM = {"note": "<b>"}
@@ -228,13 +228,3 @@ def test_who_comes_again_negotiates_again() -> None:
     master.says("offerResponse", to=slave.id, content="offer")
     slave.says("answerResponse", to=master.id, content="answer")
     assert master.heard() == [message("finalize", master.id, "answer", {}, slave.id)]
-
-
-def test_a_store_takes_what_fits() -> None:
-    store = Store(10)
-    assert store.take(7)
-    assert not store.take(4)
-    assert store.take(3)
-    store.give_back(7)
-    assert store.chars == 3
-    assert store.take(7)
