@@ -11,7 +11,7 @@ from collections import deque
 
 from protocol.errors import MessageTooLarge
 from protocol.limits import MAX_MESSAGE_BYTES
-from transport.link import LinkEnd, LinkHandler
+from transport.link import Expiry, LinkEnd, LinkHandler
 from transport.options import DEFAULT_LOW_MARK
 
 _Event = tuple[str, bool, bytes]
@@ -50,7 +50,7 @@ class FakeLink:
         """The opening was delivered, and the link has not ended."""
         return self._told_open and self._end is None
 
-    def send(self, data: bytes, *, reliable: bool) -> None:
+    def send(self, data: bytes, *, reliable: bool, expiry: Expiry | None = None) -> None:
         """Queue a message for the other end; counts as handed to the network at once, unless :meth:`set_buffered` said more."""
         if not self.is_open:
             return

@@ -8,7 +8,8 @@ the event loop, never from inside :meth:`Link.send`.
 from __future__ import annotations
 
 import enum
-from typing import Protocol
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
 
 RELIABLE_LABEL = "reliable"
 UNRELIABLE_LABEL = "unreliable"
@@ -29,6 +30,15 @@ class LinkEnd(enum.Enum):
     """The channels were not open within the set-up deadline."""
 
 
+class Expiry(NamedTuple):
+    """How long a message on the unreliable channel is worth sending."""
+
+    lifetime: float
+    """Seconds from :meth:`Link.send` on. What has not left by then is dropped; a message in several packets also half sent."""
+    dropped: Callable[[], None]
+    """Called when that happens, at any time, also within a call of the link's: it may count, and no more. Not at the link's end."""
+
+
 class Link(Protocol):
     """One WebRTC connection with both channels."""
 
@@ -42,9 +52,10 @@ class Link(Protocol):
         """What STUN and TURN servers did not do for this link, for people to read; empty where all is well or none was asked."""
         ...
 
-    def send(self, data: bytes, *, reliable: bool) -> None:
+    def send(self, data: bytes, *, reliable: bool, expiry: Expiry | None = None) -> None:
         """Send one binary message. Sending on a link that is not open does nothing (its end is reported by event).
 
+        `expiry` is for the unreliable channel; a reliable message is never dropped.
         Raises :class:`protocol.errors.MessageTooLarge` when the peer's SDP said it takes less (``a=max-message-size``, RFC 8841 section 6).
         """
         ...

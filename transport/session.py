@@ -17,8 +17,8 @@ from aiortc import RTCDataChannel, RTCDataChannelParameters, RTCDtlsFingerprint,
 from protocol.errors import MessageTooLarge
 from transport.fastpath.dtls import DataDtls, DatagramPort, FastDtls, drive, process_certificate
 from transport.fastpath.fast_sctp import FastSctp
-from transport.fastpath.sctp import GuardedSctp
-from transport.link import RELIABLE_LABEL, UNRELIABLE_LABEL, LinkEnd, LinkHandler
+from transport.fastpath.sctp import GuardedSctp, perishable
+from transport.link import RELIABLE_LABEL, UNRELIABLE_LABEL, Expiry, LinkEnd, LinkHandler
 from transport.mailbox import Mailbox, Nobody
 from transport.options import LinkOptions
 from transport.sdp import SCTP_PORT, Description
@@ -69,7 +69,7 @@ class Session:
         """See :attr:`transport.link.Link.trouble`."""
         return ""
 
-    def send(self, data: bytes, *, reliable: bool) -> None:
+    def send(self, data: bytes, *, reliable: bool, expiry: Expiry | None = None) -> None:
         """Send one message; see :meth:`transport.link.Link.send`."""
         if self._end is not None or not self._opened:
             return
@@ -82,10 +82,10 @@ class Session:
             self._finish(LinkEnd.FAILED, f"over {self._options.max_buffered} bytes unsent")
             return
         if not isinstance(self._sctp, FastSctp):
-            channel.send(data)
+            channel.send(data if expiry is None or reliable else perishable(data, expiry, self._loop.time()))
             return
         try:
-            self._sctp.send_now(channel, data)
+            self._sctp.send_now(channel, data, None if reliable else expiry)
         except Exception as error:  # one link's trouble never reaches the sender, who may be sending to many
             self._fail(error)
 

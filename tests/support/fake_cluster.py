@@ -24,7 +24,7 @@ from protocol.signalling import CandidateInit
 from rtcbroker.core import events
 from rtcbroker.io import driver
 from transport.fake import FakeLink, fake_pair
-from transport.link import Link, LinkEnd, LinkHandler
+from transport.link import Expiry, Link, LinkEnd, LinkHandler
 
 CAPABILITIES = (pb.BATCH, pb.SUBSCRIBE_ACK, pb.ERRORS)
 URL = "ws://coordinator.test"
@@ -175,9 +175,9 @@ class FakeDialed:
         """As the link."""
         return self.fake.is_open
 
-    def send(self, data: bytes, *, reliable: bool) -> None:
+    def send(self, data: bytes, *, reliable: bool, expiry: Expiry | None = None) -> None:
         """As the link."""
-        self.fake.send(data, reliable=reliable)
+        self.fake.send(data, reliable=reliable, expiry=expiry)
 
     def buffered_amount(self, *, reliable: bool) -> int:
         """As the link."""

@@ -25,7 +25,8 @@ from aiortc.rtcsctptransport import (
 
 from transport.fastpath import common
 from transport.fastpath.dtls import FastDtls, drive
-from transport.fastpath.sctp import GuardedSctp
+from transport.fastpath.sctp import GuardedSctp, perishable
+from transport.link import Expiry
 from transport.sctp_guard import ProtocolViolation
 
 SACK_DELAY_S = 0.2
@@ -65,7 +66,6 @@ class FastSctp(GuardedSctp):
     def __init__(self, transport: FastDtls, port: int, max_message: int) -> None:
         super().__init__(transport, port, max_message)
         self._dtls = transport
-        self._clock = asyncio.get_running_loop()
         self._ports = (port, port)
         self._smooth = True
         """Nothing that was sent is lost, abandoned or to be sent again, as far as is known: SACKs need no more than counting."""
@@ -80,13 +80,15 @@ class FastSctp(GuardedSctp):
         """The channel that uses a stream."""
         return self._data_channels.get(stream_id)
 
-    def send_now(self, channel: RTCDataChannel, data: bytes) -> None:
+    def send_now(self, channel: RTCDataChannel, data: bytes, expiry: Expiry | None = None) -> None:
         """What RTCDataChannel.send does, on the spot instead of in a task."""
         if self._may_send_directly(channel, len(data)):
             self._send_directly(channel, data)
             return
         # SCTP has no empty messages: one byte of another kind stands for them (RFC 8831 section 6.6).
         kind, payload = (WEBRTC_BINARY, data) if data else (WEBRTC_BINARY_EMPTY, b"\x00")
+        if expiry is not None:
+            payload = perishable(payload, expiry, self._clock.time())
         channel._addBufferedAmount(len(payload))
         self._data_channel_queue.append((channel, kind, payload))
         drive(self._data_channel_flush())
@@ -194,6 +196,10 @@ class FastSctp(GuardedSctp):
         if chunk.gaps:
             self._smooth = False
         await super()._receive_sack_chunk(chunk)
+
+    def _abandon_leaving(self) -> None:
+        self._smooth = False
+        super()._abandon_leaving()
 
     def _is_smooth(self) -> bool:
         return (

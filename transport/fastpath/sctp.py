@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 
 from aiortc import RTCDtlsTransport, RTCSctpTransport
@@ -14,6 +15,7 @@ from aiortc.rtcsctptransport import (
     tsn_plus_one,
 )
 
+from transport.link import Expiry
 from transport.sctp_guard import ProtocolViolation, check_packet, check_sack
 
 MAX_CHANNELS = 8
@@ -35,14 +37,31 @@ INITIAL_RTO_S = 1.0
 """Until a round trip was measured (RFC 9260 section 16 suggests 1 s; aiortc 3 s, which a lost INIT then costs a join)."""
 
 
+class _Perishable(bytes):
+    """A message that waits, and is dropped where it would leave too late. aiortc carries it through its queue like any other."""
+
+    due: float
+    dropped: Callable[[], None]
+
+
+def perishable(data: bytes, expiry: Expiry, now: float) -> bytes:
+    """`data`, to be given to aiortc at `now` (the event loop's time) and dropped by :class:`GuardedSctp` when it expires."""
+    made = _Perishable(data)
+    made.due, made.dropped = now + expiry.lifetime, expiry.dropped
+    return made
+
+
 class GuardedSctp(RTCSctpTransport):
-    """An SCTP association that a hostile peer can only end."""
+    """An SCTP association that a hostile peer can only end, and on which nothing leaves that has expired."""
 
     def __init__(self, transport: RTCDtlsTransport, port: int, max_message: int) -> None:
         """`max_message`: bytes of one message we take."""
         super().__init__(transport, port)
+        self._clock = asyncio.get_running_loop()
         self._rto = INITIAL_RTO_S
         self._opens = 0
+        self._leaving: _Perishable | None = None
+        """The message that has its TSNs, if it may expire. aiortc gives them to the next one only when all of it has left."""
         self._max_message = max_message
         self.on_violation: Callable[[Exception], None] = lambda error: None
         """Called with what the peer broke, once or more; nothing is raised."""
@@ -114,6 +133,48 @@ class GuardedSctp(RTCSctpTransport):
         self._sack_duplicates = []
         self._sack_needed = False
         await self._send_chunk(sack)
+
+    async def _data_channel_flush(self) -> None:
+        if self._leaves_late():
+            await self._transmit()  # drops it, so that what waits behind it may go
+        await super()._data_channel_flush()
+
+    async def _send(
+        self,
+        stream_id: int,
+        pp_id: int,
+        user_data: bytes,
+        expiry: float | None = None,
+        max_retransmits: int | None = None,
+        ordered: bool = True,
+    ) -> None:
+        leaving = user_data if isinstance(user_data, _Perishable) else None
+        if leaving is not None and leaving.due < self._clock.time():
+            leaving.dropped()  # it has no TSN yet, so the peer need not hear of it
+            return
+        self._leaving = leaving
+        await super()._send(stream_id, pp_id, user_data, expiry, max_retransmits, ordered)
+
+    async def _transmit(self) -> None:
+        if self._leaves_late():
+            self._abandon_leaving()
+        await super()._transmit()
+
+    def _leaves_late(self) -> bool:
+        return self._leaving is not None and bool(self._outbound_queue) and self._leaving.due < self._clock.time()
+
+    def _abandon_leaving(self) -> None:
+        """Drop what has TSNs and has not left: a FORWARD TSN tells the peer not to wait for it (RFC 3758 section 3.5).
+
+        What of the same message has left stays in flight until it is acknowledged or taken for lost.
+        """
+        leaving = self._leaving
+        assert leaving is not None  # checked by the caller
+        self._leaving = None
+        for chunk in self._outbound_queue:
+            chunk._abandoned = True
+        self._update_advanced_peer_ack_point()
+        leaving.dropped()
 
     async def _data_channel_receive(self, stream_id: int, pp_id: int, data: bytes) -> None:
         if pp_id == WEBRTC_DCEP:

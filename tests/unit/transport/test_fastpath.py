@@ -75,12 +75,19 @@ WHY: dict[tuple[Any, str], tuple[str, str]] = {
         "bff23b8d60ecb624",
         f"{FAST} FastSctp.send_now does the same and drives the flush",
     ),
-    (RTCSctpTransport, "_data_channel_flush"): ("d5f055f33db1abff", f"{FAST} FastSctp.send_now drives it"),
-    (RTCSctpTransport, "_send"): ("f0f8aff63a9a8743", f"{SCTP} is driven: it must not wait"),
+    (RTCSctpTransport, "_data_channel_flush"): (
+        "d5f055f33db1abff",
+        f"{FAST} FastSctp.send_now drives it; {SCTP} GuardedSctp counts on it to carry a _Perishable to _send as it is, to be the only "
+        "one that calls _send, and only when nothing is left to leave",
+    ),
+    (RTCSctpTransport, "_send"): (
+        "f0f8aff63a9a8743",
+        f"{SCTP} is driven: it must not wait. GuardedSctp leaves it out for a message that has expired",
+    ),
     (RTCSctpTransport, "_send_chunk"): ("eb2f909e3c2ff5cc", f"{SCTP} is driven: it must not wait"),
     (RTCSctpTransport, "_transmit"): (
         "aa8941d5f8f020e8",
-        f"{SCTP} is driven: it must not wait, nor call a handler while it walks its queue",
+        f"{SCTP} is driven: it must not wait, nor call a handler while it walks its queue. GuardedSctp drops what has expired before it",
     ),
     (RTCSctpTransport, "_update_rto"): ("a1e7afb18886a101", f"{FAST} FastSctp calls it for SACKs it counts itself"),
     (RTCSctpTransport, "_flight_size_decrease"): ("16a9a53b25b96c7c", f"{FAST} FastSctp does the same for chunks in flight"),
@@ -88,10 +95,13 @@ WHY: dict[tuple[Any, str], tuple[str, str]] = {
         "ed02a0fe6eb506c9",
         f"{FAST} FastSctp does the same for chunks it sends itself",
     ),
-    (RTCSctpTransport, "_maybe_abandon"): ("879fcf244b3dfd05", f"{FAST} _Sent has to have what it reads and sets"),
+    (RTCSctpTransport, "_maybe_abandon"): (
+        "879fcf244b3dfd05",
+        f"{FAST} _Sent has to have what it reads and sets; {SCTP} GuardedSctp._abandon_leaving does the same for what has not left",
+    ),
     (RTCSctpTransport, "_update_advanced_peer_ack_point"): (
         "b10416e34e18a3db",
-        f"{FAST} FastSctp.take leaves it out where nothing was abandoned",
+        f"{FAST} FastSctp.take leaves it out where nothing was abandoned; {SCTP} GuardedSctp._abandon_leaving calls it",
     ),
     (RTCSctpTransport, "_t3_expired"): ("0e759bf4b1b2d8c8", f"{FAST} FastSctp calls it when its own timer comes"),
     (RTCSctpTransport, "_t3_restart"): ("abf85ae57b8fa144", f"{FAST} FastSctp replaces it"),
@@ -191,6 +201,9 @@ def test_versions_are_those_the_digests_were_taken_from() -> None:
                 "_receive_sack_chunk",
                 "_send_sack",
                 "_data_channel_receive",
+                "_data_channel_flush",
+                "_send",
+                "_transmit",
             ],
         ),
         (
