@@ -19,10 +19,11 @@ class Delivery:
 
     def __init__(self, state: State) -> None:
         self._state = state
+        self._max_staleness = state.config.max_staleness or math.inf
 
     def control(self, session: Session, data: bytes, *, reliable: bool = True) -> None:
         """A message that is not about a topic: kept in order with the rest, never dropped for newer ones."""
-        self._one(session, data, reliable, Queued(data, "", 0), None)
+        self._one(session, reliable, Queued(data, "", 0), None)
 
     def error(self, session: Session, code: Code, now: float, *, reason: str = "", topic: str = "", charge: bool = True) -> None:
         """One thing was refused. A peer that keeps on sending what is refused is told less often, and closed in the end.
@@ -34,10 +35,6 @@ class Delivery:
             self.control(session, packets.error(code, reason, topic))
         if charge and not session.errors_left.take(now):
             self._state.doom(session, Code.TOO_MANY_ERRORS)
-
-    def topic(self, session: Session, data: bytes, reliable: bool, topic: str, records: int, key: Hashable | None) -> None:
-        """A message with `records` packets of `topic` to one peer."""
-        self._one(session, data, reliable, Queued(data, topic, records, self._state.now), key)
 
     def fan_out(
         self,
@@ -55,11 +52,14 @@ class Delivery:
         for session in sessions:
             if session.channels[reliable].paused:
                 waiting += 1
-                self._one(session, data, reliable, Queued(data, topic, records, self._state.now, more), key)
+                self._one(session, reliable, Queued(data, topic, records, self._state.now, more), key)
             else:
                 ready.append(session.link)
         if ready:
-            self._state.emit(Send(ready, data, reliable))
+            send = Send(ready, data, reliable)
+            if not reliable and self._max_staleness < math.inf:
+                send.lifetime, send.parts = self._max_staleness, ((topic, records), *more)
+            self._state.emit(send)
             self._state.counters.sent(ready, len(data), reliable)
         return len(ready) + waiting
 
@@ -67,20 +67,20 @@ class Delivery:
         """The transport of that channel holds `amount` bytes: pause it, or let the queue go out."""
         channel = session.channels[reliable]
         if channel.buffered(amount):
-            oldest = self._state.now - (self._state.config.max_staleness or math.inf)
+            oldest = self._state.now - self._max_staleness
             for item in channel.drain():
                 if not reliable and item.topic and item.at < oldest:
                     self._lost(item, "stale")
                 else:
-                    self._send(session, item.data, reliable)
+                    self._send(session, item, reliable)
             if channel.paused:
                 # Where the transport took all of this at once, nothing falls, and nobody would tell us to go on.
                 self._state.emit(AskBuffered(session.link, reliable))
 
-    def _one(self, session: Session, data: bytes, reliable: bool, item: Queued, key: Hashable | None) -> None:
+    def _one(self, session: Session, reliable: bool, item: Queued, key: Hashable | None) -> None:
         channel = session.channels[reliable]
         if not channel.paused:
-            self._send(session, data, reliable)
+            self._send(session, item, reliable)
             return
         if session.doomed:
             self._lost(item, "slow consumer")
@@ -101,10 +101,13 @@ class Delivery:
                 self._lost(item, "peer gone")
 
     def _lost(self, item: Queued, reason: str) -> None:
-        if item.records:
-            for topic, records in ((item.topic, item.records), *item.more):
+        for topic, records in item.parts:
+            if records:
                 self._state.counters.drop(reason, topic, records)
 
-    def _send(self, session: Session, data: bytes, reliable: bool) -> None:
-        self._state.emit(Send((session.link,), data, reliable))
-        self._state.counters.sent((session.link,), len(data), reliable)
+    def _send(self, session: Session, item: Queued, reliable: bool) -> None:
+        send = Send((session.link,), item.data, reliable)
+        if not reliable and item.topic and self._max_staleness < math.inf:
+            send.lifetime, send.parts = item.at + self._max_staleness - self._state.now, item.parts
+        self._state.emit(send)
+        self._state.counters.sent((session.link,), len(item.data), reliable)

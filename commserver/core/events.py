@@ -5,6 +5,7 @@ A link is named by the number the core gave it. Time is not part of an event: it
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -155,6 +156,10 @@ class Send:
     links: Sequence[LinkId]
     data: bytes
     reliable: bool
+    lifetime: float = math.inf
+    """Seconds from now after which a transport that still holds it drops it (unreliable channel)."""
+    parts: tuple[tuple[str, int], ...] = ()
+    """Topics and how many records of each are in it: to be counted as dropped then. Empty where it has no lifetime."""
 
 
 @dataclass(slots=True)

@@ -65,6 +65,11 @@ class Queued:
     more: tuple[tuple[str, int], ...] = ()
     """Further topics of the same message, and their records."""
 
+    @property
+    def parts(self) -> tuple[tuple[str, int], ...]:
+        """All topics of the message, and how many records of each are in it."""
+        return ((self.topic, self.records), *self.more)
+
 
 class Overflow(Exception):
     """The queue of a `buffered` channel is over its mark: the peer must be closed."""

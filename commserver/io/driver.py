@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from commserver.core import events as ev
 from commserver.core.broker import Broker
@@ -20,6 +22,7 @@ from protocol.ice import IceServer
 from protocol.signalling import END_OF_CANDIDATES, CandidateInit
 from service.clock import Clock
 from transport import Dialer, DialerLink, Link, LinkEnd, Listener, ListenerLink
+from transport.link import Expiry
 
 log = logging.getLogger(__name__)
 
@@ -168,12 +171,13 @@ class Driver:
     # ------------------------------------------------------------------------------------------------------------------- deeds
 
     def _send(self, output: ev.Send) -> None:
+        expiry = None if output.lifetime == math.inf else Expiry(output.lifetime, partial(self._stale, output.parts))
         for number in output.links:
             link = self._links.get(number)
             if link is None:
                 continue
             try:
-                link.send(output.data, reliable=output.reliable)
+                link.send(output.data, reliable=output.reliable, expiry=expiry)
             except ProtocolError as error:
                 log.debug("link %d: not sent: %s", number, error)
                 self._broker.counters.drop("too large for the peer", "")
@@ -181,6 +185,12 @@ class Driver:
             amount = link.buffered_amount(reliable=output.reliable)
             if amount or (self._holding and (number, output.reliable) in self._holding):
                 self._report(number, output.reliable, amount)
+
+    def _stale(self, parts: tuple[tuple[str, int], ...]) -> None:
+        """Not an event: a transport drops what is stale at any time, also while it is given something else."""
+        for topic, records in parts:
+            if records:
+                self._broker.counters.drop("stale", topic, records)
 
     def _look_at_buffered(self, output: ev.AskBuffered) -> None:
         if (link := self._links.get(output.link)) is not None:

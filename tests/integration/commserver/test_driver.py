@@ -24,6 +24,7 @@ from protocol.tokens import TokenRole, anonymous
 from service.clock import Clock
 from tests.support.poll import until
 from transport import LinkEnd, Listener, ListenerLink
+from transport.link import Expiry
 from transport.udp import Turn
 
 
@@ -34,6 +35,8 @@ class StubLink(ListenerLink):
         self.handler = handler
         self.local_sdp = "offer"
         self.sent: list[tuple[bytes, bool]] = []
+        self.expiries: list[Expiry | None] = []
+        """Of what was sent."""
         self.held = {True: 0, False: 0}
         self.accepted: list[str] = []
         self.candidates: list[CandidateInit | None] = []
@@ -52,9 +55,10 @@ class StubLink(ListenerLink):
             raise CandidateError("not usable")
         self.candidates.append(init)
 
-    def send(self, data: bytes, *, reliable: bool) -> None:
+    def send(self, data: bytes, *, reliable: bool, expiry: Expiry | None = None) -> None:
         if len(data) > self.max_message:
             raise MessageTooLarge(len(data), self.max_message)
+        self.expiries.append(expiry)
         self.sent.append((data, reliable))
         if self.holds_back:
             self.held[reliable] += len(data)
@@ -272,6 +276,21 @@ async def test_a_queue_goes_out_whole_though_the_transport_takes_all_at_once() -
     assert bodies == [b"%02d" % n for n in range(100)]
     publish(speaker, "t", b"and on")
     assert len(slow.sent) == 101
+    await shell.driver.close()
+
+
+async def test_what_a_transport_drops_as_stale_is_counted() -> None:
+    shell = Shell(max_staleness=0.25)
+    speaker, listener, other = shell.join(1_000), shell.join(1_001, "t"), shell.join(1_002, "t")
+    publish(speaker, "t")
+    publish(speaker, "t", reliable=False)
+    assert listener.expiries[-2] is None
+    for link in (listener, other):
+        expiry = link.expiries[-1]
+        assert expiry is not None
+        assert expiry.lifetime == 0.25
+        expiry.dropped()
+    assert shell.broker.counters.dropped_by_topic == {("t", "stale"): 2}
     await shell.driver.close()
 
 

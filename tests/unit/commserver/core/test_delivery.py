@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+
+import pytest
 
 from commserver.core import events as ev
 from commserver.core.flow import RELIABLE_FLOW, UNRELIABLE_FLOW, FlowLimits, Policy
+from protocol import batch
 from protocol.codes import Code
 from protocol.pb import broker_pb2 as pb
 from tests.support.world import Server, World
@@ -103,6 +107,87 @@ def test_latest_keeps_the_newest_of_each_sender_and_topic() -> None:
     pause(server, slow, reliable=False, amount=0)
     world.run()
     assert sorted(slow.bodies) == [b"o19", b"t19", b"u19"]
+
+
+STALE_S = 0.25
+TICK_S = 1 / 64
+"""Times are sums of these, so that the limit can be met exactly: STALE_S is 16 of them."""
+
+
+def aged(staleness: float, *, reliable: bool = False) -> tuple[Server, Client]:
+    """What has waited for 17 ticks, 16 and 15 is let out now, each by its age; and a PING that is as old as the oldest."""
+    world = World(latency=0.0)
+    server = world.server(max_staleness=staleness)
+    speaker, slow = joined(world, server), joined(world, server, "t")
+    pause(server, slow, reliable=reliable)
+    slow.ping(7.0, reliable=reliable)
+    for age in (17, 16, 15):
+        speaker.publish("t", b"%d" % age, reliable=reliable)
+        world.run(TICK_S)
+    world.run(14 * TICK_S)
+    assert slow.bodies == []
+    pause(server, slow, reliable=reliable, amount=0)
+    world.run()
+    return server, slow
+
+
+def test_what_waited_longer_than_the_limit_is_dropped_and_counted() -> None:
+    server, slow = aged(STALE_S)
+    assert slow.bodies == [b"16", b"15"]
+    assert server.broker.counters.dropped_by_topic == {("t", "stale"): 1}
+    assert len(slow.of_type(pb.PING)) == 1, "it is not about a topic"
+
+
+def test_without_a_limit_it_is_sent_however_old() -> None:
+    server, slow = aged(0.0)
+    assert slow.bodies == [b"17", b"16", b"15"]
+    assert not server.broker.counters.dropped
+
+
+def test_reliable_messages_are_sent_however_old() -> None:
+    server, slow = aged(STALE_S, reliable=True)
+    assert slow.bodies == [b"17", b"16", b"15"]
+    assert not server.broker.counters.dropped
+
+
+def test_every_topic_of_a_stale_batch_is_counted() -> None:
+    world = World(latency=0.0)
+    server = world.server(max_staleness=STALE_S, coalesce_window=0.02)
+    speaker, slow = joined(world, server), joined(world, server, "t", "u")
+    pause(server, slow, reliable=False)
+    frames = [batch.group_frame("t", (), [b"1", b"2"]), batch.group_frame("u", (), [b"3"])]
+    speaker.send(batch.batch(frames), reliable=False)
+    world.run(STALE_S + 0.1)
+    pause(server, slow, reliable=False, amount=0)
+    assert server.broker.counters.dropped_by_topic == {("t", "stale"): 2, ("u", "stale"): 1}
+    assert slow.bodies == []
+
+
+def sends(server: Server, client: Client, *, reliable: bool) -> list[ev.Send]:
+    """What was sent to it on that channel."""
+    (session,) = server.broker.peers.of_alias(client.alias)
+    return [o for o in server.outputs if isinstance(o, ev.Send) and session.link in o.links and o.reliable is reliable]
+
+
+@pytest.mark.parametrize(("staleness", "expected"), [(STALE_S, STALE_S), (0.0, math.inf)])
+def test_the_transport_is_told_how_long_a_message_may_still_wait(staleness: float, expected: float) -> None:
+    world = World(latency=0.0)
+    server = world.server(max_staleness=staleness)
+    speaker, listener = joined(world, server), joined(world, server, "t")
+    speaker.publish("t", reliable=False)
+    world.run(0.0)
+    pause(server, listener, reliable=False)
+    speaker.publish("t", reliable=False)
+    world.run(5 * TICK_S)
+    listener.ping(reliable=False)
+    world.run(0.0)
+    pause(server, listener, reliable=False, amount=0)
+    assert [send.lifetime for send in sends(server, listener, reliable=False)] == [expected, expected - 5 * TICK_S, math.inf]
+    limited = staleness > 0
+    assert [send.parts for send in sends(server, listener, reliable=False)] == [(("t", 1),) * limited] * 2 + [()]
+    speaker.publish("t")
+    world.run(0.0)
+    assert {send.lifetime for send in sends(server, listener, reliable=True)} == {math.inf}
 
 
 def test_a_long_queue_goes_out_in_pieces() -> None:
