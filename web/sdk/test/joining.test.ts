@@ -139,6 +139,18 @@ describe("joining", () => {
     }
   });
 
+  test("a try that has only just begun explains nothing", async () => {
+    const world = new World(5, 6);
+    const [full, mute] = [5, 6].map((alias) => world.servers.get(alias));
+    assert.ok(full && mute);
+    full.refusal = Code.SERVER_FULL;
+    mute.offersNothing = true;
+    const early = await failure(world.connect({ options: { connectTimeout: 0.9 } }), ConnectError);
+    assert.equal(early.code, Code.SERVER_FULL);
+    const late = await failure(world.connect({ options: { connectTimeout: 2 } }), ConnectError);
+    assert.equal(late.reason, "no offer of server 6 in time");
+  });
+
   test("between two rounds the error is that of the last server", async () => {
     const world = new World(5);
     world.random = () => 0.999;

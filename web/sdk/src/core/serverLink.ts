@@ -76,15 +76,15 @@ export class ServerLink {
     readonly around: Surroundings,
     readonly maybeOld: boolean,
     hurried: boolean,
-    now: number,
+    readonly askedAt: number,
   ) {
     const { options, subscriptions, emit, random } = around;
     this.#subscriber = new Subscriber(number, subscriptions, emit);
     this.#candidates = new Trickle(number, server, emit);
     this.#liveness = new Liveness(options.pingInterval, options.linkTimeout, options.probeTimeout, random);
-    this.#joinDeadline = now + options.joinTimeout;
-    this.#openDeadline = hurried ? Math.min(now + options.openTimeout, this.#joinDeadline) : this.#joinDeadline;
-    this.#deadline = Math.min(now + options.offerTimeout, this.#openDeadline);
+    this.#joinDeadline = askedAt + options.joinTimeout;
+    this.#openDeadline = hurried ? Math.min(askedAt + options.openTimeout, this.#joinDeadline) : this.#joinDeadline;
+    this.#deadline = Math.min(askedAt + options.offerTimeout, this.#openDeadline);
     emit({ kind: "sendSignal", frame: connect(server) });
   }
 

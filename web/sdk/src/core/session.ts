@@ -20,6 +20,8 @@ import { type ClientState, Lifecycle } from "./states.ts";
 import type { ClientStats } from "./stats.ts";
 import type { SubscriptionSet } from "./subscriptions.ts";
 
+// A try that is younger (seconds) explains nothing: most are done by then.
+const JUST_BEGUN = 1;
 const UNWELCOMED = "no WELCOME from the coordinator in time";
 // A browser says nothing at all where the policy of the page keeps it from dialing.
 const UNANSWERED =
@@ -41,7 +43,8 @@ export interface SessionParts {
 /** The state machine of one client. Change state by `handle` or `received`, do all it returns, then change it again. */
 export class Session {
   alias = 0;
-  #failure = new RtcBrokerError(Code.TIMEOUT, "no answer yet");
+  /** Why the last try failed. */
+  failure = new RtcBrokerError(Code.TIMEOUT, "no answer yet");
   readonly #around: Surroundings;
   readonly #signalling: Signalling;
   readonly #patience: Patience;
@@ -73,10 +76,11 @@ export class Session {
     return link?.phase === Phase.JOINED && link.end === undefined ? link : undefined;
   }
 
-  /** Why there is no connection: what the present try waits for, else why the last one failed. */
-  get failure(): RtcBrokerError {
+  /** Why there is no connection: what the present try waits for, if it has for some time, else why the last one failed. */
+  trouble(now: number): RtcBrokerError {
     const link = this.#link;
-    return link === undefined || link.phase === Phase.JOINED ? this.#failure : new RtcBrokerError(Code.TIMEOUT, link.awaited);
+    if (link === undefined || link.phase === Phase.JOINED || now - link.askedAt < JUST_BEGUN) return this.failure;
+    return new RtcBrokerError(Code.TIMEOUT, link.awaited);
   }
 
   /** Take an event at `now` (seconds since the epoch); returns what is to be done, in this order. A closed client does nothing. */
@@ -207,13 +211,13 @@ export class Session {
     if (this.#link !== undefined) {
       this.#link.signallingLost();
     } else {
-      this.#failure = failure;
+      this.failure = failure;
       this.#countFailedAttempt();
     }
   }
 
   #countFailedAttempt(): void {
-    if (this.#patience.isOver()) this.#finish(new ConnectError(this.#failure.code, this.#failure.reason));
+    if (this.#patience.isOver()) this.#finish(new ConnectError(this.failure.code, this.failure.reason));
   }
 
   /** Whether the coordinator's or the server's own word settles what to do: then it is done. */
@@ -237,7 +241,7 @@ export class Session {
       this.#signalling.welcomed(signal.alias, signal.servers, signal.resume);
       if (this.#link !== undefined) return;
       this.alias = signal.alias;
-      if (signal.servers.length === 0) this.#failure = new RtcBrokerError(Code.NO_SERVERS);
+      if (signal.servers.length === 0) this.failure = new RtcBrokerError(Code.NO_SERVERS);
       this.#nextServer(now);
     } else if (signal !== undefined && this.#signalling.socket === "welcomed") {
       this.#link?.signal(signal, now);
@@ -274,13 +278,13 @@ export class Session {
   }
 
   #onLinkOver(link: ServerLink, end: End, now: number): void {
-    this.#failure = new RtcBrokerError(end.code, end.reason);
+    this.failure = new RtcBrokerError(end.code, end.reason);
     this.#leave(link);
     const wasConnected = this.state === "connected";
     // Without a word of the server's own nothing is final, and a refused CONNECT says only that this server is not for us.
     const isVerdict = end.told && (link.phase >= Phase.AUTHENTICATING || AUTH_CODES.has(end.code));
-    const isSettled = isVerdict && this.#isSettledBy(this.#failure, now);
-    if (wasConnected && this.#lifecycle.state === "connected") this.#change("reconnecting", this.#failure);
+    const isSettled = isVerdict && this.#isSettledBy(this.failure, now);
+    if (wasConnected && this.#lifecycle.state === "connected") this.#change("reconnecting", this.failure);
     if (isSettled) return;
     if (wasConnected) this.#onLost(link, end, now);
     // The socket broke while joining: a coordinator that does so each time is not to be asked at full speed.
@@ -294,7 +298,7 @@ export class Session {
       return;
     }
     this.#patience.restore();
-    const again = end.told && this.#failure.retry === "retry";
+    const again = end.told && this.failure.retry === "retry";
     this.#signalling.servers.restart(again ? { first: link.server } : { without: link.server });
     // No longer in the background: now it is wanted.
     if (this.#signalling.socket === "down") this.#signalling.dialAt(now);

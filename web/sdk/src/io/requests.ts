@@ -18,7 +18,7 @@ export class Requests {
       await driver.connected.wait(null, driver.options.connectTimeout);
     } catch (error) {
       if (!(error instanceof TimedOut)) throw error;
-      const { code, reason } = driver.session.failure;
+      const { code, reason } = driver.session.trouble(driver.platform.now());
       const cause = new ConnectError(code, reason);
       driver.feed({ kind: "stop", cause });
       throw cause;
