@@ -156,11 +156,23 @@ def sign(
 
 def peek_expiry(token: str) -> float | None:
     """When `token` says it expires, without verifying anything: for its bearer, who wants to renew it in time."""
+    return _number(_peek(token).get("exp"))
+
+
+def peek_lifetime(token: str) -> float | None:
+    """Seconds from the making of `token` (or the beginning of its validity) to its expiry, if it tells: whatever the bearer's clock says."""
+    payload = _peek(token)
+    expiry, made = _number(payload.get("exp")), _number(payload.get("iat"))
+    begins = _number(payload.get("nbf")) if made is None else made
+    return expiry - begins if expiry is not None and begins is not None and expiry > begins else None
+
+
+def _peek(token: str) -> Mapping[str, Any]:
     try:
-        expiry = jwt.decode(token, options={"verify_signature": False}).get("exp")
+        payload: Mapping[str, Any] = jwt.decode(token, options={"verify_signature": False})
     except (jwt.PyJWTError, ValueError):
-        return None
-    return _number(expiry)
+        return {}
+    return payload
 
 
 def _checked_payload(token: str, policy: TokenPolicy) -> Mapping[str, Any]:

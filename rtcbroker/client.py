@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from protocol.errors import RtcBrokerError
+from rtcbroker.core.errors import NotConnected, RequestTimeout
 from rtcbroker.core.options import ClientOptions
 from rtcbroker.core.packet import Packet
 from rtcbroker.core.states import ClientState
@@ -116,10 +117,14 @@ class Client:
         data = as_bytes(body)
         if self._requests.offer(topic, data, reliable=reliable, identity=identity):
             return
-        if reliable:
-            await self._requests.offer_patiently(topic, data, identity=identity)
-        else:
+        if not reliable:
             self._count_drop()
+            return
+        try:
+            await self._requests.offer_patiently(topic, data, identity=identity)
+        except (RequestTimeout, NotConnected):
+            self._count_drop()
+            raise
 
     def publish_nowait(self, topic: str, body: Body, *, reliable: bool = True, identity: bool = False) -> bool:
         """Publish without ever waiting; False, and counted, when it was dropped because there was no connection or no room.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from protocol.codes import Code
-from protocol.tokens import peek_expiry
+from protocol.tokens import peek_expiry, peek_lifetime
 
 AUTH_CODES = frozenset({Code.AUTH_FAILED, Code.TOKEN_EXPIRED, Code.TOKEN_NOT_YET_VALID, Code.WRONG_ROLE})
 """Refusals that another token may turn."""
@@ -11,10 +11,14 @@ AUTH_CODES = frozenset({Code.AUTH_FAILED, Code.TOKEN_EXPIRED, Code.TOKEN_NOT_YET
 _RENEW_AT = 0.8
 """Share of a token's life after which a fresh one is asked for: the rest is for tries that fail."""
 
-_RETRY_S = 5.0
-"""Between two tries to renew, where the token lives long enough for that."""
+_PAUSE_S = 5.0
+"""Between two asks, whatever a token says; less, as a share of its life, where it lives for less than a minute."""
 
-_MIN_RETRY_S = 0.5
+_MIN_PAUSE_S = 0.5
+_PAUSE_SHARE = 0.1
+
+_UNKNOWN_LIFE_S = 60.0
+"""What a token is taken to be good for that does not say how long it lives and seems to be over already."""
 
 
 class Credentials:
@@ -26,7 +30,7 @@ class Credentials:
         self.asked = False
         """A token was asked for and has not come yet."""
         self._renew_at: float | None = None
-        self._expires_at: float | None = None
+        self._pause = _PAUSE_S
         self._stale = renewable
         self._second_chance = True
 
@@ -43,15 +47,19 @@ class Credentials:
         """The application gave a token."""
         self.token = token
         self.asked = self._stale = False
-        # With --auth none and for tokens that are no JWT there is nothing to renew.
-        self._expires_at = peek_expiry(token) if token else None
-        self._renew_at = None if self._expires_at is None else now + max(_MIN_RETRY_S, _RENEW_AT * (self._expires_at - now))
+        self._renew_at = None
+        expiry = peek_expiry(token) if token else None
+        if expiry is None:
+            return  # with --auth none and for tokens that are no JWT there is nothing to renew
+        lifetime = peek_lifetime(token)
+        left = _good_for(expiry - now, lifetime)
+        self._pause = max(_MIN_PAUSE_S, min(_PAUSE_S, _PAUSE_SHARE * (lifetime or left)))
+        self._renew_at = now + max(self._pause, _RENEW_AT * left)
 
     def failed(self, now: float) -> None:
-        """The application could not give one; asked again while there still is time, more often as time runs out."""
+        """The application could not give one: asked again after a pause."""
         self.asked = False
-        left = (self._expires_at or now) - now
-        self._renew_at = now + max(_MIN_RETRY_S, min(_RETRY_S, left / 3))
+        self._renew_at = now + self._pause
 
     def refused(self) -> bool:
         """The token was refused. Returns whether there is a second chance with a fresh one: once between two successes."""
@@ -68,3 +76,13 @@ class Credentials:
     def accepted(self) -> None:
         """The server took the token."""
         self._second_chance = True
+
+
+def _good_for(left: float, lifetime: float | None) -> float:
+    """Seconds to go by, of a token that has so many `left` by our own clock.
+
+    That may be hours off, and a token's life is the issuer's to tell: ours can only say that a part of it is over, if that makes sense.
+    """
+    if left > 0:
+        return left if lifetime is None else min(left, lifetime)
+    return _UNKNOWN_LIFE_S if lifetime is None else lifetime

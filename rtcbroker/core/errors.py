@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from protocol.codes import describe
+from protocol.codes import Retry, describe
 from protocol.errors import ConnectionClosed, RtcBrokerError
 
 
@@ -29,8 +29,23 @@ class AuthError(ConnectError):
     """The token was refused, and a fresh one, where there was a way to get one, was refused too."""
 
 
+_NORMAL_CLOSURE = 1000
+"""RFC 6455 section 7.4.1: what a connection ends with that did what it was for."""
+
+
 class ClientClosed(ConnectionClosed):
-    """The client is closed: by :meth:`Client.close`, or because it was told not to come back (:attr:`code`)."""
+    """The client is closed: by :meth:`Client.close` (code 1000), or because it was told not to come back (:attr:`code`)."""
+
+    def __init__(self, code: int = _NORMAL_CLOSURE, reason: str = "closed by the application") -> None:
+        super().__init__(code, reason)
+
+    @property
+    def retry(self) -> Retry:
+        """What to do next: nothing, where it was the application's own wish."""
+        return Retry.NEVER if self.code == _NORMAL_CLOSURE else super().retry
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.reason} ({self.retry.value})" if self.code == _NORMAL_CLOSURE else super().__str__()
 
 
 class NotConnected(RtcBrokerError):

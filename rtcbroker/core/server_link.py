@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from protocol import packets, signalling
 from protocol.codes import Code, describe
 from protocol.errors import ProtocolError, SdpError
-from protocol.limits import MAX_MESSAGE_BYTES, OLD_SERVER_MESSAGE_BYTES
+from protocol.limits import MAX_CLIENT_MESSAGE_BYTES, MAX_MESSAGE_BYTES, OLD_SERVER_MESSAGE_BYTES
 from protocol.pb import broker_pb2 as pb
 from rtcbroker.core import events
 from rtcbroker.core.credentials import Credentials
@@ -47,6 +47,10 @@ _CODE_OF_END = {
 
 
 LinkEvent: TypeAlias = events.LinkAnswered | events.LinkRefused | events.LocalCandidate | events.LinkOpened | events.LinkEnded
+
+
+_AWAITED = ("no offer of server", "no answer to server", "no open channel to server", "no READY of server")
+"""What there is not yet, by phase."""
 
 
 class Phase(enum.IntEnum):
@@ -91,13 +95,18 @@ class Surroundings:
 class ServerLink:
     """The client's link to one comm server; a session has at most one."""
 
-    def __init__(self, number: int, server: int, alias: int, around: Surroundings, now: float, *, maybe_old: bool) -> None:
-        """`alias` is ours at the coordinator; `maybe_old`: the coordinator speaks Part 1 only, so the server may too."""
+    def __init__(
+        self, number: int, server: int, alias: int, around: Surroundings, now: float, *, maybe_old: bool, hurried: bool
+    ) -> None:
+        """`alias` is ours at the coordinator; `maybe_old`: the coordinator speaks Part 1 only, so the server may too; `hurried`: there is
+        another server to try should this one be out of reach.
+        """
         self.number = number
         self.server = server
         self.alias = alias
         self.phase = Phase.ASKED
         self.end: End | None = None
+        self.asked_at = now
         self.joined_at = 0.0
         self.batched = False
         """The server takes TOPIC_BATCH."""
@@ -108,9 +117,10 @@ class ServerLink:
         self._is_old = False
         self._subscriber = Subscriber(around.subscriptions, around.emit)
         self._candidates = Trickle(number, server, around.emit)
-        self._join_deadline = now + around.options.join_timeout
-        self._deadline = now + around.options.offer_timeout
         options = around.options
+        self._join_deadline = now + options.join_timeout
+        self._open_deadline = min(now + options.open_timeout, self._join_deadline) if hurried else self._join_deadline
+        self._deadline = min(now + options.offer_timeout, self._open_deadline)
         self._liveness = Liveness(options.ping_interval, options.link_timeout, options.probe_timeout, around.rng)
         self._emit(events.SendSignal(signalling.connect(server)))
 
@@ -153,7 +163,7 @@ class ServerLink:
             self._fail(error.code, error.detail)
             return
         self.phase = Phase.ANSWERING
-        self._deadline = self._join_deadline
+        self._deadline = self._open_deadline
         self._emit(events.AnswerOffer(self.number, sdp, self._around.ice.servers(now)))
 
     def _answered(self, sdp: str) -> None:
@@ -239,7 +249,7 @@ class ServerLink:
 
     def _ready(self, message: pb.ReadyMessage, now: float) -> None:
         limits = message.limits
-        self.max_message_bytes = min(limits.max_message_bytes or MAX_MESSAGE_BYTES, MAX_MESSAGE_BYTES)
+        self.max_message_bytes = min(limits.max_message_bytes or MAX_CLIENT_MESSAGE_BYTES, MAX_MESSAGE_BYTES)
         self.batched = pb.BATCH in message.capabilities
         self._subscriber.acknowledges = pb.SUBSCRIBE_ACK in message.capabilities
         self.alias = message.alias or self.alias
@@ -293,8 +303,14 @@ class ServerLink:
             logger.info("client %d: server %d speaks Part 1 only", self.alias, self.server)
             self._join_as_old(now)
         else:
-            awaited = {Phase.ASKED: "offer", Phase.ANSWERING: "answer", Phase.OPENING: "open channel"}.get(self.phase, "READY")
-            self._fail(Code.TIMEOUT, f"no {awaited} in time")
+            self._fail(Code.TIMEOUT, self.awaited)
+
+    @property
+    def awaited(self) -> str:
+        """What there is not yet, for people to read; not of a joined link."""
+        # Signalling goes by the coordinator: whoever hears an offer and gets no channel is cut off from the server itself.
+        guess = ": is UDP blocked?" if self.phase is Phase.OPENING else ""
+        return f"{_AWAITED[self.phase]} {self.server} in time{guess}"
 
     def _send(self, data: bytes, *, reliable: bool = True) -> None:
         self._emit(events.SendPacket(data, reliable))

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_JUST_BEGUN_S = 1.0
+"""A try that is younger explains nothing: most are done by then."""
+
 
 class Session:
     """The state machine of one client. Change state by :meth:`handle` or :meth:`received`, do all it returns, then change it again."""
@@ -88,6 +91,13 @@ class Session:
         """The link packets may be sent on, or None."""
         link = self._link
         return link if link is not None and link.phase is Phase.JOINED and link.end is None else None
+
+    def trouble(self, now: float) -> ConnectionClosed:
+        """Why there is no connection: what the present try waits for, if it has for some time, else why the last one failed."""
+        link = self._link
+        if link is None or link.phase is Phase.JOINED or now - link.asked_at < _JUST_BEGUN_S:
+            return self.failure
+        return ConnectionClosed(Code.TIMEOUT, link.awaited)
 
     def handle(self, event: events.Event, now: float) -> list[events.Output]:
         """Take an event at `now` (seconds since the epoch); returns what is to be done, in this order. A closed client does nothing."""
@@ -226,7 +236,8 @@ class Session:
         self._signalling.welcomed(welcome)
         if self._link is None:
             self.alias = welcome.alias
-            self.failure = ConnectionClosed(Code.NO_SERVERS)
+            if not welcome.available_servers:
+                self.failure = ConnectionClosed(Code.NO_SERVERS)
             self._next_server(now)
 
     # ------------------------------------------------------------------------------------------------------ the link
@@ -241,7 +252,13 @@ class Session:
         self._links += 1
         logger.info("client %d: joining server %d", self._signalling.alias, server)
         self._link = ServerLink(
-            self._links, server, self._signalling.alias, self._around, now, maybe_old=not self._signalling.speaks_part2
+            self._links,
+            server,
+            self._signalling.alias,
+            self._around,
+            now,
+            maybe_old=not self._signalling.speaks_part2,
+            hurried=self._signalling.servers.has_more,
         )
 
     def _end_round(self, now: float) -> None:
@@ -306,8 +323,10 @@ class Session:
     # ---------------------------------------------------------------------------------------------------------- time
 
     def _on_deadline(self, event: events.DeadlineReached, now: float) -> None:
+        was_open = self._signalling.socket is Socket.OPEN
         if self._signalling.is_late(now):
-            self._on_dial_failed(ConnectionClosed(Code.TIMEOUT, "no WELCOME from the coordinator in time"), now)
+            reason = "no WELCOME from the coordinator in time" if was_open else "the coordinator did not answer in time"
+            self._on_dial_failed(ConnectionClosed(Code.TIMEOUT, reason), now)
         if self._link is not None:
             self._link.tick(now)
         renew_at = self._credentials.renew_at

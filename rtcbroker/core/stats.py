@@ -11,9 +11,9 @@ class Drop:
     """Reasons for which packets are dropped; the keys of :attr:`ClientStats.dropped`."""
 
     NOT_CONNECTED: Final = "not_connected"
-    """Outgoing: published without waiting while there was no connection."""
+    """Outgoing: published without waiting while there was no connection, or in vain waited for one; or not on its way when it was lost."""
     SEND_BUFFER: Final = "send_buffer"
-    """Outgoing: published without waiting while the channel's send buffer was over its mark."""
+    """Outgoing: published without waiting while the channel's send buffer was over its mark, or in vain waited for room."""
     TOO_LARGE: Final = "too_large"
     """Outgoing: larger than the server's session description allows, though not than the limits it told."""
     QUEUE: Final = "queue"

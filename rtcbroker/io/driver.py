@@ -35,9 +35,6 @@ from service.clock import Clock
 from transport import Dialer
 from transport.options import DEFAULT_LOW_MARK, LinkOptions
 
-_NORMAL_CLOSURE = 1000
-"""RFC 6455 section 7.4.1: what a connection ends with that did what it was for."""
-
 logger = logging.getLogger(__name__)
 
 
@@ -256,7 +253,7 @@ class Driver:
     def closed_error(self) -> ClientClosed:
         """What to raise where the client is closed."""
         if self._ended is None:
-            return ClientClosed(_NORMAL_CLOSURE, "closed by the application")
+            return ClientClosed()
         return ClientClosed(self._ended.code, self._ended.reason)
 
 

@@ -46,7 +46,7 @@ class Requests:
         except TimeoutError:
             if driver.session.joined is not None:
                 return  # at the last moment
-            failure = driver.session.failure
+            failure = driver.session.trouble(driver.clock.now())
             error = ConnectError(failure.code, failure.reason)
             driver.feed(events.Stop(error))
             await driver.closed()

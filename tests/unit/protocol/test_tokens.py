@@ -12,7 +12,18 @@ import pytest
 from protocol.codes import Code
 from protocol.errors import TokenError, TopicError
 from protocol.keys import Key, public_key
-from protocol.tokens import MAX_GRANTS, MAX_SUBJECT_BYTES, Claims, TokenPolicy, TokenRole, anonymous, peek_expiry, sign, verify
+from protocol.tokens import (
+    MAX_GRANTS,
+    MAX_SUBJECT_BYTES,
+    Claims,
+    TokenPolicy,
+    TokenRole,
+    anonymous,
+    peek_expiry,
+    peek_lifetime,
+    sign,
+    verify,
+)
 from protocol.topics import PatternSet
 from tests.support.forge import GOOD, NOW, POLICY, SECRET, SECRET_KEY, forge, good_but, private, public_pem, raw, refusal
 
@@ -242,6 +253,13 @@ def test_a_wrong_pattern_is_not_signed() -> None:
 # ------------------------------------------------------------------------------------------------------------------ its end
 
 
+def test_the_bearer_reads_how_long_the_token_lives_from_its_making_or_its_beginning() -> None:
+    assert peek_lifetime(forge(good_but(exp=NOW, iat=NOW - 60, nbf=NOW - 50))) == 60
+    assert peek_lifetime(forge(good_but(exp=NOW, iat="then", nbf=NOW - 50))) == 50
+    assert peek_lifetime(forge(good_but(exp=NOW, iat=NOW))) is None
+    assert peek_lifetime(forge({"exp": NOW})) is None
+
+
 def test_the_bearer_reads_the_expiry_without_a_key() -> None:
     assert peek_expiry(forge(good_but(exp=NOW))) == NOW
     assert peek_expiry(forge(good_but(exp=NOW), secret=b"unknown")) == NOW
@@ -262,3 +280,4 @@ def test_the_bearer_reads_the_expiry_without_a_key() -> None:
 )
 def test_a_bearer_without_an_expiry_gets_none(token: str) -> None:
     assert peek_expiry(token) is None
+    assert peek_lifetime(token) is None

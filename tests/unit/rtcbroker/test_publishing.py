@@ -8,7 +8,7 @@ import pytest
 
 from protocol.codes import Code
 from protocol.errors import MessageTooLarge, TopicError
-from protocol.limits import PeerLimits
+from protocol.limits import MAX_CLIENT_MESSAGE_BYTES, PeerLimits
 from rtcbroker import (
     Client,
     ClientClosed,
@@ -71,6 +71,14 @@ async def test_a_body_larger_than_the_server_takes_is_refused(cluster: FakeClust
         assert error.value.limit == 2_000
 
 
+async def test_a_server_that_tells_no_limit_gets_no_more_than_it_can_pass_on(cluster: FakeCluster) -> None:
+    cluster.add_server(5, limits=PeerLimits(max_message_bytes=0))
+    async with Client(URL) as client:
+        with pytest.raises(MessageTooLarge) as error:
+            await client.publish("a", bytes(MAX_CLIENT_MESSAGE_BYTES))
+        assert error.value.limit == MAX_CLIENT_MESSAGE_BYTES
+
+
 async def test_before_connecting_nothing_can_be_published_or_subscribed(cluster: FakeCluster) -> None:
     client = Client(URL)
     with pytest.raises(NotConnected, match=r"before connect\(\)"):
@@ -105,6 +113,7 @@ async def test_room_that_does_not_come_is_a_time_out(cluster: FakeCluster) -> No
         link.set_buffered(1_000_000, reliable=True)
         with pytest.raises(RequestTimeout, match="publish to 'a'"):
             await client.publish("a", b"")
+        assert client.stats.dropped == {Drop.SEND_BUFFER: 1}
 
 
 async def test_a_burst_beyond_the_buffer_waits_for_the_turn_to_end_and_loses_nothing(cluster: FakeCluster) -> None:
@@ -136,6 +145,7 @@ async def test_a_connection_that_does_not_come_is_told(cluster: FakeCluster) -> 
         await until(lambda: client.state is ClientState.RECONNECTING, 5, "the connection is lost")
         with pytest.raises(NotConnected, match=r"within 0\.05 s"):
             await client.publish("a", b"")
+        assert client.stats.dropped == {Drop.NOT_CONNECTED: 1}
 
 
 async def test_a_client_that_is_closed_meanwhile_ends_every_wait(cluster: FakeCluster) -> None:

@@ -30,7 +30,7 @@ def test_all_are_in_the_one_tree() -> None:
     [
         (ConnectError(Code.SERVER_FULL), "4100 the server is full (retry elsewhere)"),
         (AuthError(Code.TOKEN_EXPIRED, "HTTP 401"), "4212 the token has expired (do not retry): HTTP 401"),
-        (ClientClosed(1000, "closed by the application"), "1000 unknown code (retry): closed by the application"),
+        (ClientClosed(1000, "closed by the application"), "1000 closed by the application (do not retry)"),
         (NotConnected("ping"), "ping: not connected"),
         (NotConnected("publish to 'a'", 2.0), "publish to 'a': not connected within 2 s"),
         (RequestTimeout("ping", 0.5), "ping: not done within 0.5 s"),
@@ -47,6 +47,11 @@ def test_all_are_in_the_one_tree() -> None:
 )
 def test_the_text(error: RtcBrokerError, text: str) -> None:
     assert str(error) == text
+
+
+def test_a_client_that_its_application_closed_does_not_come_back() -> None:
+    assert ClientClosed(1000, "closed by the application").retry is Retry.NEVER
+    assert ClientClosed(Code.TIMEOUT).retry is Retry.SAME
 
 
 def test_fields() -> None:

@@ -34,6 +34,15 @@ def test_a_new_round_leaves_the_lost_server_out() -> None:
     assert rest(servers) == [1, 2]
 
 
+def test_there_is_more_to_try_in_this_round_or_in_a_newer_list() -> None:
+    servers = ServerList()
+    servers.refresh([3, 1])
+    more = {servers.next(): servers.has_more, servers.next(): servers.has_more}
+    assert more == {3: True, 1: False}
+    servers.restart(without=3)
+    assert {servers.next(): servers.has_more} == {1: True}
+
+
 def test_a_new_round_begins_with_the_server_that_asked_for_it_if_it_is_known() -> None:
     servers = ServerList()
     servers.refresh([3, 1, 2])

@@ -9,6 +9,7 @@ from protocol.codes import Code
 from protocol.pb import broker_pb2 as pb
 from protocol.signalling import CandidateInit
 from rtcbroker.core import events
+from rtcbroker.core.options import ClientOptions
 from rtcbroker.core.states import ClientState
 from tests.support.session_world import ALIAS, ALL, OFFER, SessionWorld, asked, one, only, sent, states
 from transport.link import LinkEnd
@@ -112,13 +113,75 @@ def test_a_server_without_offer_is_left_in_time() -> None:
     world.start()
     world.opened()
     world.welcome(5, 6)
-    assert world.wait(4.9) == []
+    assert world.wait(2.9) == []
     assert asked(world.wait(0.1)) == [6]
+    assert world.session.failure.reason == "no offer of server 5 in time"
+    assert world.wait(4.9) == []
+    assert world.wait(0.1) == [events.HangUp()]  # the last of the list
+
+
+@pytest.mark.parametrize("stage", ["answering", "opening"])
+def test_a_server_out_of_reach_has_three_seconds_while_there_is_another(stage: str) -> None:
+    world = SessionWorld()
+    world.start()
+    world.opened()
+    world.welcome(5, 6)
+    world.wait(1.0)
+    world.offer(5)
+    if stage == "opening":
+        world.feed(events.LinkAnswered(1, "the answer"))
+    assert world.wait(1.9) == []
+    outputs = world.wait(0.1)
+    assert outputs[0] == events.CloseLink(1)
+    assert asked(outputs) == [6]
+
+
+def test_what_the_present_try_waits_for_is_told() -> None:
+    world = SessionWorld()
+    world.start()
+    world.opened()
+    world.welcome(5)
+    assert world.session.trouble(world.now).reason == "no answer yet"  # it has only just begun
+    world.wait(1.0)
+    told = [world.session.trouble(world.now).reason]
+    world.offer(5)
+    told.append(world.session.trouble(world.now).reason)
+    for event in (events.LinkAnswered(1, "the answer"), events.LinkOpened(1)):
+        world.feed(event)
+        told.append(world.session.trouble(world.now).reason)
+    assert told == [
+        "no offer of server 5 in time",
+        "no answer to server 5 in time",
+        "no open channel to server 5 in time: is UDP blocked?",
+        "no READY of server 5 in time",
+    ]
+    assert world.session.trouble(world.now).code == Code.TIMEOUT
+    world.ready(1)
+    assert world.session.trouble(world.now) is world.session.failure
+
+
+def test_only_an_empty_list_says_that_there_are_no_servers() -> None:
+    world = SessionWorld()
+    world.start()
+    world.opened()
+    world.welcome(5)
+    world.offer(5)
+    world.feed(events.LinkAnswered(1, "the answer"))
+    world.wait(15.0)
+    assert world.session.failure.reason == "no open channel to server 5 in time: is UDP blocked?"
+    world.wait(0.25)
+    world.opened()
+    world.welcome(5)
+    assert world.session.failure.code == Code.TIMEOUT
+    world.wait(5.5)
+    world.opened()
+    world.welcome()
+    assert world.session.failure.code == Code.NO_SERVERS
 
 
 @pytest.mark.parametrize("stage", ["answering", "opening", "authenticating"])
 def test_a_join_that_hangs_is_given_up_in_time(stage: str) -> None:
-    world = SessionWorld()
+    world = SessionWorld(ClientOptions(open_timeout=20.0))
     world.start()
     world.opened()
     world.welcome(5, 6)

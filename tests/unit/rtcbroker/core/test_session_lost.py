@@ -56,6 +56,18 @@ def test_a_lost_server_leads_to_the_next_with_all_subscriptions() -> None:
     assert (world.stats.joins, world.stats.reconnects) == (2, 1)
 
 
+def test_the_last_of_an_old_list_is_hurried_since_the_coordinator_may_know_a_newer_one() -> None:
+    world = stable(5, 6)
+    assert asked(world.feed(events.LinkEnded(1, LinkEnd.SILENT))) == [6]
+    world.offer(6)
+    world.feed(events.LinkAnswered(2, "the answer"))
+    assert world.wait(2.9) == []
+    assert world.wait(0.1) == [events.CloseLink(2), events.HangUp()]
+    one(world.wait(0.25), events.DialCoordinator)
+    world.opened()
+    assert asked(world.welcome(7, 6)) == [7]
+
+
 def test_a_loss_soon_after_the_join_counts_as_a_failed_attempt() -> None:
     world = joined(5, 6)
     outputs = world.feed(events.LinkEnded(1, LinkEnd.REMOTE))
