@@ -1,15 +1,17 @@
 """An allocation at a TURN server (RFC 8656) as a transport that aioice's agent sends by.
 
 aioice brings the client's side of the protocol. Its own transport starts a task for each datagram, lets any number of them wait, binds
-a channel anew at each datagram until that is done, and takes a minute to give up a server that is gone. Here a datagram goes out at once or
-is lost, channels are renewed beside the traffic, and a goodbye takes a second.
+a channel anew at each datagram until that is done, and takes a minute to give up a server that is gone; and asyncio's, below it, reads one
+datagram a turn. Here a datagram goes out at once or is lost, channels are renewed beside the traffic, and a goodbye takes a second.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from aioice import stun
@@ -17,6 +19,8 @@ from aioice.turn import DEFAULT_ALLOCATION_LIFETIME, TurnClientTcpProtocol, Turn
 
 from transport.fastpath.dtls import drive
 from transport.ice_targets import IceTarget
+from transport.sockets import BUFFER_BYTES
+from transport.udp import Traffic, UdpSocket
 
 logger = logging.getLogger(__name__)
 
@@ -134,13 +138,15 @@ async def allocate(
     Where that is over, or nobody wants it any more, the server may be about to answer: a task in `farewells` frees what it gives.
     """
     url, loop = target.url, asyncio.get_running_loop()
-    server = (url.host, url.port)
     made: Any
     inner: Any
     if url.transport == "tcp":
-        inner, made = await loop.create_connection(lambda: _client(TurnClientTcpProtocol, target), *server, ssl=url.is_secure)
+        make = partial(_client, TurnClientTcpProtocol, target)
+        inner, made = await loop.create_connection(make, url.host, url.port, ssl=url.is_secure)
     else:
-        inner, made = await loop.create_datagram_endpoint(lambda: _client(TurnClientUdpProtocol, target), remote_addr=server)
+        sock = await _connected(url.host, url.port)
+        made = _client(TurnClientUdpProtocol, target)
+        inner = _UdpTransport(sock, made)
     connecting = loop.create_task(made.connect(), name="TURN allocation")
     try:
         await asyncio.shield(connecting)
@@ -150,6 +156,53 @@ async def allocate(
         farewell.add_done_callback(farewells.discard)
         raise
     return Relay(inner, made, receiver, refused)
+
+
+class _UdpTransport(asyncio.DatagramTransport):
+    """A socket that is connected to the server: a burst from many peers comes by it, so it is read as a listener's is."""
+
+    def __init__(self, sock: socket.socket, client: TurnClientUdpProtocol) -> None:
+        super().__init__()
+        self._client = client
+        self._server = sock.getpeername()
+        self._udp = UdpSocket(sock, self._received, Traffic())
+        client.connection_made(self)
+
+    def _received(self, data: bytes, address: tuple[Any, ...]) -> None:
+        self._client.datagram_received(data, (address[0], address[1]))
+
+    def sendto(self, data: Any, addr: Any = None) -> None:
+        self._udp.send(data, self._server)
+
+    def get_write_buffer_size(self) -> int:
+        """What the kernel does not take is lost, not kept."""
+        return 0
+
+    def is_closing(self) -> bool:
+        return self._udp.is_closed
+
+    def close(self) -> None:
+        if not self._udp.is_closed:
+            self._udp.close()
+            asyncio.get_running_loop().call_soon(self._client.connection_lost, None)
+
+
+async def _connected(host: str, port: int) -> socket.socket:
+    """A UDP socket with deep buffers that hears this server alone. Raises OSError."""
+    loop, failure = asyncio.get_running_loop(), OSError(f"{host} has no address")
+    for family, kind, protocol, _, address in await loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM):
+        sock = socket.socket(family, kind, protocol)
+        try:
+            for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+                sock.setsockopt(socket.SOL_SOCKET, option, BUFFER_BYTES)
+            sock.setblocking(False)
+            sock.connect(address)
+        except OSError as error:
+            failure = error
+            sock.close()
+        else:
+            return sock
+    raise failure
 
 
 async def _give_back(inner: Any, client: Any, connecting: asyncio.Task[Any]) -> None:

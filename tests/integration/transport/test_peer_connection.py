@@ -10,7 +10,9 @@ from aiortc import RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCSessi
 from protocol.signalling import END_OF_CANDIDATES, CandidateInit
 from tests.support.poll import until
 from tests.support.rtc import Recorder, answer_with_aiortc
+from tests.support.turn import mini_turn
 from transport import Dialer, LinkEnd, Listener
+from transport.options import LinkOptions
 from transport.sdp import parse_offer
 
 NUMBERS = [b"%d" % number for number in range(500)]
@@ -99,6 +101,21 @@ async def test_our_dialer_answers_a_peer_connection(fast: bool, ends: str) -> No
     await connection.close()
     assert await b.has_ended() is (LinkEnd.LOCAL if ends == "ours" else LinkEnd.REMOTE)
     await dialer.close()
+
+
+async def test_our_dialer_reaches_a_peer_connection_by_a_relay(fast: bool) -> None:
+    connection, channels = offering()
+    async with mini_turn() as turn:
+        options = LinkOptions(fast=fast, ice_transport_policy="relay")
+        dialer, b = Dialer(ice_servers=[turn.server()], options=options), Recorder()
+        link = await dialer.answer(await offer_of(connection), b)
+        await connection.setRemoteDescription(RTCSessionDescription(link.local_sdp, "answer"))
+        await b.is_open()
+        await until(lambda: channels.are_open, 10, "their channels do not open")
+        await exchange(link, b, channels)
+        assert turn.relayed > len(NUMBERS)
+        await connection.close()
+        await dialer.close()
 
 
 @pytest.mark.parametrize("order", ["candidates first", "candidates last", "one after the end"])
