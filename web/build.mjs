@@ -4,7 +4,7 @@
 //   --into DIRECTORY   write there instead of coordinator/static, and no stamp
 import { execFileSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
@@ -102,9 +102,4 @@ for (const entry of args.length ? args : Object.keys(ENTRIES)) {
   if (flag >= 0) continue;
   const stamp = execFileSync("sh", [join(WEB, "../scripts/web.sh"), "sum", entry], { encoding: "utf8" });
   writeFileSync(join(WEB, entry, "built.stamp"), stamp);
-}
-if (basename(root) === "static" && (!args.length || args.includes("sdk"))) {
-  // What `npm pack` puts into the package.
-  rmSync(join(WEB, "dist"), { recursive: true, force: true });
-  cpSync(join(STATIC, "sdk"), join(WEB, "dist"), { recursive: true });
 }
