@@ -15,7 +15,7 @@ from coordinator.p2p.core.nextrtc import NextRtcConfig
 from tests.support.nextrtc import FakeMember, NextRtcWorld
 from tests.support.nextrtc_model import Model
 
-LIMITS = Limits(max_members=6, max_rooms=2, max_room_members=4, max_room_bytes=500)
+LIMITS = Limits(max_members=6, max_rooms=2, max_room_members=4, max_room_bytes=500, max_stored_bytes=700)
 """So tight that every one of them is met."""
 CONFIG = NextRtcConfig(max_connection_setup_time_s=5.0)
 
@@ -213,4 +213,4 @@ def given_name(member: FakeMember) -> str:
 
 
 TestConversations = Conversations.TestCase
-TestConversations.settings = settings(max_examples=60, stateful_step_count=60)
+TestConversations.settings = settings(max_examples=250, stateful_step_count=60)

@@ -146,7 +146,7 @@ class Model:
         elif pair.step == 2:
             self.messages += 1
             self.told[to].append(text)
-        elif len(pair.waiting) >= MAX_WAITING or self._kept(room) + len(text) > self.limits.max_room_bytes:
+        elif len(pair.waiting) >= MAX_WAITING or not self._fits(len(text), room):
             self.errors["candidate_dropped"] += 1
         else:
             self.messages += 1
@@ -198,8 +198,11 @@ class Model:
         self.expire(now)
         return next((pair for pair in self.pairs if {pair.master, pair.slave} == {one, other}), None)
 
-    def _kept(self, room: Room) -> int:
-        return sum(len(text) for pair in self.pairs if pair.master in room.members for _, text in pair.waiting)
+    def _fits(self, chars: int, room: Room) -> bool:
+        """Whether so much more may wait, in this room and in all."""
+        here = sum(len(text) for pair in self.pairs if pair.master in room.members for _, text in pair.waiting)
+        everywhere = sum(len(text) for pair in self.pairs for _, text in pair.waiting)
+        return here + chars <= self.limits.max_room_bytes and everywhere + chars <= self.limits.max_stored_bytes
 
     def _tell(self, to: str, signal: str, content: str = "", custom: dict[str, str] | None = None, *, sender: str = "") -> None:
         self.told[to].append(message(signal, to, content, custom, sender))

@@ -164,6 +164,17 @@ def test_another_conversation_has_room_of_its_own() -> None:
     assert waiting(world, other[0], other[1]) == 1
 
 
+def test_what_waits_is_bounded_for_all_conversations_together() -> None:
+    world = NextRtcWorld(max_room_bytes=1_000, max_stored_bytes=1_000)
+    first = world.members(2, content="room")
+    kept = waiting(world, *first, until_full=True)
+    second = world.members(2, content="other")
+    assert waiting(world, *second, until_full=True) == 0
+    for member in first:
+        member.leaves()
+    assert waiting(world, *second, until_full=True) == kept
+
+
 @pytest.mark.parametrize("state", STATES)
 def test_unfinished_negotiations_expire_and_finished_ones_never(state: str) -> None:
     world = NextRtcWorld()
