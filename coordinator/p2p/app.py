@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from aiohttp import web
@@ -25,10 +25,15 @@ from coordinator.p2p.io.apprtc_pages import AppRtcPages
 from coordinator.p2p.io.collider import ColliderServer
 from coordinator.p2p.io.socket import SocketEndpoint, SocketLimits
 from coordinator.settings import CoordinatorSettings
+from protocol.limits import KIB
 from service.clock import Clock
 
 Listener = Literal["apprtc", "collider", "gstreamer"]
 """A port of its own, by the option that names it: ``--<listener>-port``."""
+
+
+CONVERSATION_BYTES = 16 * 1024 * KIB
+"""Candidates that may wait in one NextRTC conversation: when 64 join at once, each of 2,016 pairs has some KiB until it is finalized."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +111,8 @@ class PeerToPeer:
 
     def _add_nextrtc(self) -> None:
         """By convention beside the room server, but it may be on without that."""
-        sockets = self._serve("nextrtc", NextRtc(self._limits, self._rng))
+        limits = replace(self._limits, max_room_bytes=CONVERSATION_BYTES)
+        sockets = self._serve("nextrtc", NextRtc(limits, self._rng))
         routes = [web.get("/signaling", sockets.handle, allow_head=False)]
         self.routes += routes
         self._root("apprtc", routes)
