@@ -57,6 +57,8 @@ class DialerLink(Session):
         self._watch: asyncio.TimerHandle | None = None
         self.local_sdp = ""
         """The answer for the peer."""
+        self.on_reached: Callable[[], None] | None = None
+        """Called once there is a way to the peer (ICE has a pair that works), before DTLS."""
 
     def add_candidate(self, init: CandidateInit | None) -> None:
         """Take a remote candidate; None or an empty one says that there are no more, and what comes after it is ignored.
@@ -106,6 +108,8 @@ class DialerLink(Session):
 
     async def _connect(self, *, dtls_server: bool) -> None:
         await self._agent.connect()
+        if self.on_reached is not None:
+            self.on_reached()
         self._agent.heard = self._loop.time()
         if self._offer.ice_lite:
             self._agent.settle()

@@ -90,6 +90,13 @@ class LocalCandidate:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkReached:
+    """A way to the server was found (ICE); the channels take a moment more."""
+
+    link: int
+
+
+@dataclass(frozen=True, slots=True)
 class LinkOpened:
     """Both channels of the link are open."""
 
@@ -127,6 +134,7 @@ Event: TypeAlias = (
     | LinkAnswered
     | LinkRefused
     | LocalCandidate
+    | LinkReached
     | LinkOpened
     | LinkEnded
     | SubscriptionsChanged

@@ -38,9 +38,9 @@ class ClientOptions:
     """For the WebSocket to the coordinator to be open and WELCOME to be there."""
     offer_timeout: float = 5.0
     """For a chosen server's offer, which needs no more than the way there and back."""
-    open_timeout: float = 3.0
-    """From CONNECT until the channels are open, while there is another server to try: one that UDP does not reach never says so. Enough
-    for a DTLS packet that is lost twice; the last server of a fresh list has all of ``join_timeout``."""
+    reach_timeout: float = 3.0
+    """From CONNECT until there is a way to the server (ICE), while there is another to try: one that UDP does not reach never says so.
+    A server that is reached, and the last one of a fresh list, have all of ``join_timeout``."""
     join_timeout: float = 15.0
     """From CONNECT until the server has accepted us; longer than ``offer_timeout``, since DTLS repeats a lost packet after 1, 2, 4 s."""
     old_server_after: float = 1.5

@@ -46,7 +46,9 @@ _CODE_OF_END = {
 }
 
 
-LinkEvent: TypeAlias = events.LinkAnswered | events.LinkRefused | events.LocalCandidate | events.LinkOpened | events.LinkEnded
+LinkEvent: TypeAlias = (
+    events.LinkAnswered | events.LinkRefused | events.LocalCandidate | events.LinkReached | events.LinkOpened | events.LinkEnded
+)
 
 
 _AWAITED = ("no offer of server", "no answer to server", "no open channel to server", "no READY of server")
@@ -119,8 +121,9 @@ class ServerLink:
         self._candidates = Trickle(number, server, around.emit)
         options = around.options
         self._join_deadline = now + options.join_timeout
-        self._open_deadline = min(now + options.open_timeout, self._join_deadline) if hurried else self._join_deadline
-        self._deadline = min(now + options.offer_timeout, self._open_deadline)
+        self._reach_deadline = min(now + options.reach_timeout, self._join_deadline) if hurried else self._join_deadline
+        self._deadline = min(now + options.offer_timeout, self._reach_deadline)
+        self._is_reached = False
         self._liveness = Liveness(options.ping_interval, options.link_timeout, options.probe_timeout, around.rng)
         self._emit(events.SendSignal(signalling.connect(server)))
 
@@ -148,6 +151,8 @@ class ServerLink:
                 self._fail(event.code, event.reason)
             case events.LocalCandidate():
                 self._candidates.found(event.candidate)
+            case events.LinkReached():
+                self._reached()
             case events.LinkOpened():
                 self._opened(now)
             case events.LinkEnded():
@@ -163,7 +168,7 @@ class ServerLink:
             self._fail(error.code, error.detail)
             return
         self.phase = Phase.ANSWERING
-        self._deadline = self._open_deadline
+        self._deadline = self._reach_deadline
         self._emit(events.AnswerOffer(self.number, sdp, self._around.ice.servers(now)))
 
     def _answered(self, sdp: str) -> None:
@@ -193,6 +198,12 @@ class ServerLink:
             self._deadline = min(self._deadline, now + self._around.options.probe_timeout)
 
     # --------------------------------------------------------------------------------------------------------- link
+
+    def _reached(self) -> None:
+        # A server with many newcomers at once is slow, not out of reach: to leave it would only make the next one slow.
+        self._is_reached = True
+        if self.phase < Phase.AUTHENTICATING and self._deadline == self._reach_deadline:
+            self._deadline = self._join_deadline
 
     def _opened(self, now: float) -> None:
         options = self._around.options
@@ -308,8 +319,8 @@ class ServerLink:
     @property
     def awaited(self) -> str:
         """What there is not yet, for people to read; not of a joined link."""
-        # Signalling goes by the coordinator: whoever hears an offer and gets no channel is cut off from the server itself.
-        guess = ": is UDP blocked?" if self.phase is Phase.OPENING else ""
+        # Signalling goes by the coordinator: whoever hears an offer and finds no way is cut off from the server itself.
+        guess = ": is UDP blocked?" if self.phase is Phase.OPENING and not self._is_reached else ""
         return f"{_AWAITED[self.phase]} {self.server} in time{guess}"
 
     def _send(self, data: bytes, *, reliable: bool = True) -> None:

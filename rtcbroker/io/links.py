@@ -20,6 +20,9 @@ logger = logging.getLogger(__name__)
 class AnsweredLink(Link, Protocol):
     """A link made by answering an offer."""
 
+    on_reached: Callable[[], None] | None
+    """Called when a way to the other side was found (ICE), which takes a turn of the loop at least."""
+
     @property
     def local_sdp(self) -> str:
         """The answer."""
@@ -88,6 +91,7 @@ class Links:
         else:
             if number == self._number:
                 self.link = link
+                link.on_reached = lambda: self._tell(number, events.LinkReached(number))
                 self._report(events.LinkAnswered(number, link.local_sdp))
             else:
                 link.close()

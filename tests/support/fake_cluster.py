@@ -164,6 +164,7 @@ class FakeDialed:
     def __init__(self, link: FakeLink) -> None:
         self.fake = link
         self.local_sdp = "the answer"
+        self.on_reached: Callable[[], None] | None = None
 
     @property
     def trouble(self) -> str:

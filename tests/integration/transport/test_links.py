@@ -46,6 +46,20 @@ async def test_ipv4_and_ipv6(open_rtc: OpenRtc, fast: bool, host: str) -> None:
     assert stats.dropped[Drop.DTLS_UNKNOWN_ADDRESS] == 0
 
 
+async def test_a_way_is_told_before_the_channels_and_only_where_there_is_one(open_rtc: OpenRtc) -> None:
+    rtc = await open_rtc()
+    told: list[str] = []
+    a, b, c = Recorder(), Recorder(), Recorder()
+    link = rtc.listener.offer(a)
+    other = await rtc.dialer.answer(link.local_sdp, b)
+    other.on_reached = lambda: told.append("open" if other.is_open else "reached")
+    astray = await rtc.dialer.answer(rtc.listener.offer(Recorder()).local_sdp.replace("127.0.0.1", "127.0.0.77"), c)
+    astray.on_reached = lambda: told.append("never")
+    link.accept(other.local_sdp)
+    await b.is_open()
+    assert told == ["reached"]
+
+
 async def test_both_address_families_at_once(open_rtc: OpenRtc) -> None:
     listener = await Listener.open(bind=["127.0.0.1", "::1"])
     dialer = Dialer()

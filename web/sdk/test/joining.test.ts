@@ -116,6 +116,36 @@ describe("joining", () => {
     await connecting;
   });
 
+  test("a server that is reached and slow is not left for another", async () => {
+    const world = new World(5, 6);
+    const five = world.servers.get(5);
+    assert.ok(five);
+    five.answered = () => world.connection.reach();
+    const connecting = world.connect();
+    await world.advance(8);
+    world.connection.open(five);
+    assert.equal((await connecting).server, 5);
+    const stuck = new World(5);
+    const one = stuck.servers.get(5);
+    assert.ok(one);
+    one.answered = () => stuck.connection.reach();
+    const error = await failure(stuck.connect(), ConnectError);
+    assert.equal(error.reason, "no open channel to server 5 in time");
+  });
+
+  test("a server gone while its channels open has only the probe time-out left, reached or not", async () => {
+    const world = new World(5, 6);
+    const five = world.servers.get(5);
+    assert.ok(five);
+    five.answered = () => {
+      world.socket.gone(5);
+      world.post(() => world.post(() => world.connection.reach()));
+    };
+    const began = world.time;
+    assert.equal((await world.connect()).server, 6);
+    assert.ok(world.time - began < 2);
+  });
+
   test("a link whose channels are open is not hurried any more", async () => {
     const world = new World(5, 6);
     const five = world.servers.get(5);

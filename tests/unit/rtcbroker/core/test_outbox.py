@@ -7,7 +7,7 @@ import pytest
 from protocol import packets
 from protocol.batch import decode_group
 from protocol.errors import MessageTooLarge
-from protocol.limits import UNRELIABLE_BATCH_BYTES
+from protocol.limits import MAX_BATCH_RECORDS, UNRELIABLE_BATCH_BYTES
 from protocol.pb import broker_pb2 as pb
 from rtcbroker.core.outbox import Message, Outbox
 
@@ -76,6 +76,17 @@ def test_many_small_ones_of_one_topic_share_few_messages() -> None:
     for _ in range(40):
         outbox.add("a/long/topic/that/stands/once/a/group", bytes(20), identity=False, limit=LIMIT)
     assert len(outbox.drain(batched=True, limit=LIMIT)) == 1
+
+
+@pytest.mark.parametrize("topics", [["a"], ["a", "b"]])
+def test_no_message_has_more_packets_than_a_server_takes(topics: list[str]) -> None:
+    outbox = Outbox(reliable=True)
+    wanted = [(topics[number % len(topics)], b"%d" % number, False) for number in range(2 * MAX_BATCH_RECORDS + 1)]
+    for topic, body, identity in wanted:
+        outbox.add(topic, body, identity=identity, limit=LIMIT)
+    messages = outbox.drain(batched=True, limit=LIMIT)
+    assert [message.packets for message in messages] == [MAX_BATCH_RECORDS, MAX_BATCH_RECORDS, 1]
+    assert unpack(messages) == wanted
 
 
 def test_one_too_large_is_refused_and_one_that_just_fits_is_not() -> None:

@@ -179,9 +179,34 @@ def test_only_an_empty_list_says_that_there_are_no_servers() -> None:
     assert world.session.failure.code == Code.NO_SERVERS
 
 
+def test_a_server_that_is_reached_and_slow_is_not_left_for_another() -> None:
+    world = SessionWorld()
+    world.start()
+    world.opened()
+    world.welcome(5, 6)
+    world.offer(5)
+    world.feed(events.LinkAnswered(1, "the answer"))
+    world.feed(events.LinkReached(1))
+    assert world.wait(14.9) == []
+    assert world.session.trouble(world.now).reason == "no open channel to server 5 in time"
+    assert asked(world.wait(0.1)) == [6]
+
+
+def test_a_server_gone_meanwhile_is_given_up_soon_though_it_was_reached() -> None:
+    world = SessionWorld()
+    world.start()
+    world.opened()
+    world.welcome(5, 6)
+    world.offer(5)
+    world.feed(events.LinkAnswered(1, "the answer"))
+    world.signal(signalling.peer_gone(5))
+    world.feed(events.LinkReached(1))
+    assert asked(world.wait(1.0)) == [6]
+
+
 @pytest.mark.parametrize("stage", ["answering", "opening", "authenticating"])
 def test_a_join_that_hangs_is_given_up_in_time(stage: str) -> None:
-    world = SessionWorld(ClientOptions(open_timeout=20.0))
+    world = SessionWorld(ClientOptions(reach_timeout=20.0))
     world.start()
     world.opened()
     world.welcome(5, 6)

@@ -96,6 +96,9 @@ async def test_a_link_tells_of_its_life() -> None:
     world = World()
     dialed = await world.opened()
     assert world.events == [events.LinkAnswered(1, "the answer"), events.LinkOpened(1)]
+    assert dialed.on_reached is not None
+    dialed.on_reached()
+    assert world.events[2:] == [events.LinkReached(1)]
     dialed.other.send(b"hello", reliable=False)
     await until(lambda: world.messages == [(1, b"hello", False)], 5, "the message comes")
     dialed.fake.set_buffered(100_000, reliable=True)

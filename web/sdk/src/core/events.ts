@@ -13,6 +13,8 @@ export type LinkEvent =
   | { kind: "linkRefused"; link: number; code: number; reason: string }
   /** The transport found a candidate; null ends them. */
   | { kind: "localCandidate"; link: number; candidate: CandidateInit | null }
+  /** A way to the server was found (ICE); the channels take a moment more. */
+  | { kind: "linkReached"; link: number }
   /** Both channels are open; `maxMessageBytes` is what the session descriptions allow. */
   | { kind: "linkOpened"; link: number; maxMessageBytes: number }
   /** The transport has heard nothing for some seconds. */

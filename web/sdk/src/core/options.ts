@@ -29,8 +29,8 @@ export interface ClientOptions {
   dialTimeout: number;
   /** For a chosen server's offer. */
   offerTimeout: number;
-  /** From CONNECT until the channels are open, while there is another server to try: one that UDP does not reach never says so. */
-  openTimeout: number;
+  /** From CONNECT until there is a way to the server, while there is another to try: one that UDP does not reach never says so. */
+  reachTimeout: number;
   /** From CONNECT until the server has accepted us. */
   joinTimeout: number;
   /** Without an answer to AUTH for so long, behind a coordinator that speaks Part 1 only, the server is taken for an old one. */
@@ -65,7 +65,7 @@ export const DEFAULT_OPTIONS: Readonly<ClientOptions> = {
   backoffCap: 10,
   dialTimeout: 5,
   offerTimeout: 5,
-  openTimeout: 3,
+  reachTimeout: 3,
   joinTimeout: 15,
   oldServerAfter: 1.5,
   stableAfter: 10,

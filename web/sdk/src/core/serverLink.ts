@@ -58,7 +58,8 @@ export class ServerLink {
   #transportLimit = MAX_MESSAGE_BYTES;
   #isOld = false;
   #deadline: number;
-  readonly #openDeadline: number;
+  readonly #reachDeadline: number;
+  #isReached = false;
   readonly #joinDeadline: number;
   readonly #subscriber: Subscriber;
   readonly #candidates: Trickle;
@@ -83,8 +84,8 @@ export class ServerLink {
     this.#candidates = new Trickle(number, server, emit);
     this.#liveness = new Liveness(options.pingInterval, options.linkTimeout, options.probeTimeout, random);
     this.#joinDeadline = askedAt + options.joinTimeout;
-    this.#openDeadline = hurried ? Math.min(askedAt + options.openTimeout, this.#joinDeadline) : this.#joinDeadline;
-    this.#deadline = Math.min(askedAt + options.offerTimeout, this.#openDeadline);
+    this.#reachDeadline = hurried ? Math.min(askedAt + options.reachTimeout, this.#joinDeadline) : this.#joinDeadline;
+    this.#deadline = Math.min(askedAt + options.offerTimeout, this.#reachDeadline);
     emit({ kind: "sendSignal", frame: connect(server) });
   }
 
@@ -114,6 +115,9 @@ export class ServerLink {
       case "localCandidate":
         this.#candidates.found(event.candidate);
         break;
+      case "linkReached":
+        this.#reached();
+        break;
       case "linkOpened":
         this.#opened(event.maxMessageBytes, now);
         break;
@@ -133,7 +137,7 @@ export class ServerLink {
     try {
       const sdp = readOffer(data);
       this.phase = Phase.ANSWERING;
-      this.#deadline = this.#openDeadline;
+      this.#deadline = this.#reachDeadline;
       this.around.emit({ kind: "answerOffer", link: this.number, sdp, iceServers: this.around.ice.servers(now) });
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
@@ -166,6 +170,12 @@ export class ServerLink {
   }
 
   // ---------------------------------------------------------------------------------------------------------------- link
+
+  // A server with many newcomers at once is slow, not out of reach: to leave it would only make the next one slow.
+  #reached(): void {
+    this.#isReached = true;
+    if (this.phase < Phase.AUTHENTICATING && this.#deadline === this.#reachDeadline) this.#deadline = this.#joinDeadline;
+  }
 
   #opened(maxMessageBytes: number, now: number): void {
     this.phase = Phase.AUTHENTICATING;
@@ -293,8 +303,8 @@ export class ServerLink {
 
   /** What there is not yet, for people to read. */
   get awaited(): string {
-    // Signalling goes by the coordinator: whoever hears an offer and gets no channel is cut off from the server itself.
-    const guess = this.phase === Phase.OPENING ? ": is UDP blocked?" : "";
+    // Signalling goes by the coordinator: whoever hears an offer and finds no way is cut off from the server itself.
+    const guess = this.phase === Phase.OPENING && !this.#isReached ? ": is UDP blocked?" : "";
     return `${AWAITED[this.phase]} ${this.server} in time${guess}`;
   }
 

@@ -88,6 +88,9 @@ class PeerLink {
       this.#trouble = ` (${url}: ${errorCode} ${errorText})`;
     };
     connection.ondatachannel = ({ channel }) => this.#take(channel);
+    connection.oniceconnectionstatechange = () => {
+      if (connection.iceConnectionState === "connected") this.#tell({ kind: "linkReached", link: number });
+    };
     connection.onconnectionstatechange = () => {
       if (connection.connectionState === "failed") this.#ended(`no connection to the server${this.#trouble}`);
       else if (connection.connectionState === "disconnected") this.#tell({ kind: "linkDoubtful", link: number });
@@ -168,7 +171,7 @@ class PeerLink {
     this.#isClosed = true;
     const { connection } = this;
     connection.onicecandidate = connection.onicecandidateerror = null;
-    connection.ondatachannel = connection.onconnectionstatechange = null;
+    connection.ondatachannel = connection.onconnectionstatechange = connection.oniceconnectionstatechange = null;
     for (const channel of [this.#reliable, this.#unreliable]) {
       if (channel) channel.onopen = channel.onclose = channel.onmessage = channel.onbufferedamountlow = null;
     }

@@ -326,6 +326,7 @@ export class FakeSocket {
 
 export class FakeConnection {
   connectionState = "new";
+  iceConnectionState = "new";
   localDescription: { sdp: string } | null = null;
   sctp: { maxMessageSize: number } | null = { maxMessageSize: 65_536 };
   isClosed = false;
@@ -338,6 +339,7 @@ export class FakeConnection {
   onicecandidateerror: ((event: { url: string; errorCode: number; errorText: string }) => void) | null = null;
   ondatachannel: ((event: { channel: FakeChannel }) => void) | null = null;
   onconnectionstatechange: (() => void) | null = null;
+  oniceconnectionstatechange: (() => void) | null = null;
 
   constructor(
     readonly world: World,
@@ -383,6 +385,12 @@ export class FakeConnection {
       channel.readyState = "open";
       channel.onopen?.();
     }
+  }
+
+  /** A way was found. */
+  reach(): void {
+    this.iceConnectionState = "connected";
+    this.oniceconnectionstatechange?.();
   }
 
   become(state: string): void {
