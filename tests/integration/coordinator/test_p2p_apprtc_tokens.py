@@ -45,9 +45,8 @@ async def test_a_token_is_wanted_and_kept(opened: Opened) -> None:
     assert (await site.get(params["room_link"])).status == 200
     assert (await site.post(params["ice_server_url"])).json == {"iceServers": []}
     await site.register(params)
-    with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
+    with pytest.raises(aiohttp.WSServerHandshakeError, match="401"):
         await site.dial()
-    assert caught.value.status == 401
 
 
 async def test_a_whole_call_with_a_token_where_clients_have_a_query(opened: Opened) -> None:

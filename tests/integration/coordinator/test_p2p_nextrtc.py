@@ -255,9 +255,8 @@ async def test_the_conversation_is_as_large_as_is_allowed(start: Start) -> None:
 
 async def test_it_takes_a_token_where_the_cluster_does(start: Start) -> None:
     server = await start(p2p=["nextrtc"])
-    with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
+    with pytest.raises(aiohttp.WSServerHandshakeError, match="401"):
         await server.dial("/signaling")
-    assert caught.value.status == 401
     member = Member(await server.dial("/signaling", {"access_token": token()}))
     await member.says("create", content="room")
     assert json.loads(await member.next())["content"] == "room"
@@ -265,9 +264,8 @@ async def test_it_takes_a_token_where_the_cluster_does(start: Start) -> None:
 
 async def test_it_is_off_unless_it_is_switched_on(start: Start) -> None:
     server = await start(auth="none")
-    with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
-        await server.dial("/signaling")
-    assert caught.value.status == 404
+    async with server.http.get("/signaling") as response:  # a handshake that fails would leave its connection to the collector
+        assert response.status == 404
 
 
 async def test_who_is_connected_hears_of_the_end(server: Running) -> None:
