@@ -128,7 +128,10 @@ async def test_a_second_signal_ends_it_at_once() -> None:
         os.kill(children[0]["pid"], signal.SIGSTOP)  # it will not stop in time
         assert server.process is not None
         server.process.send_signal(signal.SIGTERM)
-        await until(lambda: not psutil.pid_exists(children[1]["pid"]), 10, "the other one has stopped")
+        other = children[1]["pid"]
+        await until(
+            lambda: not psutil.pid_exists(other), 20, lambda: f"the other one has stopped:\n{server.log.read_text()[-2000:]}"
+        )
         await asyncio.sleep(1.1)  # what comes sooner is taken for the same
         began = time.monotonic()
         assert await server.terminate() == 128 + signal.SIGTERM
