@@ -247,7 +247,7 @@ async def test_wishes_of_the_link(people: Visitor, rooms: Cluster, room: str) ->
 
 async def test_nobody_comes_in_without_a_token(people: Visitor, rooms: Cluster, room: str) -> None:
     """There is not even a page."""
-    people.complaints.expect("status 401|status of 401")
+    people.complaints.expect("status 401|status of 401|favicon.ico")
     page = await people.page()
     response = await page.goto(f"{root_of(rooms)}r/{room}")
     assert response is not None

@@ -1,6 +1,9 @@
 // A call as its people see it, between servers that are as AppRTC's are.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Call } from "../src/core/call.ts";
+import type { Event, Output } from "../src/core/events.ts";
+import { Driver } from "../src/io/driver.ts";
 import { FakeStream } from "./support/connection.ts";
 import { ORIGIN, POST_URL } from "./support/servers.ts";
 import { Person, QUERY, ROOM, two, World } from "./support/world.ts";
@@ -272,4 +275,57 @@ test("a loopback call is answered by the page itself", async () => {
   await person.hangUp();
   assert.ok(own?.isClosed && echo?.isClosed);
   assert.equal(world.sockets.size, 0);
+});
+
+test("what is wished while something is being done comes afterwards", () => {
+  const log: string[] = [];
+  const call = {
+    handle: ({ kind }: Event): Output[] => {
+      log.push(kind);
+      if (kind !== "enter") return [];
+      return [
+        { kind: "stateChanged", state: { name: "joining" } },
+        { kind: "reachable", isReachable: false },
+      ];
+    },
+    nextDeadline: () => undefined,
+  };
+  const driver: Driver = new Driver(new Person(new World()), call as unknown as Call, {
+    stream: () => undefined,
+    stateChanged: () => driver.feed({ kind: "hangUp" }),
+    reachable: () => void log.push("told"),
+    track: () => undefined,
+    peerClosed: () => undefined,
+  });
+  driver.feed({ kind: "enter" });
+  assert.deepEqual(log, ["enter", "told", "hangUp"]);
+});
+
+test("a socket that takes long to close says nothing of the next", async () => {
+  const world = new World();
+  const person = await new Person(world).enter();
+  await person.hangUp();
+  await person.enter();
+  const [old] = person.sockets;
+  old?.onclose?.();
+  old?.onmessage?.({ data: '{"msg":"{\\"type\\":\\"bye\\"}","error":""}' });
+  await world.settle();
+  assert.deepEqual(person.reachable, []);
+  assert.equal(person.state, "waiting: first");
+});
+
+test("a browser that cannot make a connection is told so, again and again", async () => {
+  const world = new World();
+  const person = new Person(world);
+  let tries = 0;
+  person.peerConnection = () => {
+    tries += 1;
+    throw new Error("NotSupportedError");
+  };
+  await person.enter();
+  assert.equal(person.state, "interrupted");
+  await world.advance(10);
+  assert.ok(tries > 2 && tries < 10, String(tries));
+  await person.hangUp();
+  assert.equal(person.state, "left");
 });

@@ -40,7 +40,7 @@ export class Call {
   /** Take an event at `now` (seconds on a clock that never steps back); returns what is to be done, in this order. */
   handle(event: Event, now: number): Output[] {
     this.#take(event, now);
-    if (isInside(this.#state)) this.#stay?.pump(now);
+    this.#stay?.pump(now);
     this.#tellReachable();
     const outputs = this.#outputs;
     this.#outputs = [];

@@ -304,7 +304,6 @@ export class Stay {
   #stopTalking(): void {
     this.#turn += 1;
     this.#restartAt = this.#promptAt = undefined;
-    this.#unheard = [];
     this.#negotiation.end();
   }
 }

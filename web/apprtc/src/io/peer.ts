@@ -84,6 +84,6 @@ export class Peer {
   }
 
   #tell(event: Event): void {
-    if (!this.#isClosed) this.#user.feed(event);
+    this.#user.feed(event);
   }
 }

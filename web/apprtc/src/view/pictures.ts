@@ -2,6 +2,7 @@
 import { byId, show } from "./dom.ts";
 
 export class Pictures {
+  readonly #stage = byId("stage", HTMLElement);
   readonly #remote = byId("remote", HTMLVideoElement);
   readonly #noPicture = byId("no-picture", HTMLElement);
   readonly #self = byId("self", HTMLElement);
@@ -63,6 +64,7 @@ export class Pictures {
 
   #update(): void {
     const isSeen = this.#theirs?.getVideoTracks().some((track) => !track.muted && track.readyState === "live") ?? false;
+    this.#stage.toggleAttribute("data-live", this.#isConnected);
     show(this.#remote, this.#isConnected);
     show(this.#noPicture, this.#isConnected && !isSeen);
   }

@@ -65,12 +65,12 @@ export class FakeSocket {
     this.readyState = 3;
     this.world.sockets.delete(this);
     this.world.collider.gone(this);
+    this.world.post(() => this.onclose?.());
   }
 
   /** The network took it. */
   lose(): void {
     this.close();
-    this.world.post(() => this.onclose?.());
   }
 }
 
