@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from commserver.core.batcher import MAX_PENDING_BYTES, MAX_QUIET_TOPICS, Pending, Window
@@ -359,9 +361,13 @@ def test_who_subscribes_inside_a_window_gets_nothing_from_before() -> None:
     world = World(latency=0.0)
     server, people = crowd(world, 2)
     late = joined(world, server)
+    world.run(
+        (math.floor(world.now / W) + 1.5) * W - world.now
+    )  # the middle of a window, far from the tick at which all leaves anyway
     people[0].publish("square", b"opens the window")
     people[0].publish("square", b"waits")
     world.run(0.001)
+    assert people[1].bodies == [b"opens the window"], "the other one is pending"
     late.subscribe("square")
     people[0].publish("square", b"after")
     world.run()
