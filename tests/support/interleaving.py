@@ -20,7 +20,7 @@ from protocol.limits import RELIABLE_BATCH_BYTES, UNRELIABLE_BATCH_BYTES
 from protocol.pb import broker_pb2 as pb
 from protocol.topics import PatternSet
 from tests.support.world import Server, World
-from tests.support.world_client import OLD, Client
+from tests.support.world_client import NEW, OLD, Client
 
 LATEST = "pos"
 """The topic of which only each sender's newest record of a window counts, on the unreliable channel."""
@@ -58,9 +58,8 @@ class Person(Client):
     """A client that remembers what it wanted when."""
 
     def __init__(self, world: World, server: Server, *, new: bool) -> None:
-        super().__init__(
-            world, subject=f"person {len(world.registered)} ".ljust(SUBJECT_BYTES, "."), **({} if new else {"capabilities": OLD})
-        )
+        subject = f"person {len(world.registered)} ".ljust(SUBJECT_BYTES, ".")
+        super().__init__(world, subject=subject, capabilities=NEW if new else OLD)
         self.server = server
         self.is_old = not new
         self.in_turn = False
