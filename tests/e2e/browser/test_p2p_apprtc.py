@@ -258,10 +258,14 @@ async def test_a_token_that_ends_while_the_page_is_open(people: Visitor, room: s
     """The join is refused, and the page says why."""
     people.complaints.expect("status 401|status of 401")
     async with cluster(0, coordinator={"p2p": "apprtc", "auth_leeway": "0"}) as made, people.until_then():
-        token = made.token("guest", lifetime_s=4)
-        call = await open_call(people, root_of(made), room, query=f"?{urlencode({'access_token': token})}")
+        query = f"?{urlencode({'access_token': made.token('guest', lifetime_s=5)})}"
+        call = await open_call(people, root_of(made), room, query=query)
         await call.says("You are not in the room")
-        await asyncio.sleep(4)
+
+        async def is_over() -> bool:
+            return (await made.coordinator.page(f"/apprtc/params{query}"))[0] == 401
+
+        await until(is_over, 10, "the token has ended", interval=0.1)
         await call.join()
         await call.says("You may not come in")
         assert "expired" in await call.card()
