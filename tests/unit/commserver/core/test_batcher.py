@@ -74,6 +74,17 @@ def test_nothing_overtakes_what_waits_of_its_own_source_on_the_reliable_channel(
         assert waiting.lets_pass(bob, "silent", 10.002)
 
 
+@pytest.mark.parametrize("reliable", [True, False])
+def test_nothing_overtakes_what_waits_of_its_topic(reliable: bool) -> None:
+    """The window is not open, or over, but what came before has not left yet."""
+    waiting, ann, bob = window(reliable=reliable), session(1), session(2)
+    add(waiting, ann, "t", b"first", 10.001)
+    assert not waiting.lets_pass(bob, "t", 10.001)
+    assert not waiting.lets_pass(bob, "t", 10.5)
+    assert said(waiting.pop_due(10.5)) == [("t", [b"first"])]
+    assert waiting.lets_pass(bob, "t", 10.6)
+
+
 def test_windows_that_are_over_are_forgotten() -> None:
     waiting, ann = window(), session(1)
     for number in range(3 * MAX_QUIET_TOPICS):
