@@ -42,3 +42,15 @@ async def test_its_own_origin_connects_without_being_on_a_list(visitor: Visitor,
     page = await visitor.visit(f"http://127.0.0.1:{shared.coordinator.port}/")
     url = f"{shared.url}/connect?access_token={shared.token('page')}"
     assert await page.evaluate(SOCKET, url) == "open"
+
+
+async def test_a_dial_that_the_pages_own_policy_forbids_is_told_as_what_it_may_be(
+    visitor: Visitor, other_site: Site, shared: Cluster
+) -> None:
+    """The browser says so on the console alone: to the page it looks like a coordinator that never answers."""
+    visitor.complaints.expect("Content Security Policy")
+    page = await open_app(visitor, other_site, shared)
+    with pytest.raises(PageError) as error:
+        await page.connect(url=f"ws://127.0.0.1:{shared.servers[0].port}", options={"dialTimeout": 0.5, "connectTimeout": 2})
+    assert "Content-Security-Policy (connect-src)" in error.value.reason
+    assert any("connect-src" in found for found in visitor.complaints.found), "it was the policy"

@@ -6,8 +6,9 @@ import time
 
 import pytest
 
+from protocol.codes import Code
 from rtcbroker import Client
-from tests.support.app_page import AppPage, open_app
+from tests.support.app_page import AppPage, PageError, open_app
 from tests.support.browser import Visitor
 from tests.support.cluster import Cluster, cluster
 from tests.support.poll import until
@@ -62,6 +63,57 @@ async def test_a_page_moves_within_three_seconds_when_its_server_is_killed(visit
                 assert (await anext(packets)).body == b"here I am"
         finally:
             await client.close()
+
+
+OUT_OF_REACH = "127.0.0.77"
+"""Nobody listens there: as if the way of UDP to a server were blocked."""
+
+
+async def test_a_server_that_udp_does_not_reach_costs_three_seconds(visitor: Visitor, other_site: Site) -> None:
+    """One of two announces an address nobody answers at: whichever the coordinator names first, all of eight tries connect, in time."""
+    async with cluster(1, coordinator={"allowed_origins": other_site.origin}) as made, visitor.until_then():
+        (good,) = made.servers
+        bad = await made.add_server(announce_ip=OUT_OF_REACH)
+        page = await open_app(visitor, other_site, made)
+        took = []
+        for _ in range(8):
+            began = time.monotonic()
+            seen = await page.connect(made.token("page"))
+            took.append(time.monotonic() - began)
+            assert made.process_of(seen.server) is good
+            await page.call("close")
+        assert max(took) < 3.0 + 2.0, took
+        assert bad.process is not None
+        assert bad.process.poll() is None, "it was there all the while"
+
+
+async def test_a_page_moves_past_a_server_that_udp_does_not_reach(visitor: Visitor, other_site: Site) -> None:
+    """Its server is killed, and of the two that are left one cannot be reached: three seconds more, if that one is first."""
+    visitor.complaints.expect("/connect")
+    async with cluster(2, coordinator={"allowed_origins": other_site.origin}) as made, visitor.until_then():
+        await made.add_server(announce_ip=OUT_OF_REACH)
+        page = await open_app(visitor, other_site, made)
+        before = await page.connect(made.token("page"))
+        await page.subscribe("mine")
+        made.process_of(before.server).kill()
+        killed = time.monotonic()
+        await page.is_in("reconnecting", 5)
+        after = await page.is_in("connected", 10)
+        assert time.monotonic() - killed < 3.0 + 3.0
+        assert made.process_of(after.server) is not made.servers[-1]
+
+
+async def test_where_udp_is_blocked_the_error_says_so(visitor: Visitor, other_site: Site) -> None:
+    """The only server cannot be reached, though the coordinator can: not that there are no servers."""
+    async with cluster(0, coordinator={"allowed_origins": other_site.origin}) as made, visitor.until_then():
+        await made.add_server(announce_ip=OUT_OF_REACH)
+        page = await open_app(visitor, other_site, made)
+        with pytest.raises(PageError) as error:
+            await page.connect(made.token("page"), options={"connectTimeout": 3})
+        assert "ConnectError" in error.value.kinds
+        assert error.value.code == Code.TIMEOUT
+        assert error.value.reason.endswith("in time: is UDP blocked?")
+        assert error.value.retry == "retry"
 
 
 async def test_a_page_talks_on_while_its_coordinator_is_started_anew(visitor: Visitor, other_site: Site) -> None:

@@ -72,11 +72,29 @@ async def test_grants(visitor: Visitor, other_site: Site, shared: Cluster) -> No
         await until(client_hears, 10, "what it may say is heard")
 
 
+@pytest.mark.parametrize("skew_s", [3600, -3600])
+async def test_a_page_whose_clock_is_wrong_renews_its_token_all_the_same(visitor: Visitor, other_site: Site, skew_s: int) -> None:
+    """An hour ahead or behind: asked as often as with the right time, and connected all the while."""
+    lifetime_s = 10.0
+    allowed = {"auth_leeway": "0", "allowed_origins": other_site.origin}
+    subject = f"skewed {skew_s}"
+    context = await visitor.context(script=f"const now = Date.now; Date.now = () => now() + {1000 * skew_s};")
+    async with cluster(1, auth_leeway="0", coordinator=allowed) as made, visitor.until_then():
+        other_site.mint = made.token
+        page = await open_app(visitor, other_site, made, context=context)
+        await page.connect({"subject": subject, "lifetime_s": lifetime_s})
+        began = time.monotonic()
+        await until(lambda: time.monotonic() - began > 2 * lifetime_s, 3 * lifetime_s, "two lifetimes are over", interval=0.1)
+        assert await page.states() == [], "it was connected all the while"
+        assert 3 <= other_site.tokens[subject] <= 4
+
+
 async def test_an_expired_token_ends_it_and_an_async_function_keeps_it(visitor: Visitor, other_site: Site) -> None:
     """A page with one short token is closed and told why; one that can fetch another never notices, over two lifetimes."""
     visitor.complaints.expect(r"401|/connect")
     allowed = {"auth_leeway": "0", "allowed_origins": other_site.origin}
     async with cluster(1, auth_leeway="0", coordinator=allowed) as made, visitor.until_then():
+        other_site.mint = made.token
         once, renewing = await open_app(visitor, other_site, made), await open_app(visitor, other_site, made)
         await once.connect(made.token("once", lifetime_s=LIFETIME_S))
         await renewing.connect({"subject": "renewing", "lifetime_s": LIFETIME_S})
