@@ -115,8 +115,8 @@ async def has(board: DashboardPage, count: int) -> set[int]:
 
 
 async def test_its_numbers_agree_with_the_metrics_of_the_servers(visitor: Visitor) -> None:
-    """Clients, topics, subscriptions and totals of each server, when all is said."""
-    async with cluster(2) as made, visitor.until_then():
+    """Clients, topics, subscriptions, totals and drops of each server, when all is said."""
+    async with cluster(2, packets_per_second="50", packets_burst="100") as made, visitor.until_then():
         board = await open_dashboard(visitor, made, admin(made))
         await board.live()
         async with (
@@ -125,7 +125,7 @@ async def test_its_numbers_agree_with_the_metrics_of_the_servers(visitor: Visito
             people[1].subscribe("numbers/1") as other,
         ):
             await heard_by_all(people[2], "numbers/1", [reader, other])
-            for number in range(PACKETS):
+            for number in range(PACKETS):  # more at once than a client may send: some are dropped
                 for person in people[1:]:
                     await person.publish("numbers/1", bytes(50), reliable=number % 2 == 0)
             found: list[str] = []
@@ -136,7 +136,9 @@ async def test_its_numbers_agree_with_the_metrics_of_the_servers(visitor: Visito
 
             await until(agrees, 10, lambda: f"all numbers agree: {found}", interval=0.2)
             assert sum(server["clients"] for server in board.state["servers"]) == 5
-            assert sum(server["totals"]["records"] for server in board.state["servers"]) >= 4 * PACKETS
+            drops = sum(drop["count"] for server in board.state["servers"] for drop in server["drops"])
+            assert drops > 0
+            assert sum(server["totals"]["records"] for server in board.state["servers"]) + drops >= 4 * PACKETS
             assert {topic["topic"] for topic in board.state["topics"]} <= {"numbers/1", "numbers/2"}
         await until(lambda: nobody(board), 5, "it shows that all have left", interval=0.1)
         assert len(await board.log("left")) >= 5
@@ -152,6 +154,8 @@ METRICS: dict[tuple[str, str], tuple[str, dict[str, str]]] = {
     ("", "clients"): ("rtcbroker_peers", {"role": "client", "state": "active"}),
     ("", "topics"): ("rtcbroker_topics", {}),
     ("", "subscriptions"): ("rtcbroker_subscriptions", {}),
+    ("drops", "rate limit"): ("rtcbroker_dropped_packets_total", {"reason": "rate limit"}),
+    ("drops", ""): ("rtcbroker_dropped_packets_total", {}),
 }
 """Where a number stands in the feed, and which metric it is."""
 
@@ -165,7 +169,10 @@ async def disagreements(board: DashboardPage, made: Cluster) -> list[str]:
         alias = int(shown["alias"])
         server = made.process_of(alias)
         for (part, name), (metric, labels) in METRICS.items():
-            told = (shown[part] if part else shown)[name]
+            if part == "drops":
+                told = sum(drop["count"] for drop in shown["drops"] if name in ("", drop["reason"]))
+            else:
+                told = (shown[part] if part else shown)[name]
             measured = await server.metric(metric, **labels)
             if told != measured:
                 found.append(f"{alias} {name}: the dashboard was told {told}, {metric} is {measured:g}")
