@@ -22,9 +22,11 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.needs("chro
 
 BOTS = 150
 FRAME_SECONDS = 8.0
-MOVE_S = 30.0
+MOVE_S = 10.0
+"""A second until the server is taken for dead, and a turn among the seventy-five bots that move to the same one at the same time."""
 LEAST_FPS = 15.0
-"""Generous: servers, bots and a browser without a graphics processor share two cores here. The figure itself is reported."""
+"""That it moves at all: servers, bots and a browser without a graphics processor share two cores here. What a frame costs, whoever
+else is busy, is test_plaza_frames.py's; the figure of this whole machine is reported."""
 
 
 @pytest.mark.timeout(240)
@@ -55,9 +57,9 @@ async def test_a_hundred_and_fifty_bots(visitor: Visitor, measured: Callable[[st
         killed = time.monotonic()
 
         async def moved() -> bool:
-            return await plaza.joined() != before
+            return await plaza.text("state") == "connected" and await plaza.server() not in (0, before)
 
-        # How soon a client moves is test_page_failover's; here half of all bots want to move to the one server that is left, at once.
+        # How soon a lone client moves is test_page_failover's.
         await until(moved, MOVE_S, "the page is on another server", interval=0.02)
         measured(
             f"when a server of {BOTS} bots was killed, the page was on the other one after {time.monotonic() - killed:.1f} s"
