@@ -100,7 +100,7 @@ class FastSctp(GuardedSctp):
             and self._smooth
             and self._flight_size < self._cwnd
             and not self._outbound_queue
-            and not self._data_channel_queue
+            and len(self._data_channel_queue) == 0
             and not self._reconfig_queue
             and self._association_state is _ESTABLISHED
             and channel.id is not None
@@ -166,7 +166,7 @@ class FastSctp(GuardedSctp):
             self._smooth
             and self._flight_size < self._cwnd  # else the window may grow by it
             and not self._outbound_queue
-            and not self._data_channel_queue
+            and len(self._data_channel_queue) == 0
             and not self._reconfig_queue
             and (self._local_tsn - 1 - acknowledged) % SCTP_TSN_MODULO < _HALF
         )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from aiortc import RTCDtlsTransport, RTCSctpTransport
 from aiortc.rtcsctptransport import (
@@ -51,6 +53,22 @@ def perishable(data: bytes, expiry: Expiry, now: float) -> bytes:
     return made
 
 
+class _Queue(deque[Any]):
+    """What waits for its TSN, as (channel, kind, message). It counts as empty while a message that may expire is next and could not leave.
+
+    aiortc gives a TSN to what is next even when the congestion window is full. Once it has one, a message that expires cannot just be
+    dropped: the peer has to be told (RFC 3758), which takes both sides off the fast path, at the very moment when there is too much to do
+    already. So what may expire gets its TSN when it leaves; only the rest of a long message can still be too late.
+    """
+
+    def __init__(self, has_room: Callable[[], bool]) -> None:
+        super().__init__()
+        self._has_room = has_room
+
+    def __bool__(self) -> bool:
+        return len(self) > 0 and (not isinstance(self[0][2], _Perishable) or self._has_room())
+
+
 class GuardedSctp(RTCSctpTransport):
     """An SCTP association that a hostile peer can only end, and on which nothing leaves that has expired."""
 
@@ -62,6 +80,7 @@ class GuardedSctp(RTCSctpTransport):
         self._opens = 0
         self._leaving: _Perishable | None = None
         """The message that has its TSNs, if it may expire. aiortc gives them to the next one only when all of it has left."""
+        self._data_channel_queue = _Queue(lambda: self._flight_size < self._cwnd)
         self._max_message = max_message
         self.on_violation: Callable[[Exception], None] = lambda error: None
         """Called with what the peer broke, once or more; nothing is raised."""

@@ -52,7 +52,7 @@ class Pair:
     async def settled(self) -> None:
         """Nothing waits, everything is acknowledged or given up."""
         await until(
-            lambda: not (self.sctp._sent_queue or self.sctp._outbound_queue or self.sctp._data_channel_queue),
+            lambda: not (self.sctp._sent_queue or self.sctp._outbound_queue or len(self.sctp._data_channel_queue)),
             10,
             "the sender does not come to rest",
         )
@@ -83,8 +83,8 @@ async def test_nothing_arrives_that_waited_longer_than_its_lifetime(pair: Pair, 
     for _ in range(80):
         pair.send(rng.choice(sizes))
         await asyncio.sleep(0.005)
-    waiting = [len(channel) for channel in (pair.sctp._data_channel_queue, pair.sctp._outbound_queue)]
-    assert all(waiting), "else nothing was held up"
+    assert len(pair.sctp._data_channel_queue) > 0, "else nothing was held up"
+    assert len(sizes) > 1 or not pair.sctp._outbound_queue, "what fits one packet gets its TSN when it leaves"
     pair.acknowledge(True)
     for _ in range(20):
         pair.send(rng.choice(sizes))
@@ -155,10 +155,9 @@ async def test_the_peer_hears_at_once_of_what_was_dropped_though_it_acknowledges
     await pair.settled()
     held: list[bytes] = []
     pair.second.drop = lambda data: not held.append(data)  # type: ignore[func-returns-value]  # always None, so always True
-    for _ in range(5):
-        pair.send(1_100)
+    pair.send(5 * 1_100)
     await asyncio.sleep(LIFETIME_S + 0.02)
-    assert (len(held), len(pair.ages), len(pair.sctp._outbound_queue)) == (2, 4, 1)
+    assert (len(held), len(pair.ages), len(pair.sctp._outbound_queue)) == (1, 0, 2)
     pair.second.drop = None
     for data in held:
         pair.first.datagram(data)
