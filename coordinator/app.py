@@ -85,7 +85,6 @@ def _access(settings: CoordinatorSettings, door: Door, authenticator: Authentica
     return Access(
         door,
         authenticator,
-        OriginPolicy(settings.allowed_origins),
         Guests(settings.p2p_sockets_per_address, settings.p2p_messages_per_s, settings.p2p_messages_burst),
         clock,
         is_open=settings.p2p_open,

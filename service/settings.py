@@ -115,7 +115,10 @@ class ServiceSettings(BaseSettings):
     @field_validator("*", mode="before")
     @classmethod
     def _split_lists(cls, value: Any, info: Any) -> Any:
-        """A list as one text: JSON, or separated by commas."""
+        """A list as one text: JSON, or separated by commas; a flag that takes several of some fixed words takes them so, too."""
+        if isinstance(value, list | tuple) and is_list_field(cls.model_fields[info.field_name]):
+            has_words = bool(option_of(cls, info.field_name).choices)
+            return [part.strip() for item in value for part in str(item).split(",")] if has_words else value
         if not isinstance(value, str) or not is_list_field(cls.model_fields[info.field_name]):
             return value
         if value.lstrip().startswith("["):

@@ -85,11 +85,3 @@ class OriginPolicy:
         if origin is None:
             return False
         return origin in self._allowed or (origin.scheme in ("http", "https") and origin == origin_at(origin.scheme, host_header))
-
-    def allows_host(self, origins: Sequence[str], host_header: str) -> bool:
-        """The same, but a page of any port of this very host will do: where signalling has a port of its own, pages have another."""
-        if self.allows(origins, host_header):
-            return True
-        origin = parse_origin(origins[0]) if len(origins) == 1 else None
-        here = origin_at("https", host_header)
-        return origin is not None and here is not None and origin.scheme in ("http", "https") and origin.host == here.host

@@ -149,8 +149,8 @@ async def apprtc_site(
     secret = SecretStr(SECRET.decode())
     settings = CoordinatorSettings(auth="token", auth_secret=secret) if auth else CoordinatorSettings(auth="none")
     driver = Driver(Coordinator(settings.core_config(), random.Random(1)), MemoryBackplane(), clock)
-    origins, authenticator = OriginPolicy(), Authenticator.from_settings(settings, clock)
-    access = Access(Door(driver, origins), authenticator, origins, Guests(100, 0.001, requests), clock, is_open=is_open)
+    authenticator = Authenticator.from_settings(settings, clock)
+    access = Access(Door(driver, OriginPolicy()), authenticator, Guests(100, 0.001, requests), clock, is_open=is_open)
     service = AppRtc(limits or Limits(), random.Random(1))
     endpoint = SocketEndpoint("apprtc", service, access, SocketLimits(), clock)
     room_server = RoomServer(

@@ -21,7 +21,6 @@ COLLIDER_PREFIX = "/collider"
 """Where Collider is beside every room server."""
 
 ICE_PATH = "/v1alpha/iceconfig"
-LOOPBACK_SCRIPT = '<script src="/js/loopback.js"></script>'
 
 _ADDRESS = re.compile(r"(?P<scheme>https?)://(?P<authority>[^/?#]+)(?:/[A-Za-z0-9._~%-]+)*", re.ASCII)
 
@@ -130,7 +129,7 @@ def page_params(visit: Visit, room_id: str = "") -> Params:
         media_constraints=json.dumps(media.constraints),
         ice_server_url=ice.url,
         ice_server_transports=query.get("tt"),
-        include_loopback_js=LOOPBACK_SCRIPT if is_loopback(query) else "",
+        include_loopback_js="",
         wss_url=collider.wss_url,
         wss_post_url=collider.wss_post_url,
         bypass_join_confirmation="false",

@@ -1,7 +1,7 @@
 """AppRTC whole: the room server, which knows who is in, and Collider, which carries what they say, as two halves of one process.
 
 They were made to tell each other by HTTP; here it is a call. So a client that Collider has removed is out of its room too: who crashed
-makes place after ten seconds instead of a day.
+makes place after ten seconds instead of a day, and who never came to Collider after a minute.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from coordinator.p2p.core.apprtc import ROOM_CLIENTS, Joined, Result, Rooms
+from coordinator.p2p.core.apprtc_newcomers import PATIENCE_S, Newcomers
 from coordinator.p2p.core.collider import Collider
 from coordinator.p2p.core.counts import Counts
 from coordinator.p2p.core.limits import Limits
@@ -24,20 +25,27 @@ class AppRtc:
     Rooms and members are those of the room server, which a client joins before it turns to Collider.
     """
 
-    def __init__(self, limits: Limits, rng: random.Random) -> None:
-        """`rng` makes client ids; it must be one that nobody can foresee, since they are what lets a client leave and delete."""
+    def __init__(self, limits: Limits, rng: random.Random, patience_s: float = PATIENCE_S) -> None:
+        """`rng` makes client ids; it must be one that nobody can foresee, since they are what lets a client leave and delete.
+
+        `patience_s`: how long a client may be in a room before it is seen at Collider.
+        """
         self.counts = Counts()
         self.room_server = Rooms(limits, rng, self.counts)
         self.collider = Collider(
             limits, counts=self.counts, knows=self.room_server.knows, removed=self.room_server.leave_everywhere
         )
+        self._newcomers = Newcomers(patience_s)
 
     # --------------------------------------------------------------------------------------------------- requests
 
     def join(self, origin: str, room_id: str, now: float, *, loopback: bool = False) -> Joined | Result:
         """Let somebody in, or say why not."""
         self.tick(now)
-        return self.room_server.join(origin, room_id, now, loopback=loopback)
+        joined = self.room_server.join(origin, room_id, now, loopback=loopback)
+        if isinstance(joined, Joined):
+            self._newcomers.joined((room_id, joined.client), now)
+        return joined
 
     def message(self, origin: str, room_id: str, client: str, body: bytes, now: float) -> Result | None:
         """Something said by HTTP: kept for who comes, or passed on to who is there. None: Collider would not take it."""
@@ -47,6 +55,7 @@ class AppRtc:
             self.counts.errors["message_not_utf8"] += 1
             return Result.ERROR
         self.tick(now)
+        self._newcomers.heard((room_id, client), now)
         result = self.room_server.store(origin, room_id, client, text, now)
         if result is not None:
             return result
@@ -55,6 +64,7 @@ class AppRtc:
     def leave(self, origin: str, room_id: str, client: str, now: float) -> Result:
         """Somebody goes. What Collider has of him stays until it is deleted, or his socket has been gone for long enough."""
         self.tick(now)
+        self._newcomers.forget((room_id, client))
         return self.room_server.leave(origin, room_id, client, now)
 
     def bye(self, room_id: str, client: str, now: float) -> None:
@@ -106,11 +116,15 @@ class AppRtc:
     def tick(self, now: float) -> None:
         """Time has passed."""
         self.collider.tick(now)
+        for room_id, client in self._newcomers.due(now):
+            if not self.collider.holds(room_id, client):  # else Collider will miss him, should he go
+                self.counts.errors["never_registered"] += 1
+                self.room_server.leave_everywhere(room_id, client, now)
         self.room_server.tick(now)
 
     def next_deadline(self) -> float | None:
         """When `tick` is due."""
-        deadlines = (self.collider.next_deadline(), self.room_server.next_deadline())
+        deadlines = (self.collider.next_deadline(), self._newcomers.next_deadline(), self.room_server.next_deadline())
         return min((at for at in deadlines if at is not None), default=None)
 
     def outputs(self) -> list[Output]:
@@ -121,6 +135,7 @@ class AppRtc:
         """Close every socket, and forget everything."""
         self.collider.stop(now)
         self.room_server.clear()
+        self._newcomers.clear()
 
     @property
     def rooms(self) -> int:

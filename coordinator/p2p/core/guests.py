@@ -1,4 +1,4 @@
-"""Who comes from where: how many sockets an address has open, and how many requests it makes.
+"""Who comes from where: how many sockets an address has open, how much waits for them, and how many requests it makes.
 
 Addresses are forgotten when nothing is open and their allowance is full again, so what is kept follows what happens.
 """
@@ -9,6 +9,7 @@ import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from coordinator.p2p.core.store import Store
 from service.bucket import TokenBucket
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -20,9 +21,16 @@ _V6_PREFIX = 64
 """Whoever has one IPv6 address usually has all of its /64 (RFC 6177), so they count as one."""
 
 
+MAX_WAITING_BYTES = 256 * 1024 * 1024
+"""That may wait to be sent, in all outboxes together."""
+MAX_WAITING_BYTES_EACH = 64 * 1024 * 1024
+"""The same for one address."""
+
+
 @dataclass(slots=True)
 class _Guest:
     bucket: TokenBucket
+    waiting: Store
     sockets: int = 0
 
 
@@ -34,24 +42,30 @@ class Guests:
         self._rate = requests_per_s
         self._burst = requests_burst
         self._guests: dict[str, _Guest] = {}
+        self._waiting = Store(MAX_WAITING_BYTES)
 
     def request(self, address: str, now: float) -> bool:
         """Count a request; False when the address has made too many."""
         return self._guest(address, now).bucket.take(now)
 
-    def enter(self, address: str, now: float) -> bool:
-        """Count a socket; False, and it is not counted, when the address has too many."""
+    def enter(self, address: str, now: float) -> Store | None:
+        """Count a socket; what may wait for it is taken of what this returns. None, and it is not counted, when there are too many."""
         guest = self._guest(address, now)
         if guest.sockets >= self._max_sockets:
-            return False
+            return None
         guest.sockets += 1
-        return True
+        return guest.waiting
 
     def leave(self, address: str) -> None:
         """A socket that was counted is gone."""
         guest = self._guests.get(group_of(address))
         if guest is not None:
             guest.sockets -= 1
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that wait for all of them."""
+        return self._waiting.chars
 
     def __len__(self) -> int:
         return len(self._guests)
@@ -62,7 +76,7 @@ class Guests:
         guest = self._guests.pop(name, None)
         if guest is None:
             self._make_room()
-            guest = _Guest(TokenBucket(self._rate, self._burst, now))
+            guest = _Guest(TokenBucket(self._rate, self._burst, now), Store(MAX_WAITING_BYTES_EACH, self._waiting))
         self._guests[name] = guest
         return guest
 

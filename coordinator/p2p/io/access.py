@@ -1,6 +1,7 @@
 """Who may speak a peer-to-peer protocol here: a token in the URL where the cluster wants one, and bounds on every address.
 
-These protocols know no tokens, so the URL is the only place; over TLS it is seen by nobody on the way, and nothing here logs it.
+These protocols know no tokens, so the URL is the only place; over TLS it is seen by nobody on the way, and nothing here logs it. Pages of
+any origin may come, as at the servers their clients were made for: no cookie speaks for a page here, only what it was given itself.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ import math
 from aiohttp import web
 
 from coordinator.core.admission import NO_TOKEN, Refusal, bearer_token, refused_token
-from coordinator.core.origins import OriginPolicy
 from coordinator.io.door import Door
 from coordinator.p2p.core.guests import Guests, Network, client_address
+from coordinator.p2p.core.store import Store
 from protocol.codes import Code
 from protocol.errors import TokenError
 from protocol.tokens import Claims, TokenRole
@@ -33,7 +34,6 @@ class Access:
         self,
         door: Door,
         authenticator: Authenticator,
-        origins: OriginPolicy,
         guests: Guests,
         clock: Clock,
         *,
@@ -43,7 +43,6 @@ class Access:
         """`is_open`: no token is needed, whatever the cluster wants of others. `trusted`: our proxies."""
         self._door = door
         self._authenticator = authenticator
-        self._origins = origins
         self._guests = guests
         self._clock = clock
         self._trusted = trusted
@@ -58,21 +57,13 @@ class Access:
         refusal = await self._judge(request)
         return None if refusal is None else self._door.refuse(request, refusal)
 
-    def refuse_origin(self, request: web.Request) -> web.Response | None:
-        """The answer to a WebSocket of a page that is welcome nowhere on this host, None for any other."""
-        origins = request.headers.getall("Origin", [])
-        if self._origins.allows_host(origins, request.headers.get("Host", "")):
-            return None
-        return self._door.refuse(request, Refusal(403, Code.ORIGIN_REFUSED, Code.ORIGIN_REFUSED.reason))
-
-    def enter(self, request: web.Request) -> web.Response | None:
-        """Count a socket of that address; the answer when there are too many. Where None comes back, `leave` has to follow."""
-        if self._guests.enter(self.address(request), self._clock.now()):
-            return None
-        return self._door.refuse(request, _TOO_MANY_SOCKETS)
+    def enter(self, request: web.Request) -> Store | web.Response:
+        """Count a socket of that address. What may wait for it is taken of what this returns, and `leave` has to follow; or an answer."""
+        store = self._guests.enter(self.address(request), self._clock.now())
+        return self._door.refuse(request, _TOO_MANY_SOCKETS) if store is None else store
 
     def leave(self, request: web.Request) -> None:
-        """A socket that was counted is gone."""
+        """A socket that was counted is gone, and nothing is kept for it."""
         self._guests.leave(self.address(request))
 
     def address(self, request: web.Request) -> str:

@@ -31,6 +31,10 @@ from protocol.limits import KIB
 Page = Callable[[web.Request, dict[str, Any], bool], web.Response]
 """Makes an HTML page of a request, its parameters, and whether the room is full."""
 
+EVERYWHERE = ""
+"""The origin of every room. Upstream a room belongs to the origin it was asked for at, but its Collider knows rooms by name alone, so
+callers of two origins would meet in one half of the system and not in the other. Here all doors lead to the same rooms."""
+
 MAX_EVENT_BYTES = 64 * KIB
 MAX_HOST_CHARS = 261
 """Of a Host header: a name of 255 (RFC 1035 section 2.3.4), a colon and a port."""
@@ -99,7 +103,7 @@ class RoomServer:
 
     async def _room(self, request: web.Request, prefix: str) -> web.Response:
         visit, room = self._visit(request, prefix), request.match_info["room"]
-        is_full = self._service.is_full(visit.origin, room, self._sockets.now())
+        is_full = self._service.is_full(EVERYWHERE, room, self._sockets.now())
         self._sockets.settle()
         return self._page(request, dict(apprtc_params.page_params(visit, room)), is_full)
 
@@ -109,7 +113,7 @@ class RoomServer:
     async def _join(self, request: web.Request, prefix: str) -> web.Response:
         visit, room = self._visit(request, prefix), request.match_info["room"]
         is_loopback = apprtc_params.is_loopback(visit.query)
-        joined = self._service.join(visit.origin, room, self._sockets.now(), loopback=is_loopback)
+        joined = self._service.join(EVERYWHERE, room, self._sockets.now(), loopback=is_loopback)
         self._sockets.settle()
         if isinstance(joined, Joined):
             params = apprtc_params.join_params(visit, room, joined.client, joined.is_initiator, joined.messages)
@@ -117,16 +121,14 @@ class RoomServer:
         return _json({"result": joined, "params": {"messages": []}})
 
     async def _message(self, request: web.Request, prefix: str) -> web.Response:
-        visit = self._visit(request, prefix)
         body = await read_body(request, self._max_message_bytes)
         room, client = request.match_info["room"], request.match_info["client"]
-        result = self._service.message(visit.origin, room, client, body, self._sockets.now())
+        result = self._service.message(EVERYWHERE, room, client, body, self._sockets.now())
         self._sockets.settle()
         return _empty(500) if result is None else _json({"result": result})
 
     async def _leave(self, request: web.Request, prefix: str) -> web.Response:
-        visit = self._visit(request, prefix)
-        self._service.leave(visit.origin, request.match_info["room"], request.match_info["client"], self._sockets.now())
+        self._service.leave(EVERYWHERE, request.match_info["room"], request.match_info["client"], self._sockets.now())
         self._sockets.settle()
         return _empty(200)
 

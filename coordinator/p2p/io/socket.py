@@ -19,6 +19,7 @@ from coordinator.io.websocket import CLOSE_TIMEOUT_S, CUT_S, WRITE_AHEAD_BYTES, 
 from coordinator.p2p.core.outbox import Outbox
 from coordinator.p2p.core.outputs import Close, Output, Send
 from coordinator.p2p.core.signalling import Signalling
+from coordinator.p2p.core.store import Store
 from coordinator.p2p.io.access import Access
 from protocol.limits import KIB
 from service.bucket import TokenBucket
@@ -39,17 +40,20 @@ class SocketLimits:
     messages_per_s: float = 50.0
     messages_burst: int = 1_000
     outbox_frames: int = 4_096
-    outbox_size: int = 4 * 1024 * KIB
-    """Bytes or characters that may wait for it."""
+    outbox_bytes: int = 4 * 1024 * KIB
+    """That may wait for it."""
 
 
 class P2PSocket:
     """One socket, from its upgrade to its end."""
 
-    def __init__(self, ws: web.WebSocketResponse, limits: SocketLimits, transport: asyncio.Transport | None) -> None:
+    def __init__(
+        self, ws: web.WebSocketResponse, limits: SocketLimits, store: Store, transport: asyncio.Transport | None
+    ) -> None:
+        """`store`: what may wait for all sockets of its address."""
         self._ws = ws
         self._transport = transport
-        self._outbox = Outbox(limits.outbox_frames, limits.outbox_size)
+        self._outbox = Outbox(limits.outbox_frames, limits.outbox_bytes, store)
         self._wanted = asyncio.Event()
         self._end: tuple[int, str] | None = None
 
@@ -72,17 +76,25 @@ class P2PSocket:
             asyncio.get_running_loop().call_later(CUT_S, self._transport.abort)
 
     async def write(self) -> None:
-        """Send until the socket ends."""
-        with contextlib.suppress(ConnectionError):  # the reader finds the same
-            while True:
-                await self._wanted.wait()
-                self._wanted.clear()
-                while (frame := self._outbox.pop()) is not None:
-                    await (self._ws.send_str(frame) if isinstance(frame, str) else self._ws.send_bytes(frame))
-                if self._end is not None:
-                    code, reason = self._end
-                    await self._ws.close(code=code, message=close_reason(reason))
-                    return
+        """Send until the socket ends, and everything that was to be sent before that has left."""
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            while (frame := self._outbox.pop()) is not None:
+                await self._ws.send_frame(frame.data, WSMsgType.TEXT if frame.is_text else WSMsgType.BINARY)
+            if self._end is not None:
+                return
+
+    async def shake_hands(self) -> None:
+        """Our close frame, and the peer's (RFC 6455 section 7.1.1): to be called when nobody reads or writes any more."""
+        if self._end is not None:
+            code, reason = self._end
+            await self._ws.close(code=code, message=close_reason(reason))
+
+    def release(self) -> None:
+        """Nothing is kept for it any more."""
+        self._outbox.clear()
+        self._outbox.settle()
 
 
 class SocketEndpoint:
@@ -116,20 +128,39 @@ class SocketEndpoint:
         )
         if not ws.can_prepare(request):
             return web.Response(status=426, text="a WebSocket is wanted here\n", headers={"Upgrade": "websocket"})
-        refusal = self._access.refuse_origin(request) or await self._access.refuse(request) or self._access.enter(request)
-        if refusal is not None:
+        if (refusal := await self._access.refuse(request)) is not None:
             return refusal
+        store = self._access.enter(request)
+        if isinstance(store, web.Response):
+            return store
+        socket = P2PSocket(ws, self._limits, store, request.transport)
         try:
             if self._stopping:
                 return web.Response(status=503, text="the coordinator is stopping\n")
             await ws.prepare(request)
-            await self._serve(ws, request)
+            await self._serve(ws, socket, request)
         except ConnectionError:
             log.debug("a %s peer was gone before its upgrade was answered", self._name)
             return web.Response(status=400)  # which nobody reads
         finally:
-            self._access.leave(request)
+            self._let_go(socket, request)
         return ws
+
+    def _let_go(self, socket: P2PSocket, request: web.Request) -> None:
+        """The socket counts for its address until the network has let go of it: what a peer does not read stays in a buffer there."""
+
+        def gone() -> None:
+            if transport is not None:
+                transport.abort()
+            socket.release()
+            self._access.leave(request)
+
+        transport = request.transport
+        if transport is None or not transport.get_write_buffer_size():
+            socket.release()
+            self._access.leave(request)
+        else:
+            asyncio.get_running_loop().call_later(CUT_S, gone)
 
     def settle(self) -> None:
         """Carry out what the core wants, and set its timer. To be called after anything that was asked of the core from elsewhere."""
@@ -159,25 +190,26 @@ class SocketEndpoint:
                 del self._sockets[output.key]
                 socket.close(output.code, output.reason)
 
-    async def _serve(self, ws: web.WebSocketResponse, request: web.Request) -> None:
-        key, socket = next(self._keys), P2PSocket(ws, self._limits, request.transport)
+    async def _serve(self, ws: web.WebSocketResponse, socket: P2PSocket, request: web.Request) -> None:
+        key = next(self._keys)
         self._sockets[key] = socket
         self._core.connected(key, self.now())
         self.settle()
+        reader = asyncio.create_task(self._read(ws, key), name=f"{self._name}-reader")
         writer = asyncio.create_task(socket.write(), name=f"{self._name}-writer")
         expiry = self._end_with_token(key, self._access.expires_at(request))
         try:
-            await self._read(ws, key)
+            await asyncio.wait((reader, writer), return_when=asyncio.FIRST_COMPLETED)
         finally:
             if expiry is not None:
                 expiry.cancel()
             if self._sockets.pop(key, None) is not None:
                 self._core.left(key, self.now())
                 self.settle()
-                writer.cancel()
-            await asyncio.wait([writer])
-            if not writer.cancelled() and (error := writer.exception()) is not None:
-                log.error("%s failed", writer.get_name(), exc_info=error)
+            await _stopped(reader)
+            await _stopped(writer)
+        with contextlib.suppress(ConnectionError):
+            await socket.shake_hands()
 
     async def _read(self, ws: web.WebSocketResponse, key: int) -> None:
         bucket = TokenBucket(self._limits.messages_per_s, self._limits.messages_burst, self.now())
@@ -225,3 +257,11 @@ class SocketEndpoint:
         self._timer = None
         self._core.tick(self.now())
         self.settle()
+
+
+async def _stopped(task: asyncio.Task[None]) -> None:
+    """End a task. A connection that is gone is no error of it."""
+    task.cancel()
+    await asyncio.wait((task,))
+    if not task.cancelled() and (error := task.exception()) is not None and not isinstance(error, ConnectionError):
+        log.error("%s failed", task.get_name(), exc_info=error)

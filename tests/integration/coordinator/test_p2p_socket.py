@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator
+from socket import AF_INET, SO_RCVBUF, SOCK_STREAM, SOL_SOCKET
+from socket import socket as Socket
 from typing import Any
 
 import aiohttp
@@ -92,10 +94,10 @@ class Parrot:
 class World:
     """One endpoint on a port."""
 
-    def __init__(self, parrot: Parrot, endpoint: SocketEndpoint, port: int, driver: Driver) -> None:
+    def __init__(self, parrot: Parrot, endpoint: SocketEndpoint, port: int, guests: Guests) -> None:
         self.parrot = parrot
         self.endpoint = endpoint
-        self.driver = driver
+        self.guests = guests
         self.url = f"http://127.0.0.1:{port}"
         self.http = aiohttp.ClientSession()
         self._sockets: list[aiohttp.ClientWebSocketResponse] = []
@@ -129,12 +131,11 @@ async def opened() -> AsyncIterator[Any]:
     ) -> World:
         settings = CoordinatorSettings(auth_secret=SecretStr(SECRET.decode())) if auth else CoordinatorSettings(auth="none")
         driver = Driver(Coordinator(settings.core_config(), random.Random(1)), MemoryBackplane(), CLOCK)
-        origins = OriginPolicy(["https://app.example"])
+        guests = Guests(sockets, 0.001, requests)
         access = Access(
-            Door(driver, origins),
+            Door(driver, OriginPolicy()),
             Authenticator.from_settings(settings, CLOCK),
-            origins,
-            Guests(sockets, 0.001, requests),
+            guests,
             CLOCK,
             is_open=is_open,
             trusted=parse_networks(["127.0.0.1"]),
@@ -144,7 +145,7 @@ async def opened() -> AsyncIterator[Any]:
         app = web.Application()
         app.add_routes([web.get("/ws", endpoint.handle)])
         runner, port = await start_site(app, "127.0.0.1", 0)
-        world = World(parrot, endpoint, port, driver)
+        world = World(parrot, endpoint, port, guests)
         ends.append((world, runner))
         return world
 
@@ -238,23 +239,39 @@ async def test_requests_of_one_address(opened: Any) -> None:
     assert await world.refused() == 429
 
 
-@pytest.mark.parametrize(
-    ("origin", "welcome"),
-    [
-        (None, True),
-        ("http://127.0.0.1:9999", True),  # a page of another port of this host
-        ("https://app.example", True),  # named by the operator
-        ("https://evil.example", False),
-        ("null", False),
-    ],
-)
-async def test_pages_by_their_origin(opened: Any, origin: str | None, welcome: bool) -> None:
-    world = await opened()
+@pytest.mark.parametrize("origin", [None, "http://127.0.0.1:9999", "https://elsewhere.example", "null"])
+async def test_pages_of_any_origin_come_as_at_the_servers_their_clients_know(opened: Any, origin: str | None) -> None:
+    world = await opened(auth=True)
     headers = {} if origin is None else {"Origin": origin}
-    if welcome:
-        await world.dial(headers=headers)
-    else:
-        assert await world.refused(headers=headers) == 403
+    assert await world.refused(headers=headers) == 401
+    await world.dial(f"?access_token={token()}", headers=headers)
+
+
+async def test_a_peer_that_never_reads_leaves_nothing_behind(opened: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even when it is the ping that finds it out: what the network holds for it is thrown away, and it counts until then."""
+    monkeypatch.setattr("coordinator.p2p.io.socket.PING_INTERVAL_S", 0.4)
+    world = await opened(sockets=1)
+    link = Socket(AF_INET, SOCK_STREAM)
+    link.setsockopt(SOL_SOCKET, SO_RCVBUF, 4_096)  # else the kernel reads for it
+    link.connect(("127.0.0.1", int(world.url.rsplit(":", 1)[1])))
+    reader, writer = await asyncio.open_connection(sock=link, limit=1)
+    writer.write(
+        b"GET /ws HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+    await reader.read(1)
+    await until(lambda: world.parrot.members == 1, PATIENCE_S, "it is in")
+    text = b"flood 30"
+    writer.write(b"\x81" + bytes([0x80 | len(text)]) + b"\0\0\0\0" + text)
+    await until(lambda: world.parrot.gone == [1], PATIENCE_S, "the ping finds out")
+    assert await world.refused() == 429, "its buffers are still full"
+
+    async def has_room() -> bool:
+        return bool(await world.refused() != 429)
+
+    await until(has_room, PATIENCE_S, "the connection is cut")
+    assert world.guests.waiting == 0
+    writer.close()
 
 
 async def test_a_token_is_wanted_where_the_cluster_wants_one(opened: Any) -> None:

@@ -12,6 +12,7 @@ from coordinator.core.ice import IceGrant, IceServers
 from coordinator.settings import CoordinatorSettings
 from protocol.errors import ConfigError
 from service.options import options_of
+from service.settings import load
 from tests.support.forge import SECRET
 
 
@@ -129,3 +130,13 @@ def test_a_turn_secret_in_a_file_is_no_shorter_than_one_on_the_command_line(tmp_
 
 def test_every_option_says_what_it_is_for() -> None:
     assert all(option.description and option.group for option in options_of(CoordinatorSettings))
+
+
+def test_protocols_may_be_named_one_by_one_or_together() -> None:
+    together, apart = (
+        load(CoordinatorSettings, {"p2p": ("apprtc,nextrtc",)}),
+        load(CoordinatorSettings, {"p2p": ("apprtc", "nextrtc")}),
+    )
+    assert together.p2p == apart.p2p == ["apprtc", "nextrtc"]
+    with pytest.raises(ConfigError, match="--p2p"):
+        load(CoordinatorSettings, {"p2p": ("apprtc,nonsense",)})

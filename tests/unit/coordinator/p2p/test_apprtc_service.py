@@ -8,6 +8,7 @@ import random
 import pytest
 
 from coordinator.p2p.core.apprtc import LOOPBACK_CLIENT_ID, MAX_STORED_MESSAGES, ROOM_LIFETIME_S, Joined, Result
+from coordinator.p2p.core.apprtc_newcomers import PATIENCE_S
 from coordinator.p2p.core.apprtc_service import AppRtc
 from coordinator.p2p.core.collider import ABSENCE_S, MAX_QUEUED_MESSAGES
 from coordinator.p2p.core.limits import Limits
@@ -235,7 +236,7 @@ def test_who_came_to_collider_without_a_join_is_not(world: World) -> None:
 def test_the_next_deadline_is_of_either_half(world: World) -> None:
     assert world.core.next_deadline() is None
     caller = world.join().client
-    assert world.core.next_deadline() == ROOM_LIFETIME_S
+    assert world.core.next_deadline() == PATIENCE_S
     world.core.post(ROOM, caller, "x", 1.0)
     assert world.core.next_deadline() == 1.0 + ABSENCE_S
 
@@ -247,6 +248,37 @@ def test_a_room_that_was_forgotten_keeps_its_sockets(world: World) -> None:
     world.later(ROOM_LIFETIME_S)
     assert world.core.rooms == 0
     assert heard(world.say(caller_key, "still here"), callee_key) == ["still here"]
+
+
+def test_who_never_comes_to_collider_makes_place_after_a_minute(world: World) -> None:
+    caller, silent = world.join().client, world.join().client
+    world.register(caller)
+    assert world.core.join(HERE, ROOM, 1.0) is Result.FULL
+    world.later(PATIENCE_S - 1)
+    assert world.core.holds(ROOM, silent)
+    world.later(1)
+    assert not world.core.holds(ROOM, silent)
+    assert world.core.holds(ROOM, caller), "whom Collider knows it will miss itself"
+    assert world.core.counts.errors["never_registered"] == 1
+    world.later(10 * PATIENCE_S)
+    assert world.core.holds(ROOM, caller)
+
+
+def test_who_says_something_by_http_is_waited_for_longer(world: World) -> None:
+    caller = world.join().client
+    world.later(PATIENCE_S - 1)
+    assert world.core.message(HERE, ROOM, caller, b"offer", world.now) is Result.SUCCESS
+    world.later(PATIENCE_S - 1)
+    assert world.core.holds(ROOM, caller)
+    world.later(1)
+    assert not world.core.holds(ROOM, caller)
+
+
+def test_who_has_left_is_not_waited_for(world: World) -> None:
+    caller = world.join().client
+    world.core.leave(HERE, ROOM, caller, 1.0)
+    world.later(PATIENCE_S)
+    assert "never_registered" not in world.core.counts.errors
 
 
 def test_both_halves_have_the_limits() -> None:

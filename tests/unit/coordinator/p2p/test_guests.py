@@ -10,12 +10,12 @@ from coordinator.p2p.core.guests import Guests, client_address, group_of, parse_
 
 def test_sockets_of_an_address_are_bounded() -> None:
     guests = Guests(max_sockets=2, requests_per_s=1, requests_burst=1)
-    assert guests.enter("192.0.2.1", 0)
-    assert guests.enter("192.0.2.1", 0)
-    assert not guests.enter("192.0.2.1", 0)
-    assert guests.enter("192.0.2.2", 0), "another address is not concerned"
+    assert guests.enter("192.0.2.1", 0) is not None
+    assert guests.enter("192.0.2.1", 0) is not None
+    assert guests.enter("192.0.2.1", 0) is None
+    assert guests.enter("192.0.2.2", 0) is not None, "another address is not concerned"
     guests.leave("192.0.2.1")
-    assert guests.enter("192.0.2.1", 0)
+    assert guests.enter("192.0.2.1", 0) is not None
 
 
 def test_requests_of_an_address_are_bounded_and_come_back_with_time() -> None:
@@ -27,20 +27,35 @@ def test_requests_of_an_address_are_bounded_and_come_back_with_time() -> None:
 
 def test_refused_sockets_are_not_counted() -> None:
     guests = Guests(max_sockets=1, requests_per_s=1, requests_burst=1)
-    assert guests.enter("192.0.2.1", 0)
-    assert not guests.enter("192.0.2.1", 0)
+    assert guests.enter("192.0.2.1", 0) is not None
+    assert guests.enter("192.0.2.1", 0) is None
     guests.leave("192.0.2.1")
-    assert guests.enter("192.0.2.1", 0)
+    assert guests.enter("192.0.2.1", 0) is not None
+
+
+def test_what_waits_is_bounded_for_an_address_and_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_WAITING_BYTES_EACH", 10)
+    monkeypatch.setattr(module, "MAX_WAITING_BYTES", 15)
+    guests = Guests(max_sockets=2, requests_per_s=1, requests_burst=1)
+    one, again, other = guests.enter("192.0.2.1", 0), guests.enter("192.0.2.1", 0), guests.enter("192.0.2.2", 0)
+    assert one is not None
+    assert other is not None
+    assert one is again, "sockets of one address share"
+    assert one.take(10)
+    assert not one.take(1)
+    assert not other.take(6)
+    assert other.take(5)
+    assert guests.waiting == 15
 
 
 def test_idle_addresses_are_forgotten_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_ADDRESSES", 10)
     guests = Guests(max_sockets=1, requests_per_s=1, requests_burst=1)
-    assert guests.enter("192.0.2.255", 0)
+    assert guests.enter("192.0.2.255", 0) is not None
     for number in range(100):
         guests.request(f"192.0.2.{number}", 0)
         assert len(guests) <= 10
-    assert not guests.enter("192.0.2.255", 0), "who has a socket open is remembered"
+    assert guests.enter("192.0.2.255", 0) is None, "who has a socket open is remembered"
 
 
 @pytest.mark.parametrize(

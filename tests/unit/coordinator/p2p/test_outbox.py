@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from coordinator.p2p.core.outbox import FRAME_OVERHEAD_BYTES, Outbox
+from coordinator.p2p.core.outbox import FRAME_OVERHEAD_BYTES, Frame, Outbox
+from coordinator.p2p.core.store import Store
 
 
 def test_frames_come_out_in_order_and_as_they_are() -> None:
@@ -10,7 +11,7 @@ def test_frames_come_out_in_order_and_as_they_are() -> None:
     assert outbox.push("text")
     assert outbox.push(b"bytes")
     assert len(outbox) == 2
-    assert [outbox.pop(), outbox.pop(), outbox.pop()] == ["text", b"bytes", None]
+    assert [outbox.pop(), outbox.pop(), outbox.pop()] == [Frame(b"text", True), Frame(b"bytes", False), None]
 
 
 def test_a_frame_too_many_is_not_queued() -> None:
@@ -20,25 +21,43 @@ def test_a_frame_too_many_is_not_queued() -> None:
     assert not outbox.push("c")
     outbox.pop()
     assert outbox.push("c")
-    assert [outbox.pop(), outbox.pop()] == ["b", "c"]
+    assert [outbox.pop(), outbox.pop()] == [Frame(b"b", True), Frame(b"c", True)]
 
 
-def test_a_frame_that_passes_the_mark_is_not_queued() -> None:
+def test_a_frame_that_passes_the_mark_is_not_queued_and_one_on_its_way_still_counts() -> None:
     outbox = Outbox(10, 2 * (FRAME_OVERHEAD_BYTES + 10))
     assert outbox.push(b"x" * 10)
     assert outbox.push(b"x" * 10)
     assert not outbox.push(b"")
     outbox.pop()
+    assert not outbox.push(b""), "it may wait in the network's buffers for long"
+    outbox.settle()
     assert outbox.push(b"x" * 10), "what has left makes room"
 
 
-def test_a_single_frame_always_fits() -> None:
-    assert Outbox(1, 10).push("x" * 100)
+def test_bytes_count_and_not_characters() -> None:
+    assert not Outbox(10, FRAME_OVERHEAD_BYTES + 10).push("\U0001f600" * 3)
+    assert Outbox(10, FRAME_OVERHEAD_BYTES + 12).push("\U0001f600" * 3)
+
+
+def test_outboxes_of_one_address_share_a_bound() -> None:
+    address = Store(2 * (FRAME_OVERHEAD_BYTES + 10))
+    one, two = Outbox(10, 1_000, address), Outbox(10, 1_000, address)
+    assert one.push(b"x" * 10)
+    assert two.push(b"x" * 10)
+    assert not one.push(b"")
+    two.pop()
+    two.settle()
+    assert one.push(b"")
 
 
 def test_cleared() -> None:
-    outbox = Outbox(1, 10)
+    whole = Store(1_000)
+    outbox = Outbox(3, 1_000, whole)
+    outbox.push("on its way")
     outbox.push("x")
+    outbox.pop()
     outbox.clear()
+    assert outbox.size == FRAME_OVERHEAD_BYTES + len("on its way") == whole.chars
     assert outbox.pop() is None
-    assert outbox.push("y")
+    assert outbox.size == whole.chars == 0
