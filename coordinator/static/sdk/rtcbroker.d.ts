@@ -56,6 +56,8 @@ export declare class AuthError extends ConnectError {
 /** The client is closed: by `close()` (code 1000), or because it was told not to come back. */
 export declare class ClientClosed extends RtcBrokerError {
 	readonly name: string;
+	constructor(code?: number, reason?: string);
+	get retry(): Retry;
 }
 /** There was no connection, and none came in time. */
 export declare class NotConnected extends RtcBrokerError {
@@ -63,7 +65,7 @@ export declare class NotConnected extends RtcBrokerError {
 	readonly seconds: number;
 	readonly name: string;
 	/** @param seconds how long was waited */
-	constructor(what: string, seconds?: number);
+	constructor(what: string, seconds?: number, why?: string);
 }
 /** Connected, but the answer or the room did not come in time. */
 export declare class RequestTimeout extends RtcBrokerError {
@@ -71,7 +73,7 @@ export declare class RequestTimeout extends RtcBrokerError {
 	readonly seconds: number;
 	readonly name: string;
 	/** @param seconds how long was waited */
-	constructor(what: string, seconds: number);
+	constructor(what: string, seconds: number, why?: string);
 }
 /** The server refused these topics; `code` is that of the first. */
 export declare class SubscriptionRefused extends RtcBrokerError {
@@ -127,6 +129,8 @@ export interface ClientOptions {
 	dialTimeout: number;
 	/** For a chosen server's offer. */
 	offerTimeout: number;
+	/** From CONNECT until there is a way to the server, while there is another to try: one that UDP does not reach never says so. */
+	reachTimeout: number;
 	/** From CONNECT until the server has accepted us. */
 	joinTimeout: number;
 	/** Without an answer to AUTH for so long, behind a coordinator that speaks Part 1 only, the server is taken for an old one. */
@@ -183,8 +187,8 @@ export type ClientState = "new" | "connecting" | "connected" | "reconnecting" | 
 /**
  * Why packets are dropped; the keys of `ClientStats.dropped`.
  *
- * Outgoing: `not_connected` (published without waiting while there was no connection), `send_buffer` (the channel's send buffer was over
- * its mark), `too_large` (larger than the server's session description allows, though not than the limits it told).
+ * Outgoing: `not_connected` (there was no connection, or none any more, or none in time), `send_buffer` (the channel's send buffer was over
+ * its mark, and stayed so for as long as `publish` waits), `too_large` (larger than the server's session description allows, though not than the limits it told).
  * Incoming: `queue` (the oldest of a full queue), `not_subscribed` (on its way when its topic was unsubscribed), `undecodable` (a message
  * that is none), `callback` (a subscription's callback threw).
  */
