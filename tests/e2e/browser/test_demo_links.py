@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.needs("chro
 
 BOTS = 150
 FRAME_SECONDS = 8.0
-MOVE_S = 10.0
+MOVE_S = 5.0
 """A second until the server is taken for dead, and a turn among the seventy-five bots that move to the same one at the same time."""
 LEAST_FPS = 15.0
 """That it moves at all: servers, bots and a browser without a graphics processor share two cores here. What a frame costs, whoever

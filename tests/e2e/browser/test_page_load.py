@@ -138,6 +138,7 @@ async def test_a_minute_among_fifty_bots_leaves_nothing_behind(
 ) -> None:
     """Twenty packets a second from each of fifty, and twenty of its own: heap, listeners and nodes are as before the minute."""
     async with cluster(1, coordinator={"allowed_origins": other_site.origin}) as made, visitor.until_then():
+        other_site.mint = made.token
         page = await open_app(visitor, other_site, made)
         await page.connect({"subject": "page"})
         await page.subscribe("crowd", keep=False)
