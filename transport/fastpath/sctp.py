@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -61,12 +62,16 @@ class _Queue(deque[Any]):
     already. So what may expire gets its TSN when it leaves; only the rest of a long message can still be too late.
     """
 
-    def __init__(self, has_room: Callable[[], bool]) -> None:
+    def __init__(self, association: GuardedSctp) -> None:
         super().__init__()
-        self._has_room = has_room
+        self._association = weakref.ref(association)  # which holds this: as a cycle both would outlive their link
 
     def __bool__(self) -> bool:
         return len(self) > 0 and (not isinstance(self[0][2], _Perishable) or self._has_room())
+
+    def _has_room(self) -> bool:
+        association = self._association()
+        return association is not None and association._flight_size < association._cwnd
 
 
 class GuardedSctp(RTCSctpTransport):
@@ -80,7 +85,7 @@ class GuardedSctp(RTCSctpTransport):
         self._opens = 0
         self._leaving: _Perishable | None = None
         """The message that has its TSNs, if it may expire. aiortc gives them to the next one only when all of it has left."""
-        self._data_channel_queue = _Queue(lambda: self._flight_size < self._cwnd)
+        self._data_channel_queue = _Queue(self)
         self._max_message = max_message
         self.on_violation: Callable[[Exception], None] = lambda error: None
         """Called with what the peer broke, once or more; nothing is raised."""

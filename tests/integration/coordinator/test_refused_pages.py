@@ -10,10 +10,11 @@ from protocol.tokens import TokenRole
 from tests.integration.coordinator.conftest import CLOCK, Peer, Running, token
 
 REFUSALS = {
-    Code.AUTH_FAILED: (401, {"access_token": "nonsense"}),
-    Code.TOKEN_EXPIRED: (401, {"access_token": token(now=CLOCK.now() - 3600)}),
-    Code.WRONG_ROLE: (403, {"access_token": token(role=TokenRole.ADMIN)}),
+    Code.AUTH_FAILED: (401, lambda: "nonsense"),
+    Code.TOKEN_EXPIRED: (401, lambda: token(now=CLOCK.now() - 3600)),
+    Code.WRONG_ROLE: (403, lambda: token(role=TokenRole.ADMIN)),
 }
+"""Status, and a token that is made when it is used: one of a whole run's beginning has expired by then."""
 
 
 def own_page(coordinator: Running) -> dict[str, str]:
@@ -22,8 +23,8 @@ def own_page(coordinator: Running) -> dict[str, str]:
 
 @pytest.mark.parametrize("code", list(REFUSALS))
 async def test_a_page_is_upgraded_and_closed_with_the_code(coordinator: Running, code: Code) -> None:
-    status, query = REFUSALS[code]
-    page = Peer(await coordinator.dial("/connect", {"v": "2", **query}, headers=own_page(coordinator)))
+    status, make = REFUSALS[code]
+    page = Peer(await coordinator.dial("/connect", {"v": "2", "access_token": make()}, headers=own_page(coordinator)))
     told, reason = await page.end()
     assert told == code
     assert reason
