@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import aiohttp
 import pytest
 
@@ -9,7 +11,7 @@ from protocol.codes import Code
 from protocol.tokens import TokenRole
 from tests.integration.coordinator.conftest import CLOCK, Peer, Running, token
 
-REFUSALS = {
+REFUSALS: dict[Code, tuple[int, Callable[[], str]]] = {
     Code.AUTH_FAILED: (401, lambda: "nonsense"),
     Code.TOKEN_EXPIRED: (401, lambda: token(now=CLOCK.now() - 3600)),
     Code.WRONG_ROLE: (403, lambda: token(role=TokenRole.ADMIN)),
