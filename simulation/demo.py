@@ -54,6 +54,7 @@ CHATTERS = 6
 LINE_EVERY_S = 7.0
 """Between two lines that any bot says, on average."""
 
+TIMER_SLACK_S = 0.05
 LOOK_S = 1.0
 PLAIN_TABLE_S = 5.0
 """Between two tables where the output is no terminal."""
@@ -192,12 +193,17 @@ async def _watch(crew: Crew, watch: Watch, console: Console, until: float) -> No
             table = demo_table(await watch.look(), pace)
             if live is not None:
                 live.update(table, refresh=True)
-            elif now >= min(next_table, until):
+            elif is_over(now, min(next_table, until)):
                 next_table = now + PLAIN_TABLE_S
                 console.print(table)
-            if now >= until:
+            if is_over(now, until):
                 return
             await asyncio.sleep(pause(until - time.monotonic()))
+
+
+def is_over(now: float, until: float) -> bool:
+    """Whether it is time. A timer may fire a little early, and another look after what is left would show rates over no time at all."""
+    return now >= until - TIMER_SLACK_S
 
 
 def pause(remaining: float) -> float:

@@ -22,6 +22,7 @@ from coordinator.core.feed import INTERVAL_S
 from coordinator.io.door import Door
 from coordinator.io.driver import Driver
 from coordinator.io.frames import Frames
+from coordinator.io.tasks import stopped
 from coordinator.io.websocket import CLOSE_TIMEOUT_S, CUT_S, WRITE_AHEAD_BYTES, close_reason
 from coordinator.p2p.core.counts import PeerToPeerStats
 from coordinator.p2p.core.guests import group_of
@@ -83,7 +84,7 @@ class Viewer:
                 return serving.result()
             return None if isinstance(error, ConnectionError) else End(Code.INTERNAL)
         finally:
-            await _stopped(serving)
+            await stopped(serving)
 
     def wake(self) -> None:
         """There is a new state."""
@@ -110,7 +111,7 @@ class Viewer:
         except TimeoutError:
             return End(Code.TOKEN_EXPIRED) if life.expired() else End(Code.SLOW_CONSUMER)
         finally:
-            await _stopped(reader)
+            await stopped(reader)
 
     async def _admitted(self) -> Claims | None:
         """Who it is, from its first frame; None when it went instead. Raises :class:`TokenError`."""
@@ -230,7 +231,7 @@ class Dashboard:
         for viewer in (*self._waiting, *self._seated):
             viewer.finish(End(Code.COORDINATOR_STOPPING))
         if self._ticker is not None:
-            await _stopped(self._ticker)
+            await stopped(self._ticker)
 
     def _make_room(self) -> None:
         """Close the oldest of those that wait, of the address that has most of them, where too many do."""
@@ -267,11 +268,3 @@ def token_of(message: WSMessage) -> str:
     if not isinstance(token, str):
         raise TokenError(Code.BAD_MESSAGE, 'the first frame is not {"token": ".."}')
     return token
-
-
-async def _stopped(task: asyncio.Task[None] | asyncio.Task[End | None]) -> None:
-    """End a task that nobody needs any more; what it failed with is told where it matters."""
-    task.cancel()
-    await asyncio.wait([task])
-    if not task.cancelled() and (error := task.exception()) is not None and not isinstance(error, ConnectionError):
-        log.error("%s failed", task.get_name(), exc_info=error)

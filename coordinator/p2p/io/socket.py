@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
+from coordinator.io.tasks import stopped
 from coordinator.io.websocket import CLOSE_TIMEOUT_S, CUT_S, WRITE_AHEAD_BYTES, close_reason
 from coordinator.p2p.core.outbox import Outbox
 from coordinator.p2p.core.outputs import Close, Output, Send
@@ -206,8 +207,8 @@ class SocketEndpoint:
             if self._sockets.pop(key, None) is not None:
                 self._core.left(key, self.now())
                 self.settle()
-            await _stopped(reader)
-            await _stopped(writer)
+            await stopped(reader)
+            await stopped(writer)
         with contextlib.suppress(ConnectionError):
             await socket.shake_hands()
 
@@ -257,11 +258,3 @@ class SocketEndpoint:
         self._timer = None
         self._core.tick(self.now())
         self.settle()
-
-
-async def _stopped(task: asyncio.Task[None]) -> None:
-    """End a task. A connection that is gone is no error of it."""
-    task.cancel()
-    await asyncio.wait((task,))
-    if not task.cancelled() and (error := task.exception()) is not None and not isinstance(error, ConnectionError):
-        log.error("%s failed", task.get_name(), exc_info=error)

@@ -24,6 +24,7 @@ from simulation.demo import (
     demo_table,
     heard_per_s,
     invitation,
+    is_over,
     listeners,
     pause,
     plans,
@@ -99,3 +100,9 @@ def test_however_many_wander_what_they_hear_has_bounds(bots: int) -> None:
     chatters = [plan.chatter for plan in made if plan.chatter]
     assert len({chatter.name for chatter in chatters}) == len(chatters) == min(bots, CHATTERS)
     assert {chatter.topic for chatter in chatters} == {"demo/chat"}
+
+
+def test_a_timer_that_fires_early_is_no_reason_for_another_look() -> None:
+    assert is_over(9.96, 10.0)
+    assert is_over(10.5, 10.0)
+    assert not is_over(9.9, 10.0)
