@@ -22,8 +22,9 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.needs("chro
 
 BOTS = 150
 FRAME_SECONDS = 8.0
-MOVE_S = 5.0
-"""A second until the server is taken for dead, and a turn among the seventy-five bots that move to the same one at the same time."""
+MOVE_S = 30.0
+"""Seventy-five bots move at the same time, on two cores with a browser: the figure is reported. How soon a lone client moves is judged by
+test_page_failover."""
 LEAST_FPS = 15.0
 """That it moves at all: servers, bots and a browser without a graphics processor share two cores here. What a frame costs, whoever
 else is busy, is test_plaza_frames.py's; the figure of this whole machine is reported."""
@@ -59,7 +60,6 @@ async def test_a_hundred_and_fifty_bots(visitor: Visitor, measured: Callable[[st
         async def moved() -> bool:
             return await plaza.text("state") == "connected" and await plaza.server() not in (0, before)
 
-        # How soon a lone client moves is test_page_failover's.
         await until(moved, MOVE_S, "the page is on another server", interval=0.02)
         measured(
             f"when a server of {BOTS} bots was killed, the page was on the other one after {time.monotonic() - killed:.1f} s"
