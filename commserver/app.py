@@ -53,7 +53,7 @@ async def _open_listener(settings: CommServerSettings) -> Listener:
         return await Listener.open(
             bind=settings.bind,
             port=settings.udp_port,
-            announce=settings.announce_ip,
+            announce=settings.announce,
             options=_link_options(settings),
         )
     except OSError as error:

@@ -76,7 +76,7 @@ class CommServerSettings(ServiceSettings):
         description="UDP port for all peers; 0 takes a free one. Fix it where a firewall must let it through.",
         json_schema_extra=_NETWORK,
     )
-    announce_ip: list[str] = Field(
+    announce: list[str] = Field(
         default_factory=list,
         description="Address peers are told to reach us at (behind NAT: the public one); may be given several times. "
         "Default: the addresses bound, or this machine's own where that is any.",

@@ -35,7 +35,7 @@ port = 9090
 [commserver]
 coordinator = "wss://broker.example.org"
 udp_port = 7000
-announce_ip = ["203.0.113.7", "2001:db8::7"]
+announce = ["203.0.113.7", "2001:db8::7"]
 ```
 
 A wrong value, an unknown key of the file or an unknown option stops the start with one line that names it and where it stands. Lists

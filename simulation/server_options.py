@@ -15,7 +15,7 @@ from service.options import flag_of
 OPTION = "--server-option"
 
 _OURS = frozenset(
-    {"coordinator", "host", "port", "bind", "udp_port", "announce_ip", "ready_file", "token", "token_file", "processes"}
+    {"coordinator", "host", "port", "bind", "udp_port", "announce", "ready_file", "token", "token_file", "processes"}
 )
 """What a cluster of the simulation decides itself: where its parts find one another, and which processes are measured."""
 

@@ -69,7 +69,7 @@ class Cluster:
             "0",
             "--bind",
             HOST,
-            "--announce-ip",
+            "--announce",
             HOST,
             "--udp-port",
             "0",

@@ -73,7 +73,7 @@ async def test_a_server_that_udp_does_not_reach_costs_three_seconds(visitor: Vis
     """One of two announces an address nobody answers at: whichever the coordinator names first, all of eight tries connect, in time."""
     async with cluster(1, coordinator={"allowed_origins": other_site.origin}) as made, visitor.until_then():
         (good,) = made.servers
-        bad = await made.add_server(announce_ip=OUT_OF_REACH)
+        bad = await made.add_server(announce=OUT_OF_REACH)
         page = await open_app(visitor, other_site, made)
         took = []
         for _ in range(8):
@@ -91,7 +91,7 @@ async def test_a_page_moves_past_a_server_that_udp_does_not_reach(visitor: Visit
     """Its server is killed, and of the two that are left one cannot be reached: three seconds more, if that one is first."""
     visitor.complaints.expect("/connect")
     async with cluster(2, coordinator={"allowed_origins": other_site.origin}) as made, visitor.until_then():
-        await made.add_server(announce_ip=OUT_OF_REACH)
+        await made.add_server(announce=OUT_OF_REACH)
         page = await open_app(visitor, other_site, made)
         before = await page.connect(made.token("page"))
         await page.subscribe("mine")
@@ -106,7 +106,7 @@ async def test_a_page_moves_past_a_server_that_udp_does_not_reach(visitor: Visit
 async def test_where_udp_is_blocked_the_error_says_so(visitor: Visitor, other_site: Site) -> None:
     """The only server cannot be reached, though the coordinator can: not that there are no servers."""
     async with cluster(0, coordinator={"allowed_origins": other_site.origin}) as made, visitor.until_then():
-        await made.add_server(announce_ip=OUT_OF_REACH)
+        await made.add_server(announce=OUT_OF_REACH)
         page = await open_app(visitor, other_site, made)
         with pytest.raises(PageError) as error:
             await page.connect(made.token("page"), options={"connectTimeout": 3})
