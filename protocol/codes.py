@@ -41,6 +41,7 @@ class Code(enum.IntEnum):
     TOKEN_UNVERIFIABLE = 4005
     COORDINATOR_STOPPING = 4006
     AUTH_TIMEOUT = 4007
+    DISCONNECTED = 4008
 
     # not on this server
     SERVER_FULL = 4100
@@ -64,6 +65,7 @@ class Code(enum.IntEnum):
     TOO_MANY_ERRORS = 4216
     NOT_NEEDED = 4217
     ORIGIN_REFUSED = 4218
+    TOKEN_REVOKED = 4219
 
     # one request refused, the connection lives on
     NOT_ALLOWED = 4300
@@ -103,6 +105,7 @@ _REASONS: dict[Code, str] = {
     Code.TOKEN_UNVERIFIABLE: "the keys to verify the token cannot be had just now",
     Code.COORDINATOR_STOPPING: "the coordinator is stopping",
     Code.AUTH_TIMEOUT: "no AUTH came in time",
+    Code.DISCONNECTED: "an administrator ended the connection",
     Code.SERVER_FULL: "the server is full",
     Code.SERVER_DRAINING: "the server is draining",
     Code.SERVER_STOPPING: "the server is stopping",
@@ -122,6 +125,7 @@ _REASONS: dict[Code, str] = {
     Code.TOO_MANY_ERRORS: "too many refused messages",
     Code.NOT_NEEDED: "this link has no place in the cluster's topology",
     Code.ORIGIN_REFUSED: "web pages of this origin may not connect here",
+    Code.TOKEN_REVOKED: "the token was revoked",
     Code.NOT_ALLOWED: "the token does not grant this topic",
     Code.BAD_TOPIC: "not a valid topic",
     Code.TOO_MANY_TOPICS: "more topics than allowed",

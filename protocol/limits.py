@@ -86,6 +86,18 @@ MAX_REPORT_DROPS = 32
 MAX_REPORT_TEXT_BYTES = 64
 """A reason or a version in SERVER_REPORT."""
 
+MAX_PUBLISH_BYTES = 63 * KIB
+"""The body of one PUBLISH: with topic and identity it fits a signalling frame, and afterwards a client's message."""
+
+MAX_JTI_BYTES = 256
+"""The id of a token that is revoked; tokens with a longer one can be revoked by their subject."""
+
+MAX_DRAIN_S = 86_400
+"""The seconds of DRAIN and MOVE: a day."""
+
+MAX_REQUEST_ID_BYTES = 64
+"""The name of one join in logs: a UUID has 36 characters, a trace id 32."""
+
 UNRELIABLE_BATCH_BYTES = 1_150
 """A batch on the unreliable channel stays one SCTP chunk (aiortc: 1,160 bytes of user data), so that one lost datagram costs one batch."""
 

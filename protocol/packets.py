@@ -13,6 +13,7 @@ from google.protobuf.message import Message
 from protocol.codes import Code
 from protocol.errors import DecodeError, MessageTooLarge
 from protocol.limits import (
+    MAX_DRAIN_S,
     MAX_GZIP_MEMBERS,
     MAX_REASON_BYTES,
     MAX_REFUSED_BYTES,
@@ -38,6 +39,7 @@ Packet = (
     | pb.SubscribedMessage
     | pb.SubscriptionUpdateMessage
     | pb.CloseMessage
+    | pb.MoveMessage
 )
 
 _CLASSES: dict[int, type[Message]] = {
@@ -54,6 +56,7 @@ _CLASSES: dict[int, type[Message]] = {
     pb.SUBSCRIBED: pb.SubscribedMessage,
     pb.SUBSCRIPTION_UPDATE: pb.SubscriptionUpdateMessage,
     pb.CLOSE: pb.CloseMessage,
+    pb.MOVE: pb.MoveMessage,
 }
 
 _TYPE_TAG = 0x08  # field 1, varint: every encoder writes it first, since field 1 is the lowest
@@ -142,6 +145,23 @@ def close(code: Code, reason: str = "") -> bytes:
     """CLOSE, Part 2: the link ends now, and why."""
     text = cut(reason or code.reason, MAX_REASON_BYTES)
     return pb.CloseMessage(type=pb.CLOSE, code=int(code), reason=text).SerializeToString()
+
+
+def move(code: Code, seconds: float, reason: str = "") -> bytes:
+    """MOVE, Part 2: this server ends the link after `seconds`; the client is to be on another one by then. `code` says why.
+
+    Raises :class:`DecodeError` for seconds that no receiver would take.
+    """
+    text = cut(reason or code.reason, MAX_REASON_BYTES)
+    message = pb.MoveMessage(type=pb.MOVE, code=int(code), reason=text, seconds=seconds)
+    return check_move(message).SerializeToString()
+
+
+def check_move(message: pb.MoveMessage) -> pb.MoveMessage:
+    """Return `message` if its seconds are a time to wait. Raises :class:`DecodeError`."""
+    if not 0.0 <= message.seconds <= MAX_DRAIN_S:  # neither is NaN
+        raise DecodeError(f"MOVE's seconds are {message.seconds}, they lie between 0 and {MAX_DRAIN_S}")
+    return message
 
 
 def subscription(topics: Iterable[str], *, version: int = 0, gzip_over: int | None = None) -> bytes:

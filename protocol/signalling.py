@@ -26,7 +26,7 @@ from protocol.limits import (
     MAX_TOPIC_BYTES,
 )
 from protocol.pb import broker_pb2 as pb
-from protocol.text import is_unicode
+from protocol.text import is_request_id, is_unicode
 
 MAX_CANDIDATE_CHARS = 2_048
 """Each text of a candidate. Real ones have about 150 characters; RFC 8839 section 5.4 allows a user name fragment 256."""
@@ -42,6 +42,9 @@ Signal = (
     | pb.PeerGoneMessage
     | pb.ServerReportMessage
     | pb.IceServersMessage
+    | pb.PublishMessage
+    | pb.RevokeMessage
+    | pb.DrainMessage
 )
 
 _CLASSES: dict[int, type[Message]] = {
@@ -55,6 +58,9 @@ _CLASSES: dict[int, type[Message]] = {
     pb.PEER_GONE: pb.PeerGoneMessage,
     pb.SERVER_REPORT: pb.ServerReportMessage,
     pb.ICE_SERVERS: pb.IceServersMessage,
+    pb.PUBLISH: pb.PublishMessage,
+    pb.REVOKE: pb.RevokeMessage,
+    pb.DRAIN: pb.DrainMessage,
 }
 
 M = TypeVar("M", bound=Message)
@@ -89,9 +95,15 @@ _NOT_SIGNALS = frozenset(pb.MessageType.values()) - frozenset(_CLASSES)
 
 
 def welcome(
-    alias: int, servers: Iterable[int], *, resume: str = "", auth_required: bool = False, ice: IceGrant = NO_ICE
+    alias: int,
+    servers: Iterable[int],
+    *,
+    resume: str = "",
+    auth_required: bool = False,
+    ice: IceGrant = NO_ICE,
+    request_id: str = "",
 ) -> bytes:
-    """WELCOME: the peer's own alias, the servers it may connect to, the chosen one first, and its ICE servers."""
+    """WELCOME: the peer's own alias, the servers it may connect to, the chosen one first, its ICE servers, and its name in logs."""
     message = pb.WelcomeMessage(
         type=pb.WELCOME,
         alias=alias,
@@ -100,6 +112,7 @@ def welcome(
         auth_required=auth_required,
         ice_servers=map(_ice_server, ice.servers),
         ice_lifetime=int(ice.lifetime_s or 0),
+        request_id=request_id,
     )
     return message.SerializeToString()
 
@@ -137,9 +150,16 @@ def _is_ice_url(text: str) -> bool:
     return True
 
 
-def connect(to_alias: int, from_alias: int = 0, from_role: pb.Role = pb.UNKNOWN_ROLE) -> bytes:
-    """CONNECT; the coordinator fills `from_alias` and `from_role` in."""
-    return pb.ConnectMessage(type=pb.CONNECT, from_alias=from_alias, to_alias=to_alias, from_role=from_role).SerializeToString()
+def connect(to_alias: int, from_alias: int = 0, from_role: pb.Role = pb.UNKNOWN_ROLE, request_id: str = "") -> bytes:
+    """CONNECT; the coordinator fills in all but `to_alias`."""
+    return pb.ConnectMessage(
+        type=pb.CONNECT, from_alias=from_alias, to_alias=to_alias, from_role=from_role, request_id=request_id
+    ).SerializeToString()
+
+
+def request_id_of(message: pb.WelcomeMessage | pb.ConnectMessage) -> str:
+    """The name of a join in WELCOME or CONNECT; empty where there is none, or none that may stand in a log."""
+    return message.request_id if is_request_id(message.request_id) else ""
 
 
 def offer(to_alias: int, sdp: str, from_alias: int = 0) -> bytes:

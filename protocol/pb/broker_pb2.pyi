@@ -29,10 +29,14 @@ class MessageType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SUBSCRIBED: _ClassVar[MessageType]
     SUBSCRIPTION_UPDATE: _ClassVar[MessageType]
     CLOSE: _ClassVar[MessageType]
+    MOVE: _ClassVar[MessageType]
     SERVER_STATUS: _ClassVar[MessageType]
     PEER_GONE: _ClassVar[MessageType]
     SERVER_REPORT: _ClassVar[MessageType]
     ICE_SERVERS: _ClassVar[MessageType]
+    PUBLISH: _ClassVar[MessageType]
+    REVOKE: _ClassVar[MessageType]
+    DRAIN: _ClassVar[MessageType]
 
 class Role(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -60,6 +64,7 @@ class Capability(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SUBSCRIBE_ACK: _ClassVar[Capability]
     ERRORS: _ClassVar[Capability]
     SUBSCRIPTION_UPDATES: _ClassVar[Capability]
+    MOVES: _ClassVar[Capability]
 UNKNOWN_MESSAGE_TYPE: MessageType
 WELCOME: MessageType
 CONNECT: MessageType
@@ -80,10 +85,14 @@ TOPIC_BATCH: MessageType
 SUBSCRIBED: MessageType
 SUBSCRIPTION_UPDATE: MessageType
 CLOSE: MessageType
+MOVE: MessageType
 SERVER_STATUS: MessageType
 PEER_GONE: MessageType
 SERVER_REPORT: MessageType
 ICE_SERVERS: MessageType
+PUBLISH: MessageType
+REVOKE: MessageType
+DRAIN: MessageType
 UNKNOWN_ROLE: Role
 CLIENT: Role
 COMMUNICATION_SERVER: Role
@@ -99,6 +108,7 @@ BATCH: Capability
 SUBSCRIBE_ACK: Capability
 ERRORS: Capability
 SUBSCRIPTION_UPDATES: Capability
+MOVES: Capability
 
 class CoordinatorMessage(_message.Message):
     __slots__ = ("type",)
@@ -107,7 +117,7 @@ class CoordinatorMessage(_message.Message):
     def __init__(self, type: _Optional[_Union[MessageType, str]] = ...) -> None: ...
 
 class WelcomeMessage(_message.Message):
-    __slots__ = ("type", "alias", "available_servers", "resume", "auth_required", "ice_servers", "ice_lifetime")
+    __slots__ = ("type", "alias", "available_servers", "resume", "auth_required", "ice_servers", "ice_lifetime", "request_id")
     TYPE_FIELD_NUMBER: _ClassVar[int]
     ALIAS_FIELD_NUMBER: _ClassVar[int]
     AVAILABLE_SERVERS_FIELD_NUMBER: _ClassVar[int]
@@ -115,6 +125,7 @@ class WelcomeMessage(_message.Message):
     AUTH_REQUIRED_FIELD_NUMBER: _ClassVar[int]
     ICE_SERVERS_FIELD_NUMBER: _ClassVar[int]
     ICE_LIFETIME_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     type: MessageType
     alias: int
     available_servers: _containers.RepeatedScalarFieldContainer[int]
@@ -122,7 +133,8 @@ class WelcomeMessage(_message.Message):
     auth_required: bool
     ice_servers: _containers.RepeatedCompositeFieldContainer[IceServer]
     ice_lifetime: int
-    def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., alias: _Optional[int] = ..., available_servers: _Optional[_Iterable[int]] = ..., resume: _Optional[str] = ..., auth_required: _Optional[bool] = ..., ice_servers: _Optional[_Iterable[_Union[IceServer, _Mapping]]] = ..., ice_lifetime: _Optional[int] = ...) -> None: ...
+    request_id: str
+    def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., alias: _Optional[int] = ..., available_servers: _Optional[_Iterable[int]] = ..., resume: _Optional[str] = ..., auth_required: _Optional[bool] = ..., ice_servers: _Optional[_Iterable[_Union[IceServer, _Mapping]]] = ..., ice_lifetime: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class IceServer(_message.Message):
     __slots__ = ("urls", "username", "credential")
@@ -145,16 +157,18 @@ class IceServersMessage(_message.Message):
     def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., ice_servers: _Optional[_Iterable[_Union[IceServer, _Mapping]]] = ..., ice_lifetime: _Optional[int] = ...) -> None: ...
 
 class ConnectMessage(_message.Message):
-    __slots__ = ("type", "from_alias", "to_alias", "from_role")
+    __slots__ = ("type", "from_alias", "to_alias", "from_role", "request_id")
     TYPE_FIELD_NUMBER: _ClassVar[int]
     FROM_ALIAS_FIELD_NUMBER: _ClassVar[int]
     TO_ALIAS_FIELD_NUMBER: _ClassVar[int]
     FROM_ROLE_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     type: MessageType
     from_alias: int
     to_alias: int
     from_role: Role
-    def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., from_alias: _Optional[int] = ..., to_alias: _Optional[int] = ..., from_role: _Optional[_Union[Role, str]] = ...) -> None: ...
+    request_id: str
+    def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., from_alias: _Optional[int] = ..., to_alias: _Optional[int] = ..., from_role: _Optional[_Union[Role, str]] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class WebRtcMessage(_message.Message):
     __slots__ = ("type", "from_alias", "to_alias", "data")
@@ -306,6 +320,46 @@ class PeerGoneMessage(_message.Message):
     alias: int
     def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., alias: _Optional[int] = ...) -> None: ...
 
+class PublishMessage(_message.Message):
+    __slots__ = ("type", "topic", "body", "reliable", "identity", "role")
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    TOPIC_FIELD_NUMBER: _ClassVar[int]
+    BODY_FIELD_NUMBER: _ClassVar[int]
+    RELIABLE_FIELD_NUMBER: _ClassVar[int]
+    IDENTITY_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    type: MessageType
+    topic: str
+    body: bytes
+    reliable: bool
+    identity: bytes
+    role: Role
+    def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., topic: _Optional[str] = ..., body: _Optional[bytes] = ..., reliable: _Optional[bool] = ..., identity: _Optional[bytes] = ..., role: _Optional[_Union[Role, str]] = ...) -> None: ...
+
+class RevokeMessage(_message.Message):
+    __slots__ = ("type", "subject", "jti", "alias", "until", "lifted")
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    JTI_FIELD_NUMBER: _ClassVar[int]
+    ALIAS_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_FIELD_NUMBER: _ClassVar[int]
+    LIFTED_FIELD_NUMBER: _ClassVar[int]
+    type: MessageType
+    subject: str
+    jti: str
+    alias: int
+    until: float
+    lifted: bool
+    def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., subject: _Optional[str] = ..., jti: _Optional[str] = ..., alias: _Optional[int] = ..., until: _Optional[float] = ..., lifted: _Optional[bool] = ...) -> None: ...
+
+class DrainMessage(_message.Message):
+    __slots__ = ("type", "seconds")
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    SECONDS_FIELD_NUMBER: _ClassVar[int]
+    type: MessageType
+    seconds: float
+    def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., seconds: _Optional[float] = ...) -> None: ...
+
 class MessageHeader(_message.Message):
     __slots__ = ("type",)
     TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -417,6 +471,18 @@ class CloseMessage(_message.Message):
     code: int
     reason: str
     def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., code: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class MoveMessage(_message.Message):
+    __slots__ = ("type", "code", "reason", "seconds")
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    SECONDS_FIELD_NUMBER: _ClassVar[int]
+    type: MessageType
+    code: int
+    reason: str
+    seconds: float
+    def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., code: _Optional[int] = ..., reason: _Optional[str] = ..., seconds: _Optional[float] = ...) -> None: ...
 
 class ReadyMessage(_message.Message):
     __slots__ = ("type", "alias", "capabilities", "limits")

@@ -12,13 +12,22 @@ from google.protobuf.message import Message
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from protocol import packets, signalling
+from protocol import operations, packets, signalling
 from protocol.batch import SenderIdentity, batch, decode_group, frame_of, group_frame
 from protocol.codes import Code, Retry, describe, retry_verdict
 from protocol.errors import ProtocolError, TopicError
 from protocol.ice import IceGrant, IceServer, parse_ice_url
-from protocol.limits import MAX_ICE_TEXT_BYTES, MAX_REASON_BYTES, MAX_REPORT_TEXT_BYTES, MAX_TOPIC_BYTES, PeerLimits
-from protocol.packets import decode_packet, gunzip, gzip, subscription_topics
+from protocol.limits import (
+    MAX_ALIAS,
+    MAX_DRAIN_S,
+    MAX_ICE_TEXT_BYTES,
+    MAX_REASON_BYTES,
+    MAX_REPORT_TEXT_BYTES,
+    MAX_TOPIC_BYTES,
+    PeerLimits,
+)
+from protocol.operations import check_drain, check_publish, check_revoke
+from protocol.packets import check_move, decode_packet, gunzip, gzip, subscription_topics
 from protocol.pb import broker_pb2 as pb
 from protocol.signalling import (
     CandidateInit,
@@ -28,6 +37,7 @@ from protocol.signalling import (
     read_candidate,
     read_description,
     refusal_code,
+    request_id_of,
 )
 from protocol.text import cut, is_unicode
 from protocol.topics import PatternSet, check_topic
@@ -41,7 +51,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=50)
 bodies = st.binary(max_size=50)
 codes = st.sampled_from(Code)
 roles = st.sampled_from([pb.UNKNOWN_ROLE, pb.CLIENT, pb.COMMUNICATION_SERVER, pb.COMMUNICATION_SERVER_HUB])
-capabilities = st.lists(st.sampled_from([pb.BATCH, pb.SUBSCRIBE_ACK, pb.ERRORS, pb.SUBSCRIPTION_UPDATES]))
+capabilities = st.lists(st.sampled_from([pb.BATCH, pb.SUBSCRIBE_ACK, pb.ERRORS, pb.SUBSCRIPTION_UPDATES, pb.MOVES]))
 
 # Few characters, so that topics and patterns meet; all the special ones among them.
 segments = st.sampled_from(["", "a", "b", "*", "**", "a*"])
@@ -72,6 +82,8 @@ senders = st.builds(SenderIdentity, uint64, bodies, roles)
 records = st.lists(st.tuples(uint64, bodies), min_size=1, max_size=5)
 
 measures = st.floats(0.0, allow_infinity=False)
+names = texts.filter(bool)
+seconds = st.floats(0.0, MAX_DRAIN_S)
 reports = st.builds(
     pb.ServerReportMessage,
     version=texts.filter(lambda text: len(text.encode()) <= MAX_REPORT_TEXT_BYTES),
@@ -103,9 +115,11 @@ grants = st.builds(
     st.none() | st.integers(1, 2**32 - 1).map(float),
 )
 signals = st.one_of(
-    st.builds(signalling.welcome, uint64, st.lists(uint64), resume=texts, auth_required=st.booleans(), ice=grants),
+    st.builds(
+        signalling.welcome, uint64, st.lists(uint64), resume=texts, auth_required=st.booleans(), ice=grants, request_id=texts
+    ),
     grants.map(signalling.ice_servers),
-    st.builds(signalling.connect, uint64, uint64, roles),
+    st.builds(signalling.connect, uint64, uint64, roles, texts),
     st.builds(signalling.offer, uint64, texts, uint64),
     st.builds(signalling.answer, uint64, texts, uint64),
     st.builds(signalling.candidate, uint64, candidates, uint64),
@@ -113,6 +127,13 @@ signals = st.one_of(
     st.builds(signalling.server_status, clients=uint32, max_clients=uint32, draining=st.booleans(), cpu=st.floats(width=32)),
     st.builds(signalling.peer_gone, uint64),
     reports.map(signalling.server_report),
+    st.builds(operations.publish, topics, bodies, reliable=st.booleans(), identity=bodies, role=roles),
+    st.builds(operations.revoke, subject=names, until=measures.filter(bool)),
+    st.builds(operations.revoke, jti=names, until=measures.filter(bool)),
+    st.builds(operations.lift, jti=names),
+    st.builds(operations.disconnect, subject=names),
+    st.builds(operations.disconnect, alias=st.integers(1, MAX_ALIAS)),
+    st.builds(operations.drain, seconds),
 )
 
 
@@ -139,6 +160,7 @@ data_packets = st.one_of(
     st.builds(packets.topic_identity_fw, uint64, bodies, roles, bodies),
     st.builds(packets.error, codes, texts, texts),
     st.builds(packets.close, codes, texts),
+    st.builds(packets.move, codes, seconds, texts),
     st.builds(packets.subscribed, uint64, st.lists(st.tuples(texts, codes))),
     st.builds(packets.subscription_update, uint64, st.lists(texts), st.lists(texts)),
 )
@@ -180,6 +202,8 @@ def decode_everything(data: bytes) -> None:
     packet = decode_packet(data)
     if isinstance(packet, pb.SubscriptionMessage):
         subscription_topics(packet)
+    elif isinstance(packet, pb.MoveMessage):
+        check_move(packet)
     elif isinstance(packet, pb.TopicBatchFrames):
         for from_server in (True, False):
             for group in packet.groups:
@@ -200,6 +224,14 @@ def test_signals_of_any_bytes(frame: bytes) -> None:
             describe(refusal_code(signal))
         elif isinstance(signal, pb.ServerReportMessage):
             check_report(signal)
+        elif isinstance(signal, pb.PublishMessage):
+            check_publish(signal)
+        elif isinstance(signal, pb.RevokeMessage):
+            check_revoke(signal)
+        elif isinstance(signal, pb.DrainMessage):
+            check_drain(signal)
+        elif isinstance(signal, pb.WelcomeMessage | pb.ConnectMessage):
+            assert request_id_of(signal).isascii()
 
     only_protocol_errors(decode)
 

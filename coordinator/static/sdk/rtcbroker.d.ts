@@ -8,6 +8,7 @@ export declare const Code: {
 	readonly TOKEN_UNVERIFIABLE: 4005;
 	readonly COORDINATOR_STOPPING: 4006;
 	readonly AUTH_TIMEOUT: 4007;
+	readonly DISCONNECTED: 4008;
 	readonly SERVER_FULL: 4100;
 	readonly SERVER_DRAINING: 4101;
 	readonly SERVER_STOPPING: 4102;
@@ -27,6 +28,7 @@ export declare const Code: {
 	readonly TOO_MANY_ERRORS: 4216;
 	readonly NOT_NEEDED: 4217;
 	readonly ORIGIN_REFUSED: 4218;
+	readonly TOKEN_REVOKED: 4219;
 	readonly NOT_ALLOWED: 4300;
 	readonly BAD_TOPIC: 4301;
 	readonly TOO_MANY_TOPICS: 4302;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip as standard_gzip
+import math
 import struct
 import tracemalloc
 import zlib
@@ -13,6 +14,7 @@ from protocol import packets, signalling
 from protocol.codes import Code
 from protocol.errors import DecodeError, MessageTooLarge
 from protocol.limits import (
+    MAX_DRAIN_S,
     MAX_GZIP_MEMBERS,
     MAX_REASON_BYTES,
     MAX_REFUSED_BYTES,
@@ -20,7 +22,7 @@ from protocol.limits import (
     MAX_TOPIC_BYTES,
     PeerLimits,
 )
-from protocol.packets import decode_packet, gunzip, gzip, subscription_topics
+from protocol.packets import check_move, decode_packet, gunzip, gzip, subscription_topics
 from protocol.pb import broker_pb2 as pb
 
 LIMITS = PeerLimits(1, 2, 3, 4.5, 6)
@@ -64,6 +66,11 @@ LIMITS = PeerLimits(1, 2, 3, 4.5, 6)
         ),
         (packets.error(Code.BAD_TOPIC, "why"), pb.ErrorMessage(type=pb.ERROR, code=4301, reason="why")),
         (packets.close(Code.SERVER_FULL), pb.CloseMessage(type=pb.CLOSE, code=4100, reason="the server is full")),
+        (
+            packets.move(Code.SERVER_DRAINING, 2.5),
+            pb.MoveMessage(type=pb.MOVE, code=4101, reason="the server is draining", seconds=2.5),
+        ),
+        (packets.move(Code.SERVER_STOPPING, 0, "why"), pb.MoveMessage(type=pb.MOVE, code=4102, reason="why")),
         (packets.close(Code.INTERNAL, "why"), pb.CloseMessage(type=pb.CLOSE, code=4000, reason="why")),
         (packets.subscribed(3), pb.SubscribedMessage(type=pb.SUBSCRIBED, version=3)),
         (
@@ -96,14 +103,14 @@ def test_what_is_no_packet(data: bytes) -> None:
         decode_packet(data)
 
 
-@pytest.mark.parametrize("kind", [0, 1, 2, 3, 4, 5, 13, 110, 111])
+@pytest.mark.parametrize("kind", [0, 1, 2, 3, 4, 5, 13, 110, 111, 112, 113, 114, 115, 116])
 def test_signalling_does_not_belong_on_a_data_channel(kind: int) -> None:
     for data in (b"\x08" + bytes([kind]), b"\x12\x00\x08" + bytes([kind])):
         with pytest.raises(DecodeError, match=f"message type {kind} does not belong on a data channel"):
             decode_packet(data)
 
 
-@pytest.mark.parametrize("kind", [15, 99, 105, 109, 114, 127, 128, 2**31 - 1, -1])
+@pytest.mark.parametrize("kind", [15, 99, 106, 109, 117, 127, 128, 2**31 - 1, -1])
 def test_a_type_never_heard_of_is_skipped(kind: int) -> None:
     data = pb.MessageHeader(type=kind).SerializeToString()  # type: ignore[arg-type]  # any number
     assert decode_packet(data) is None
@@ -146,6 +153,19 @@ def test_an_error_can_be_said_of_anything() -> None:
     message = pb.ErrorMessage.FromString(packets.error(Code.BAD_TOPIC, "\ud800", "\udfff"))
     assert (message.reason, message.topic) == ("?", "?")
     assert pb.CloseMessage.FromString(packets.close(Code.BAD_TOPIC, "\ud800")).reason == "?"
+
+
+def test_a_move_quotes_no_more_than_it_may() -> None:
+    assert pb.MoveMessage.FromString(packets.move(Code.INTERNAL, 1, "ü" * 10_000)).reason == "ü" * (MAX_REASON_BYTES // 2)
+
+
+@pytest.mark.parametrize("seconds", [-0.001, MAX_DRAIN_S + 0.001, math.nan, math.inf, -math.inf])
+def test_a_move_has_seconds_to_wait(seconds: float) -> None:
+    with pytest.raises(DecodeError, match="MOVE's seconds are"):
+        packets.move(Code.SERVER_DRAINING, seconds)
+    with pytest.raises(DecodeError, match="MOVE's seconds are"):
+        check_move(pb.MoveMessage(seconds=seconds))
+    assert check_move(pb.MoveMessage(seconds=MAX_DRAIN_S)).seconds == MAX_DRAIN_S
 
 
 def test_subscribed_lists_what_there_is_room_for_and_counts_the_rest() -> None:

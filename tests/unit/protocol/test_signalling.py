@@ -21,6 +21,7 @@ from protocol.limits import (
     MAX_REPORT_LINKS,
     MAX_REPORT_TEXT_BYTES,
     MAX_REPORT_TOPICS,
+    MAX_REQUEST_ID_BYTES,
     MAX_SIGNAL_BYTES,
     MAX_TOPIC_BYTES,
 )
@@ -36,6 +37,7 @@ from protocol.signalling import (
     read_candidate,
     read_description,
     refusal_code,
+    request_id_of,
 )
 
 SDP = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\n"
@@ -53,6 +55,7 @@ LINE = "candidate:1 1 udp 2130706431 192.0.2.1 5000 typ host"
             signalling.welcome(7, [3, 1, 2], resume="proof", auth_required=True),
             pb.WelcomeMessage(type=pb.WELCOME, alias=7, available_servers=[3, 1, 2], resume="proof", auth_required=True),
         ),
+        (signalling.welcome(7, [], request_id="r-1"), pb.WelcomeMessage(type=pb.WELCOME, alias=7, request_id="r-1")),
         (
             signalling.welcome(7, [], ice=IceGrant((IceServer("turn:a", "me", "hush"),), 60.0)),
             pb.WelcomeMessage(
@@ -68,8 +71,8 @@ LINE = "candidate:1 1 udp 2130706431 192.0.2.1 5000 typ host"
         ),
         (signalling.connect(2), pb.ConnectMessage(type=pb.CONNECT, to_alias=2)),
         (
-            signalling.connect(2, 1, pb.COMMUNICATION_SERVER),
-            pb.ConnectMessage(type=pb.CONNECT, from_alias=1, to_alias=2, from_role=pb.COMMUNICATION_SERVER),
+            signalling.connect(2, 1, pb.COMMUNICATION_SERVER, "r-1"),
+            pb.ConnectMessage(type=pb.CONNECT, from_alias=1, to_alias=2, from_role=pb.COMMUNICATION_SERVER, request_id="r-1"),
         ),
         (
             signalling.refused(to_alias=1, from_alias=2, code=Code.SERVER_FULL),
@@ -219,13 +222,13 @@ def test_what_is_no_frame(frame: bytes) -> None:
         decode_signal(frame)
 
 
-@pytest.mark.parametrize("kind", [0, 6, 7, 8, 9, 10, 11, 12, 14, 100, 101, 102, 103, 104])
+@pytest.mark.parametrize("kind", [0, 6, 7, 8, 9, 10, 11, 12, 14, 100, 101, 102, 103, 104, 105])
 def test_packets_do_not_belong_to_signalling(kind: int) -> None:
     with pytest.raises(DecodeError, match=f"message type {kind} does not belong to signalling"):
         decode_signal(pb.CoordinatorMessage(type=kind).SerializeToString())  # type: ignore[arg-type]  # any number
 
 
-@pytest.mark.parametrize("kind", [15, 99, 105, 114, 127, 128, 2**31 - 1, -1])
+@pytest.mark.parametrize("kind", [15, 99, 106, 117, 127, 128, 2**31 - 1, -1])
 def test_a_type_never_heard_of_is_skipped(kind: int) -> None:
     assert decode_signal(pb.CoordinatorMessage(type=kind).SerializeToString() + b"\x12\x01x") is None  # type: ignore[arg-type]  # any number
 
@@ -234,6 +237,18 @@ def test_fields_never_heard_of_are_skipped() -> None:
     message = decode_signal(signalling.connect(2) + b"\xc2\x3e\x03new")
     assert isinstance(message, pb.ConnectMessage)
     assert message.to_alias == 2
+
+
+@pytest.mark.parametrize("kind", [pb.WelcomeMessage, pb.ConnectMessage])
+@pytest.mark.parametrize("text", ["0", "a" * MAX_REQUEST_ID_BYTES, "0f8fad5b-d9cb-469f-a165-70867728950e", "a.B_9"])
+def test_a_join_may_have_a_name(kind: type[pb.WelcomeMessage | pb.ConnectMessage], text: str) -> None:
+    assert request_id_of(kind(request_id=text)) == text
+
+
+@pytest.mark.parametrize("kind", [pb.WelcomeMessage, pb.ConnectMessage])
+@pytest.mark.parametrize("text", ["", "a" * (MAX_REQUEST_ID_BYTES + 1), "a b", "a\n", "\na", "ä", "a/b", "\u0663", "\x1b[31m"])
+def test_a_name_that_may_not_stand_in_a_log_is_none(kind: type[pb.WelcomeMessage | pb.ConnectMessage], text: str) -> None:
+    assert request_id_of(kind(request_id=text)) == ""
 
 
 def test_parse_names_what_it_expected() -> None:

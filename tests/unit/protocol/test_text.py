@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from protocol.text import cut, is_unicode
+from protocol.text import cut, is_request_id, is_unicode
 
 
 @pytest.mark.parametrize("text", ["", "a", "ü", "\0", "\U0001f600", "\uffff"])
@@ -15,6 +15,11 @@ def test_text_is_unicode(text: str) -> None:
 @pytest.mark.parametrize("text", [chr(0xD800), chr(0xDFFF), "a\udc80b", "\ude00\ud83d"])
 def test_half_a_pair_is_not(text: str) -> None:
     assert not is_unicode(text)
+
+
+def test_the_name_of_a_request_is_plain() -> None:
+    assert is_request_id("0f8fad5b-d9cb.469f_A165")
+    assert not any(map(is_request_id, ["", "a b", "a\n", "ä", "x" * 65]))
 
 
 @pytest.mark.parametrize(

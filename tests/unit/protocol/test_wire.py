@@ -74,10 +74,14 @@ PART_2_TYPES = {
     "SUBSCRIBED": 102,
     "SUBSCRIPTION_UPDATE": 103,
     "CLOSE": 104,
+    "MOVE": 105,
     "SERVER_STATUS": 110,
     "PEER_GONE": 111,
     "SERVER_REPORT": 112,
     "ICE_SERVERS": 113,
+    "PUBLISH": 114,
+    "REVOKE": 115,
+    "DRAIN": 116,
 }
 
 # All fields that Part 2 adds to messages of Part 1.
@@ -87,8 +91,9 @@ PART_2_FIELDS = {
         "auth_required": "101 bool",
         "ice_servers": "102 repeated IceServer",
         "ice_lifetime": "103 uint32",
+        "request_id": "104 string",
     },
-    "ConnectMessage": {"from_role": "100 Role"},
+    "ConnectMessage": {"from_role": "100 Role", "request_id": "101 string"},
     "ConnectionRefusedMessage": {"code": "100 uint32"},
     "SubscriptionMessage": {"version": "100 uint64"},
     "AuthMessage": {"capabilities": "100 repeated Capability"},
@@ -128,6 +133,23 @@ PART_2_MESSAGES = {
         "events_lost": "21 uint32",
     },
     "IceServersMessage": {"type": "1 MessageType", "ice_servers": "2 repeated IceServer", "ice_lifetime": "3 uint32"},
+    "PublishMessage": {
+        "type": "1 MessageType",
+        "topic": "2 string",
+        "body": "3 bytes",
+        "reliable": "4 bool",
+        "identity": "5 bytes",
+        "role": "6 Role",
+    },
+    "RevokeMessage": {
+        "type": "1 MessageType",
+        "subject": "2 string",
+        "jti": "3 string",
+        "alias": "4 uint64",
+        "until": "5 double",
+        "lifted": "6 bool",
+    },
+    "DrainMessage": {"type": "1 MessageType", "seconds": "2 double"},
     "IceServer": {"urls": "1 repeated string", "username": "2 string", "credential": "3 string"},
     "ReasonCount": {"reason": "1 string", "count": "2 uint64"},
     "LinkTraffic": {
@@ -140,6 +162,7 @@ PART_2_MESSAGES = {
     "TopicTraffic": {"topic": "1 string", "subscribers": "2 uint32", "records_per_second": "3 double"},
     "PeerEvent": {"kind": "1 Kind", "alias": "2 uint64", "code": "3 uint32", "role": "4 Role"},
     "CloseMessage": {"type": "1 MessageType", "code": "2 uint32", "reason": "3 string"},
+    "MoveMessage": {"type": "1 MessageType", "code": "2 uint32", "reason": "3 string", "seconds": "4 double"},
     "ReadyMessage": {
         "type": "1 MessageType",
         "alias": "2 uint64",
@@ -226,6 +249,7 @@ def test_the_enums_of_part_2() -> None:
         "SUBSCRIBE_ACK": 2,
         "ERRORS": 3,
         "SUBSCRIPTION_UPDATES": 4,
+        "MOVES": 5,
     }
 
 
@@ -285,7 +309,7 @@ SAMPLES: list[tuple[Message, bytes]] = [
         b"\x08\x0c\x10\x05\x1a\x02al\x20\x01\x2a\x02hi",
     ),
     (pb.ErrorMessage(type=pb.ERROR), b"\x08\x0e"),
-    # Part 2: field 100 is the tag a0 06 (varint) or a2 06 (length), 101 a8 06 or aa 06, 102 b2 06, 103 b8 06.
+    # Part 2: field 100 is the tag a0 06 (varint) or a2 06 (length), 101 a8 06 or aa 06, 102 b2 06, 103 b8 06, 104 c2 06.
     (pb.WelcomeMessage(type=pb.WELCOME, resume="r", auth_required=True), b"\x08\x01\xa2\x06\x01r\xa8\x06\x01"),
     (
         pb.WelcomeMessage(
@@ -293,12 +317,20 @@ SAMPLES: list[tuple[Message, bytes]] = [
         ),
         b"\x08\x01\xb2\x06" + length(b"\x0a\x01a\x0a\x01b\x12\x01u\x1a\x01c") + b"\xb8\x06\xac\x02",
     ),
-    (pb.ConnectMessage(type=pb.CONNECT, from_role=pb.COMMUNICATION_SERVER), b"\x08\x02\xa0\x06\x02"),
+    (pb.WelcomeMessage(type=pb.WELCOME, request_id="r"), b"\x08\x01\xc2\x06\x01r"),
+    (
+        pb.ConnectMessage(type=pb.CONNECT, from_role=pb.COMMUNICATION_SERVER, request_id="r"),
+        b"\x08\x02\xa0\x06\x02\xaa\x06\x01r",
+    ),
     (pb.ConnectionRefusedMessage(type=pb.CONNECTION_REFUSED, code=4100), b"\x08\x0d\xa0\x06\x84\x20"),
     (pb.SubscriptionMessage(type=pb.SUBSCRIPTION, version=5), b"\x08\x07\xa0\x06\x05"),
     (pb.AuthMessage(type=pb.AUTH, capabilities=[pb.BATCH, pb.SUBSCRIBE_ACK]), b"\x08\x08\xa2\x06\x02\x01\x02"),
     (pb.ErrorMessage(type=pb.ERROR, code=4300, reason="r", topic="t"), b"\x08\x0e\xa0\x06\xcc\x21\xaa\x06\x01r\xb2\x06\x01t"),
     (pb.CloseMessage(type=pb.CLOSE, code=4100, reason="r"), b"\x08\x68\x10\x84\x20\x1a\x01r"),
+    (
+        pb.MoveMessage(type=pb.MOVE, code=4101, reason="r", seconds=1.5),
+        b"\x08\x69\x10\x85\x20\x1a\x01r\x21" + struct.pack("<d", 1.5),
+    ),
     (
         pb.ReadyMessage(
             type=pb.READY, alias=5, capabilities=[pb.BATCH], limits=pb.Limits(max_topics=300, packets_per_second=1.5)
@@ -331,6 +363,14 @@ SAMPLES: list[tuple[Message, bytes]] = [
         pb.IceServersMessage(type=pb.ICE_SERVERS, ice_servers=[pb.IceServer(urls=["a"])], ice_lifetime=300),
         b"\x08\x71\x12\x03\x0a\x01a\x18\xac\x02",
     ),
+    (
+        pb.PublishMessage(type=pb.PUBLISH, topic="t", body=b"hi", reliable=True, identity=b"al", role=pb.CLIENT),
+        b"\x08\x72\x12\x01t\x1a\x02hi\x20\x01\x2a\x02al\x30\x01",
+    ),
+    (pb.RevokeMessage(type=pb.REVOKE, subject="s", until=1.5), b"\x08\x73\x12\x01s\x29" + struct.pack("<d", 1.5)),
+    (pb.RevokeMessage(type=pb.REVOKE, jti="j", lifted=True), b"\x08\x73\x1a\x01j\x30\x01"),
+    (pb.RevokeMessage(type=pb.REVOKE, alias=300), b"\x08\x73\x20\xac\x02"),
+    (pb.DrainMessage(type=pb.DRAIN, seconds=1.5), b"\x08\x74\x11" + struct.pack("<d", 1.5)),
     (
         pb.ServerReportMessage(
             type=pb.SERVER_REPORT,

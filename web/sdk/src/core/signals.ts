@@ -88,7 +88,7 @@ function grantOf({ iceServers, iceLifetime }: { iceServers: IceServerMessage[]; 
 
 /** CONNECT: asks a server for its offer. */
 export function connect(server: number): Uint8Array {
-  const coordinators = { fromAlias: 0, fromRole: Role.UNKNOWN_ROLE };
+  const coordinators = { fromAlias: 0, fromRole: Role.UNKNOWN_ROLE, requestId: "" };
   return ConnectMessage.encode({ type: MessageType.CONNECT, toAlias: server, ...coordinators }).finish();
 }
 

@@ -38,11 +38,15 @@ export const MessageType = {
   SUBSCRIBED: 102,
   SUBSCRIPTION_UPDATE: 103,
   CLOSE: 104,
+  MOVE: 105,
   /** SERVER_STATUS - Part 2, signalling */
   SERVER_STATUS: 110,
   PEER_GONE: 111,
   SERVER_REPORT: 112,
   ICE_SERVERS: 113,
+  PUBLISH: 114,
+  REVOKE: 115,
+  DRAIN: 116,
 } as const;
 
 export type MessageType = typeof MessageType[keyof typeof MessageType];
@@ -68,10 +72,14 @@ export namespace MessageType {
   export type SUBSCRIBED = typeof MessageType.SUBSCRIBED;
   export type SUBSCRIPTION_UPDATE = typeof MessageType.SUBSCRIPTION_UPDATE;
   export type CLOSE = typeof MessageType.CLOSE;
+  export type MOVE = typeof MessageType.MOVE;
   export type SERVER_STATUS = typeof MessageType.SERVER_STATUS;
   export type PEER_GONE = typeof MessageType.PEER_GONE;
   export type SERVER_REPORT = typeof MessageType.SERVER_REPORT;
   export type ICE_SERVERS = typeof MessageType.ICE_SERVERS;
+  export type PUBLISH = typeof MessageType.PUBLISH;
+  export type REVOKE = typeof MessageType.REVOKE;
+  export type DRAIN = typeof MessageType.DRAIN;
 }
 
 export const Role = { UNKNOWN_ROLE: 0, CLIENT: 1, COMMUNICATION_SERVER: 2, COMMUNICATION_SERVER_HUB: 3 } as const;
@@ -116,6 +124,8 @@ export const Capability = {
   ERRORS: 3,
   /** SUBSCRIPTION_UPDATES - Servers: takes SUBSCRIPTION_UPDATE. */
   SUBSCRIPTION_UPDATES: 4,
+  /** MOVES - Clients: understands MOVE. */
+  MOVES: 5,
 } as const;
 
 export type Capability = typeof Capability[keyof typeof Capability];
@@ -126,6 +136,7 @@ export namespace Capability {
   export type SUBSCRIBE_ACK = typeof Capability.SUBSCRIBE_ACK;
   export type ERRORS = typeof Capability.ERRORS;
   export type SUBSCRIPTION_UPDATES = typeof Capability.SUBSCRIPTION_UPDATES;
+  export type MOVES = typeof Capability.MOVES;
 }
 
 export interface CoordinatorMessage {
@@ -145,6 +156,8 @@ export interface WelcomeMessage {
   iceServers: IceServer[];
   /** Seconds for which the credentials of these hold; 0: for ever. New ones come as ICE_SERVERS before that. */
   iceLifetime: number;
+  /** Under which this join stands in the logs of the coordinator and of the comm servers it leads to. */
+  requestId: string;
 }
 
 /** A STUN or TURN server, as RTCIceServer of W3C WebRTC. */
@@ -169,6 +182,8 @@ export interface ConnectMessage {
   toAlias: number;
   /** What the sender was admitted as; written by the coordinator, so that a full server still takes another server. */
   fromRole: Role;
+  /** The sender's, as in its WELCOME; written by the coordinator. */
+  requestId: string;
 }
 
 /** WEBRTC_OFFER, WEBRTC_ANSWER and WEBRTC_ICE_CANDIDATE. */
@@ -288,6 +303,45 @@ export interface PeerGoneMessage {
   alias: number;
 }
 
+/**
+ * From a coordinator to one comm server: a packet that a backend handed to the coordinator. It is relayed as if a client of that server had
+ * published it, with alias 0.
+ */
+export interface PublishMessage {
+  type: MessageType;
+  topic: string;
+  body: Uint8Array;
+  reliable: boolean;
+  /** Not empty: deliver with this identity, which the coordinator has verified, and this role (UNKNOWN_ROLE: an administrator's). */
+  identity: Uint8Array;
+  role: Role;
+}
+
+/**
+ * From a coordinator to every comm server: whom to disconnect, and which tokens to refuse until when. One of `subject`, `jti` and `alias`
+ * is given. A server that comes is sent all that are in force, and those that were lifted before their time.
+ */
+export interface RevokeMessage {
+  type: MessageType;
+  subject: string;
+  jti: string;
+  /** To disconnect only; says nothing of tokens. */
+  alias: number;
+  /** Seconds since the epoch until which matching tokens are refused; 0: disconnect, and let them come back. */
+  until: number;
+  /** The revocation of this subject or token is taken back: nobody is disconnected, and matching tokens are accepted again. */
+  lifted: boolean;
+}
+
+/**
+ * From a coordinator to a comm server: take no new clients, move those that are there within `seconds`, then end; 0: in the time that the
+ * server was configured with.
+ */
+export interface DrainMessage {
+  type: MessageType;
+  seconds: number;
+}
+
 export interface MessageHeader {
   type: MessageType;
 }
@@ -356,6 +410,14 @@ export interface CloseMessage {
   type: MessageType;
   code: number;
   reason: string;
+}
+
+/** From a comm server to a client: this server will end the link after `seconds`. Connect to another server, be subscribed there, then leave. */
+export interface MoveMessage {
+  type: MessageType;
+  code: number;
+  reason: string;
+  seconds: number;
 }
 
 /** An AUTH with capabilities was accepted. */
@@ -479,7 +541,16 @@ export const CoordinatorMessage: MessageFns<CoordinatorMessage> = {
 };
 
 function createBaseWelcomeMessage(): WelcomeMessage {
-  return { type: 0, alias: 0, availableServers: [], resume: "", authRequired: false, iceServers: [], iceLifetime: 0 };
+  return {
+    type: 0,
+    alias: 0,
+    availableServers: [],
+    resume: "",
+    authRequired: false,
+    iceServers: [],
+    iceLifetime: 0,
+    requestId: "",
+  };
 }
 
 export const WelcomeMessage: MessageFns<WelcomeMessage> = {
@@ -508,6 +579,9 @@ export const WelcomeMessage: MessageFns<WelcomeMessage> = {
     }
     if (message.iceLifetime !== 0) {
       writer.uint32(824).uint32(message.iceLifetime);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(834).string(message.requestId);
     }
     return writer;
   },
@@ -589,6 +663,14 @@ export const WelcomeMessage: MessageFns<WelcomeMessage> = {
             }
 
             message.iceLifetime = reader.uint32();
+            continue;
+          }
+          case 104: {
+            if (tag !== 834) {
+              break;
+            }
+
+            message.requestId = reader.string();
             continue;
           }
         }
@@ -741,7 +823,7 @@ export const IceServersMessage: MessageFns<IceServersMessage> = {
 };
 
 function createBaseConnectMessage(): ConnectMessage {
-  return { type: 0, fromAlias: 0, toAlias: 0, fromRole: 0 };
+  return { type: 0, fromAlias: 0, toAlias: 0, fromRole: 0, requestId: "" };
 }
 
 export const ConnectMessage: MessageFns<ConnectMessage> = {
@@ -757,6 +839,9 @@ export const ConnectMessage: MessageFns<ConnectMessage> = {
     }
     if (message.fromRole !== 0) {
       writer.uint32(800).int32(message.fromRole);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(810).string(message.requestId);
     }
     return writer;
   },
@@ -804,6 +889,14 @@ export const ConnectMessage: MessageFns<ConnectMessage> = {
             }
 
             message.fromRole = reader.int32() as any;
+            continue;
+          }
+          case 101: {
+            if (tag !== 810) {
+              break;
+            }
+
+            message.requestId = reader.string();
             continue;
           }
         }
@@ -1728,6 +1821,265 @@ export const PeerGoneMessage: MessageFns<PeerGoneMessage> = {
   },
 };
 
+function createBasePublishMessage(): PublishMessage {
+  return { type: 0, topic: "", body: new Uint8Array(0), reliable: false, identity: new Uint8Array(0), role: 0 };
+}
+
+export const PublishMessage: MessageFns<PublishMessage> = {
+  encode(message: PublishMessage, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.type !== 0) {
+      writer.uint32(8).int32(message.type);
+    }
+    if (message.topic !== "") {
+      writer.uint32(18).string(message.topic);
+    }
+    if (message.body.length !== 0) {
+      writer.uint32(26).bytes(message.body);
+    }
+    if (message.reliable !== false) {
+      writer.uint32(32).bool(message.reliable);
+    }
+    if (message.identity.length !== 0) {
+      writer.uint32(42).bytes(message.identity);
+    }
+    if (message.role !== 0) {
+      writer.uint32(48).int32(message.role);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PublishMessage {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePublishMessage();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.type = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.topic = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.body = reader.bytes();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.reliable = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.identity = reader.bytes();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.role = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRevokeMessage(): RevokeMessage {
+  return { type: 0, subject: "", jti: "", alias: 0, until: 0, lifted: false };
+}
+
+export const RevokeMessage: MessageFns<RevokeMessage> = {
+  encode(message: RevokeMessage, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.type !== 0) {
+      writer.uint32(8).int32(message.type);
+    }
+    if (message.subject !== "") {
+      writer.uint32(18).string(message.subject);
+    }
+    if (message.jti !== "") {
+      writer.uint32(26).string(message.jti);
+    }
+    if (message.alias !== 0) {
+      writer.uint32(32).uint64(message.alias);
+    }
+    if (message.until !== 0) {
+      writer.uint32(41).double(message.until);
+    }
+    if (message.lifted !== false) {
+      writer.uint32(48).bool(message.lifted);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RevokeMessage {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRevokeMessage();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.type = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.subject = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.jti = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.alias = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 41) {
+              break;
+            }
+
+            message.until = reader.double();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.lifted = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseDrainMessage(): DrainMessage {
+  return { type: 0, seconds: 0 };
+}
+
+export const DrainMessage: MessageFns<DrainMessage> = {
+  encode(message: DrainMessage, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.type !== 0) {
+      writer.uint32(8).int32(message.type);
+    }
+    if (message.seconds !== 0) {
+      writer.uint32(17).double(message.seconds);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DrainMessage {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDrainMessage();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.type = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.seconds = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseMessageHeader(): MessageHeader {
   return { type: 0 };
 }
@@ -2473,6 +2825,85 @@ export const CloseMessage: MessageFns<CloseMessage> = {
             }
 
             message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseMoveMessage(): MoveMessage {
+  return { type: 0, code: 0, reason: "", seconds: 0 };
+}
+
+export const MoveMessage: MessageFns<MoveMessage> = {
+  encode(message: MoveMessage, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.type !== 0) {
+      writer.uint32(8).int32(message.type);
+    }
+    if (message.code !== 0) {
+      writer.uint32(16).uint32(message.code);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    if (message.seconds !== 0) {
+      writer.uint32(33).double(message.seconds);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MoveMessage {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMoveMessage();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.type = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.code = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.seconds = reader.double();
             continue;
           }
         }

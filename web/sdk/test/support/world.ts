@@ -273,6 +273,7 @@ export class FakeSocket {
         authRequired: false,
         iceServers,
         iceLifetime,
+        requestId: "",
       }).finish(),
     );
   }
