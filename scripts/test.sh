@@ -35,8 +35,8 @@ packages=$(missing_packages)
 [ -z "$packages" ] || scripts/debian-packages.sh $packages || true
 
 $bin/coverage erase
-run parallel --numprocesses logical --maxprocesses 8 --ignore tests/e2e
-run end-to-end tests/e2e
+run parallel --numprocesses logical --maxprocesses 8 --ignore tests/e2e --ignore tests/network
+run end-to-end tests/e2e tests/network
 if command -v npm >/dev/null && scripts/web.sh install; then
     echo "test: web"
     scripts/web.sh test || failed="$failed web"

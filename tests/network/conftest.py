@@ -1,0 +1,19 @@
+"""What holds for the tests with hosts of their own: where that is not possible they say so by name, and under CI they fail."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from simulation.io.netns import missing
+
+
+@pytest.fixture(autouse=True, scope="session")
+def namespaces_are_possible() -> None:
+    """Root, iproute2, and a kernel that allows it."""
+    if (what := missing()) is not None:
+        reason = f"lacks {what}"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
