@@ -1,4 +1,4 @@
-"""Writes docs/configuration.md from the settings models, or says with --check whether it is as they are."""
+"""Writes docs/configuration.md and deploy/config.sample.toml from the settings models, or says with --check whether they are as these."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from pathlib import Path
 
 from commserver.settings import CommServerSettings
 from coordinator.settings import CoordinatorSettings
+from scripts.sample_config import sample
 from service.options import Option, options_of
 from service.settings import ServiceSettings
 
-PAGE = Path(__file__).parent.parent / "docs" / "configuration.md"
+ROOT = Path(__file__).parent.parent
 
 HEAD = """\
 # Configuration
@@ -81,14 +82,17 @@ def _plain(value: object) -> str:
 
 def main() -> int:
     """0 when all is well."""
-    text = page()
-    if "--check" in sys.argv:
-        if PAGE.exists() and PAGE.read_text() == text:
-            return 0
-        print("docs/configuration.md is not what the settings say: run `make docs`")
-        return 1
-    PAGE.write_text(text)
-    return 0
+    made = {"docs/configuration.md": page(), "deploy/config.sample.toml": sample()}
+    if "--check" not in sys.argv:
+        for name, text in made.items():
+            (ROOT / name).write_text(text, encoding="utf-8")
+        return 0
+    stale = [
+        name for name, text in made.items() if not (ROOT / name).exists() or (ROOT / name).read_text(encoding="utf-8") != text
+    ]
+    for name in stale:
+        print(f"{name} is not what the settings say: run `make docs`")
+    return 1 if stale else 0
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from packaging.utils import canonicalize_name
 from tests.support.needs import PACKAGE_LIST, read_packages
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCKS = ["requirements/base.txt", "requirements/dev.txt"]
+LOCKS = [f"requirements/{name}.txt" for name in ("base", "dev", "image", "build", "deploy")]
 PACKAGES = ["protocol", "service", "transport", "coordinator", "commserver", "rtcbroker", "simulation"]
 
 MAX_FILE_LINES = 400
@@ -91,9 +91,18 @@ def test_what_runs_is_what_is_tested() -> None:
     assert {name: tested.get(name) for name in pins("requirements/base.txt")} == pins("requirements/base.txt")
 
 
-def test_the_build_tool_is_locked(project: dict[str, Any]) -> None:
+def test_what_runs_in_the_image_is_what_is_tested_less_the_plots(project: dict[str, Any]) -> None:
+    locked, base = pins("requirements/image.txt"), pins("requirements/base.txt")
+    asked = [*project["project"]["dependencies"], *project["project"]["optional-dependencies"]["fast"]]
+    assert {canonicalize_name(Requirement(line).name) for line in asked} <= locked.keys(), "run `make lock`"
+    assert {name: base.get(name) for name in locked} == locked
+    assert not {Requirement(line).name for line in project["project"]["optional-dependencies"]["simulation"]} & locked.keys()
+
+
+@pytest.mark.parametrize("lock", ["requirements/dev.txt", "requirements/build.txt"])
+def test_the_build_tool_is_locked(project: dict[str, Any], lock: str) -> None:
     for requirement in map(Requirement, project["build-system"]["requires"]):
-        assert all(map(requirement.specifier.contains, pins("requirements/dev.txt")[requirement.name]))
+        assert all(map(requirement.specifier.contains, pins(lock)[requirement.name]))
 
 
 def test_every_installed_package_is_found_and_typed(project: dict[str, Any]) -> None:
