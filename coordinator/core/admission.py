@@ -50,6 +50,10 @@ class Admission:
     wish: AliasWish | None = None
     expires_at: float = math.inf
     """When its token ends, in seconds since the epoch."""
+    token_id: str = ""
+    """Of its token (`jti`), by which that one may be revoked; empty where it has none."""
+    request_id: str = ""
+    """By which its join is found in logs."""
 
     @property
     def is_verified(self) -> bool:
@@ -96,11 +100,11 @@ def alias_wish(query: Mapping[str, str]) -> AliasWish | Refusal | None:
     return AliasWish(int(text), proof)
 
 
-def admit(role: TokenRole, claims: Claims, *, part2: bool, wish: AliasWish | None) -> Admission | Refusal:
+def admit(role: TokenRole, claims: Claims, *, part2: bool, wish: AliasWish | None, request_id: str = "") -> Admission | Refusal:
     """Let in whoever's claims say exactly the role it wants."""
     if claims.role is not role:
         return Refusal(403, Code.WRONG_ROLE, f"the token's role is {claims.role}, {role} is needed here")
-    return Admission(role, claims.subject, part2, wish, claims.expires_at)
+    return Admission(role, claims.subject, part2, wish, claims.expires_at, claims.token_id, request_id)
 
 
 NO_TOKEN = Refusal(401, Code.AUTH_FAILED, "a token is needed: '?access_token=..' or 'Authorization: Bearer ..'")

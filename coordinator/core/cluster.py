@@ -8,6 +8,7 @@ takes the answers as events (:class:`coordinator.core.coordinator.Coordinator`),
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from protocol.tokens import TokenRole
 
@@ -104,7 +105,9 @@ class Forward:
 
     to_alias: int
     from_alias: int
+    """0: an operator's, by way of a coordinator."""
     from_role: TokenRole
+    """ADMIN: an operator's."""
     kind: int
     """The frame's message type."""
     frame: bytes
@@ -118,5 +121,54 @@ class ServerReported:
     frame: bytes
 
 
-ClusterOutput = Claim | Release | ServerUp | ServerDown | ServerReported | Forward
+TokenName = Literal["subject", "jti"]
+"""By what tokens are revoked: whose they are, or which single one it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """Tokens that are refused for a time although they are genuine. Of two with the same name and value the later one counts."""
+
+    name: TokenName
+    value: str
+    """Not empty."""
+    until: float
+    """When the refusal ends, in seconds since the epoch; finite."""
+    made_at: float
+    """By the clock of the coordinator that made it."""
+    lifted: bool = False
+    """It was taken back before its time. That is remembered until then, so that nobody who hears of it late still refuses."""
+
+    @property
+    def key(self) -> tuple[TokenName, str]:
+        """What there is one revocation of."""
+        return self.name, self.value
+
+    def supersedes(self, other: Revocation) -> bool:
+        """Whether this one counts, and not the `other` of the same key. Any two coordinators agree on it."""
+        return (self.made_at, self.lifted, self.until) > (other.made_at, other.lifted, other.until)
+
+
+MAX_REVOCATIONS = 10_000
+"""That a cluster remembers at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """A revocation was made or lifted here. For all other coordinators, also those that start later or cannot be reached just now."""
+
+    revocation: Revocation
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnect:
+    """Whoever has this subject, or this alias, is to be disconnected and may come back. For all other coordinators that are there."""
+
+    subject: str = ""
+    """Empty: it is about an alias."""
+    alias: int = 0
+    """0: it is about a subject."""
+
+
+ClusterOutput = Claim | Release | ServerUp | ServerDown | ServerReported | Forward | Revoked | Disconnect
 """What the core asks of the backplane."""

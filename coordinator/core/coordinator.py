@@ -9,20 +9,22 @@ The life of a peer: `joined` (a socket was let in; an alias is claimed) → `cla
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from coordinator.core.admission import Admission, Refusal
-from coordinator.core.cluster import Forward, Release, ServerDown, ServerState, ServerUp
+from coordinator.core.cluster import Disconnect, Forward, Release, Revocation, ServerDown, ServerState, ServerUp
 from coordinator.core.config import CoordinatorConfig
 from coordinator.core.expiry import Expiries
 from coordinator.core.heartbeat import Due, Heartbeats
 from coordinator.core.ice import IceServers
 from coordinator.core.ice_renewal import IceRenewal
+from coordinator.core.operations import Operations
 from coordinator.core.outputs import Output, Ping
 from coordinator.core.overview import Overview
 from coordinator.core.post import Post
 from coordinator.core.registry import Peer, Registry
 from coordinator.core.relay import Relay
+from coordinator.core.revocations import Revocations
 from coordinator.core.selector import RandomSelector, Selector
 from coordinator.core.servers import Condition, Servers
 from coordinator.core.stats import Stats
@@ -32,7 +34,10 @@ from protocol.signalling import ice_servers, welcome
 from protocol.tokens import TokenRole
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from random import Random
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +59,9 @@ class Coordinator:
         self._registry = Registry(config)
         self._servers = Servers(config.status_timeout_s)
         self.overview = Overview(self._servers, self._registry, self.stats, auth_required=config.auth_required)
-        self._relay = Relay(self._registry, self._servers, self._post, self.stats, self.overview)
+        self.revocations = Revocations()
+        self.operations = Operations(self._registry, self._servers, self._post, self.revocations)
+        self._relay = Relay(self._registry, self._servers, self._post, self.stats, self.overview, self.operations)
         self._heartbeats = Heartbeats(config.ping_interval_s, config.ping_timeout_s)
         self._expiries = Expiries()
         self._ice = IceRenewal(ice or IceServers(), rng)
@@ -201,16 +208,37 @@ class Coordinator:
         if self._servers.home(alias) == node:
             self._relay.reported_elsewhere(alias, frame, now)
 
+    def revoked(self, revocation: Revocation, now: float) -> None:
+        """Another coordinator made or lifted a revocation."""
+        self.operations.revoked(revocation, now)
+        self._settle(now)
+
+    def disconnected(self, what: Disconnect, now: float) -> None:
+        """Another coordinator wants somebody disconnected."""
+        self.operations.disconnected(what)
+        self._settle(now)
+
+    # Those who look after the cluster
+
+    def operate(self, operation: Callable[[Operations], T], now: float) -> T:
+        """Do what is asked by one of :class:`Operations`' methods, and what follows from it."""
+        result = operation(self.operations)
+        self._settle(now)
+        return result
+
     # Outputs and questions
 
     def outputs(self) -> list[Output]:
         """What is to be done, in order; asking again gives only what has come since."""
         return self._post.drain()
 
-    def take(self, key: int) -> bytes | None:
+    def take(self, key: int, now: float) -> bytes | None:
         """The next frame to be sent to that socket, or None when there is none for now."""
         peer = self._registry.by_key(key)
-        return peer.outbox.pop() if peer else None
+        if peer is None:
+            return None
+        frame = peer.outbox.pop()
+        return frame if frame is not None or not peer.backlog else self.operations.next_of_backlog(peer, now)
 
     def next_deadline(self) -> float | None:
         """When `tick` is due, or None when nothing is waited for."""
@@ -244,15 +272,20 @@ class Coordinator:
         self.stats.joined[peer.role] += 1
         self.stats.came_back[peer.role] += peer.came_back
         log.info("%s joined%s%s", peer, " again" if peer.came_back else "", "" if peer.part2 else ", an old peer")
-        servers = self._servers_for(peer, now)
-        proof = self._registry.proof(peer, alias)
-        auth_required, ice = self._config.auth_required, self._ice.grant(peer, now)
-        self._post.send(peer, welcome(alias, servers, resume=proof, auth_required=auth_required, ice=ice))
+        self._send_welcome(peer, now)
         if peer.is_server:
             state = ServerState(alias, peer.role, peer.part2)
             self._servers.update(state, now)
             self.overview.server_up(state, now)
             self._post.emit(ServerUp(state))
+            self.operations.server_joined(peer, now)
+
+    def _send_welcome(self, peer: Peer, now: float) -> None:
+        servers = self._servers_for(peer, now)
+        proof = self._registry.proof(peer, peer.alias)
+        auth_required, ice = self._config.auth_required, self._ice.grant(peer, now)
+        name = peer.request_id if peer.part2 else ""
+        self._post.send(peer, welcome(peer.alias, servers, resume=proof, auth_required=auth_required, ice=ice, request_id=name))
 
     def _servers_for(self, peer: Peer, now: float) -> list[int]:
         """For a client those that take clients, the chosen one first; for a server its neighbours."""

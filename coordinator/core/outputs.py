@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from coordinator.core.cluster import ClusterOutput
 from protocol.codes import Code
+from protocol.tokens import Claims
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,5 +32,22 @@ class Close:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Dismiss:
+    """Whoever else has come in with such a token, and is no peer of the core (dashboards, peer-to-peer sockets), is to be closed."""
+
+    code: Code
+    subject: str = ""
+    """Empty: it is about one token."""
+    token_id: str = ""
+    """Empty: it is about all tokens of a subject."""
+
+    def concerns(self, claims: Claims) -> bool:
+        """Whether it is about the bearer of these; never about the anonymous."""
+        if self.subject:
+            return claims.subject == self.subject
+        return self.token_id != "" and claims.token_id == self.token_id
+
+
 SocketOutput = Wake | Ping | Close
-Output = SocketOutput | ClusterOutput
+Output = SocketOutput | ClusterOutput | Dismiss

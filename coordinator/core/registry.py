@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import math
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from coordinator.core.admission import Admission, AliasWish
-from coordinator.core.cluster import Claim
+from coordinator.core.cluster import Claim, TokenName
 from coordinator.core.outbox import Outbox
 from protocol.limits import ERRORS_FORGIVEN_PER_S, MAX_ALIAS, MAX_ERRORS
 from protocol.pb import broker_pb2 as pb
@@ -68,8 +69,15 @@ class Peer:
     """Signalling frames allowed; without a limit for servers, which speak to all their clients."""
     reports: TokenBucket
     """SERVER_REPORTs allowed."""
+    token_id: str = ""
+    """Of the token it came with."""
+    request_id: str = ""
+    """By which its join is found in logs."""
+    joined_at: float = 0.0
     alias: int = 0
     """0 until the claim is granted."""
+    backlog: deque[tuple[TokenName, str]] = field(default_factory=deque)
+    """Of a server: the revocations it has yet to be told, behind what is in its outbox."""
     contacts: dict[int, int] = field(default_factory=dict)
     """The aliases it has exchanged CONNECT, OFFER or ANSWER with, and how many candidates it has sent to each since."""
     expires_at: float = math.inf
@@ -124,6 +132,9 @@ class Registry:
             frames=TokenBucket(0.0 if is_server else config.client_frames_per_s, config.client_frames_burst, now),
             reports=TokenBucket(REPORTS_PER_S, REPORTS_BURST, now),
             expires_at=admission.expires_at,
+            token_id=admission.token_id,
+            request_id=admission.request_id,
+            joined_at=now,
         )
         self._by_key[key] = peer
         self._counts[peer.role] += 1

@@ -12,6 +12,7 @@ import logging
 import math
 
 from coordinator.core.cluster import Forward, ServerReported, ServerState, ServerUp
+from coordinator.core.operations import Operations
 from coordinator.core.overview import Overview
 from coordinator.core.post import Post
 from coordinator.core.registry import WIRE_ROLES, Peer, Registry
@@ -22,6 +23,7 @@ from protocol.errors import DecodeError, ProtocolError
 from protocol.limits import MAX_CANDIDATES, OLD_PEER_SIGNAL_BYTES
 from protocol.pb import broker_pb2 as pb
 from protocol.signalling import check_report, decode_signal, refused
+from protocol.tokens import TokenRole
 
 log = logging.getLogger(__name__)
 
@@ -46,12 +48,15 @@ def destination_problem(kind: int, *, from_server: bool, to_server: bool | None)
 class Relay:
     """Handles the frames of peers that have their alias."""
 
-    def __init__(self, registry: Registry, servers: Servers, post: Post, stats: Stats, overview: Overview) -> None:
+    def __init__(
+        self, registry: Registry, servers: Servers, post: Post, stats: Stats, overview: Overview, operations: Operations
+    ) -> None:
         self._registry = registry
         self._servers = servers
         self._post = post
         self._stats = stats
         self._overview = overview
+        self._operations = operations
 
     def frame(self, peer: Peer, data: bytes, now: float) -> None:
         """One frame from `peer`."""
@@ -89,6 +94,9 @@ class Relay:
         if forward.kind == pb.PEER_GONE:
             recipient.contacts.pop(forward.from_alias, None)
             self.peer_gone(recipient, forward.from_alias)
+        elif forward.from_role is TokenRole.ADMIN:
+            if not self._operations.forwarded(recipient, forward.frame):
+                self._stats.dropped[kind_name(forward.kind), "unexpected"] += 1
         elif destination_problem(forward.kind, from_server=forward.from_role.is_server, to_server=recipient.is_server) is None:
             self._deliver(recipient, forward.from_alias, forward.from_role.is_server, forward.kind, forward.frame)
         else:
@@ -153,6 +161,7 @@ class Relay:
         message.from_alias = peer.alias
         if isinstance(message, pb.ConnectMessage):
             message.from_role = WIRE_ROLES[peer.role]
+            message.request_id = peer.request_id
         return message.SerializeToString()
 
     def _deliver(self, recipient: Peer, from_alias: int, from_server: bool, kind: int, frame: bytes) -> None:

@@ -10,6 +10,12 @@ A backplane carries out the :data:`~coordinator.core.cluster.ClusterOutput` of o
   :meth:`Backplane.start`). When a coordinator dies without a word its aliases become free and its servers go down, within a lease.
 - **Forward** reaches the coordinator that holds the alias as ``forwarded``; when there is none, or it returns False, the sender gets
   ``undeliverable``. Frames from one peer to another keep their order.
+- **Revoked** reaches all other coordinators as ``revoked``, also those that start later (all that have not ended, from
+  :meth:`Backplane.start`) and those that could not be reached for a while, the sender's own backplane being the one that tells again. The
+  last of each :attr:`~coordinator.core.cluster.Revocation.key` counts, by :meth:`~coordinator.core.cluster.Revocation.supersedes`; it
+  is kept until its ``until``, also when the coordinator that made it is gone, and lifted ones are kept like others. There are at most
+  MAX_REVOCATIONS. They may come twice and in any order: coordinators keep the last by the same rule.
+- **Disconnect** should reach all other coordinators that are there (``disconnected``); one that is lost was in vain, and is not repeated.
 - **ServerReported** should reach all other coordinators that are there (`server_reported`); each replaces the one before.
 - `perform` never waits. What cannot be passed on just now may be dropped: joins run into their deadline, negotiations too.
 """
@@ -21,11 +27,15 @@ from collections.abc import Callable
 from typing import Protocol
 
 from coordinator.core.cluster import (
+    MAX_REVOCATIONS,
     Claim,
     ClusterOutput,
+    Disconnect,
     Forward,
     Holder,
     Release,
+    Revocation,
+    Revoked,
     ServerDown,
     ServerReported,
     ServerState,
@@ -65,6 +75,14 @@ class BackplaneEvents(Protocol):
         """It sent a SERVER_REPORT."""
         ...
 
+    def revoked(self, revocation: Revocation) -> None:
+        """Another coordinator made or lifted a revocation, perhaps long ago."""
+        ...
+
+    def disconnected(self, disconnect: Disconnect) -> None:
+        """Another coordinator wants somebody disconnected."""
+        ...
+
 
 class Backplane(Protocol):
     """One coordinator's access to the others."""
@@ -92,6 +110,7 @@ class MemoryCluster:
     def __init__(self) -> None:
         self._holders: dict[int, Holder] = {}
         self._servers: dict[int, tuple[ServerState, str]] = {}
+        self._revocations: dict[tuple[str, str], Revocation] = {}
         self._nodes: dict[str, BackplaneEvents] = {}
         self._names = itertools.count(1)
 
@@ -100,8 +119,10 @@ class MemoryCluster:
         return MemoryBackplane(self, f"node-{next(self._names)}")
 
     def enter(self, node: str, events: BackplaneEvents) -> None:
-        """A coordinator joins, and learns of the servers that are there."""
+        """A coordinator joins, and learns of the servers and revocations that are there."""
         self._nodes[node] = events
+        for revocation in self._revocations.values():
+            events.revoked(revocation)
         for state, home in self._servers.values():
             events.server_up(state, home)
 
@@ -150,6 +171,25 @@ class MemoryCluster:
             if other != node:
                 events.server_reported(reported.alias, reported.frame, node)
 
+    def revoked(self, node: str, revocation: Revocation) -> None:
+        """Remember it, and tell all others."""
+        known = self._revocations.pop(revocation.key, revocation)
+        self._revocations[revocation.key] = revocation if revocation.supersedes(known) else known
+        # There is no clock here; but what has ended before something new was made has ended.
+        if len(self._revocations) > MAX_REVOCATIONS:
+            self._revocations = {key: each for key, each in self._revocations.items() if each.until > revocation.made_at}
+        while len(self._revocations) > MAX_REVOCATIONS:
+            del self._revocations[next(iter(self._revocations))]
+        for other, events in list(self._nodes.items()):
+            if other != node:
+                events.revoked(revocation)
+
+    def disconnect(self, node: str, disconnect: Disconnect) -> None:
+        """Tell all others."""
+        for other, events in list(self._nodes.items()):
+            if other != node:
+                events.disconnected(disconnect)
+
     def forward(self, node: str, forward: Forward) -> None:
         """Bring a frame to the coordinator that has its recipient."""
         sender = self._nodes[node]
@@ -195,6 +235,10 @@ class MemoryBackplane:
                 self._cluster.server_reported(self._node, output)
             case Forward():
                 self._cluster.forward(self._node, output)
+            case Revoked():
+                self._cluster.revoked(self._node, output.revocation)
+            case Disconnect():
+                self._cluster.disconnect(self._node, output)
 
     def problem(self) -> str | None:
         """Memory is always there."""

@@ -12,16 +12,19 @@ import itertools
 import logging
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from coordinator.core.admission import Admission, Refusal
-from coordinator.core.cluster import Forward, ServerState
+from coordinator.core.cluster import Disconnect, Forward, Revocation, ServerState
 from coordinator.core.coordinator import Coordinator
-from coordinator.core.outputs import Close, Output, Ping, Wake
+from coordinator.core.operations import Operations
+from coordinator.core.outputs import Close, Dismiss, Output, Ping, Wake
 from coordinator.io.backplane import Backplane
 from service.clock import Clock
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class Socket(Protocol):
@@ -54,6 +57,8 @@ class Driver:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = float("inf")
         self._started = False
+        self.dismissers: list[Callable[[Dismiss], None]] = []
+        """Those who let others in than the core's peers."""
 
     async def start(self) -> None:
         """Join the cluster."""
@@ -109,7 +114,7 @@ class Driver:
 
     def take(self, key: int) -> bytes | None:
         """The next frame to send."""
-        return self.core.take(key)
+        return self.core.take(key, self.now())
 
     # Events of the backplane
 
@@ -146,6 +151,23 @@ class Driver:
         """It sent a SERVER_REPORT."""
         self._post(lambda: self.core.server_reported(alias, frame, node, self.now()))
 
+    def revoked(self, revocation: Revocation) -> None:
+        """Another coordinator made or lifted a revocation."""
+        self._post(lambda: self.core.revoked(revocation, self.now()))
+
+    def disconnected(self, disconnect: Disconnect) -> None:
+        """Another coordinator wants somebody disconnected."""
+        self._post(lambda: self.core.disconnected(disconnect, self.now()))
+
+    # Those who look after the cluster
+
+    def operate(self, operation: Callable[[Operations], T]) -> T:
+        """Do what is asked by one of the operations, and carry out what follows. Not to be called from inside an output."""
+        results: list[T] = []
+        self._post(lambda: results.append(self.core.operate(operation, self.now())))
+        (result,) = results
+        return result
+
     # The pump
 
     def _post(self, event: Callable[[], object]) -> None:
@@ -163,6 +185,10 @@ class Driver:
         self._set_timer()
 
     def _perform(self, output: Output) -> None:
+        if isinstance(output, Dismiss):
+            for dismiss in self.dismissers:
+                dismiss(output)
+            return
         if not isinstance(output, Wake | Ping | Close):
             self._backplane.perform(output)
             return

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from coordinator.core.admission import Admission, AliasWish
-from coordinator.core.cluster import Forward, ServerState
+from coordinator.core.cluster import Disconnect, Forward, Revocation, ServerState
 from coordinator.core.config import CoordinatorConfig
 from coordinator.core.coordinator import Coordinator
 from coordinator.core.ice import IceServers
-from coordinator.core.outputs import Close, Ping, Wake
+from coordinator.core.outputs import Close, Dismiss, Ping, Wake
 from coordinator.core.selector import Selector
 from coordinator.io.backplane import Backplane, MemoryCluster
 from protocol.codes import Code
@@ -64,7 +64,7 @@ class FakePeer:
 
     def read(self) -> None:
         """Take what is there."""
-        while (frame := self.node.core.take(self.key)) is not None:
+        while (frame := self.node.core.take(self.key, self.node.world.now)) is not None:
             self.raw.append(frame)
             signal = decode_signal(frame)
             assert signal is not None
@@ -107,6 +107,7 @@ class Node:
         self.core = core
         self.backplane = backplane
         self.peers: dict[int, FakePeer] = {}
+        self.dismissed: list[Dismiss] = []
         self._keys = 0
         self._events: deque[Callable[[], object]] = deque()
         self._pumping = False
@@ -118,21 +119,25 @@ class Node:
         if self._pumping:
             return
         self._pumping = True
-        while self._events:
-            self._events.popleft()()
-            for output in self.core.outputs():
-                match output:
-                    case Wake():
-                        if output.key in self.peers and self.peers[output.key].reading:
-                            self.peers[output.key].read()
-                    case Ping():
-                        self._ping(self.peers.get(output.key))
-                    case Close():
-                        if (peer := self.peers.pop(output.key, None)) is not None:
-                            peer.closed, peer.reason = output.code, output.reason
-                    case _:
-                        self.backplane.perform(output)
-        self._pumping = False
+        try:
+            while self._events:
+                self._events.popleft()()
+                for output in self.core.outputs():
+                    match output:
+                        case Wake():
+                            if output.key in self.peers and self.peers[output.key].reading:
+                                self.peers[output.key].read()
+                        case Ping():
+                            self._ping(self.peers.get(output.key))
+                        case Close():
+                            if (peer := self.peers.pop(output.key, None)) is not None:
+                                peer.closed, peer.reason = output.code, output.reason
+                        case Dismiss():
+                            self.dismissed.append(output)
+                        case _:
+                            self.backplane.perform(output)
+        finally:
+            self._pumping = False
 
     def join(self, admission: Admission) -> FakePeer:
         """A peer that was let in."""
@@ -172,6 +177,12 @@ class Node:
 
     def server_reported(self, alias: int, frame: bytes, node: str) -> None:
         self.event(lambda: self.core.server_reported(alias, frame, node, self.world.now))
+
+    def revoked(self, revocation: Revocation) -> None:
+        self.event(lambda: self.core.revoked(revocation, self.world.now))
+
+    def disconnected(self, disconnect: Disconnect) -> None:
+        self.event(lambda: self.core.disconnected(disconnect, self.world.now))
 
 
 class World:

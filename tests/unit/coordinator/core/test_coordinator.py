@@ -138,7 +138,7 @@ def test_what_is_said_of_a_socket_that_is_not_there_is_nothing() -> None:
     core.left(9, 0.0)
     core.evicted(9, 0.0)
     core.claimed(9, 7, False, 0.0)
-    assert core.take(9) is None
+    assert core.take(9, NOW) is None
     assert core.outputs() == []
     assert core.next_deadline() is None
 

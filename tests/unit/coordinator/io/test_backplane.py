@@ -7,7 +7,18 @@ from typing import Any
 
 import pytest
 
-from coordinator.core.cluster import Claim, Forward, Release, ServerDown, ServerState, ServerUp
+from coordinator.core.cluster import (
+    MAX_REVOCATIONS,
+    Claim,
+    Disconnect,
+    Forward,
+    Release,
+    Revocation,
+    Revoked,
+    ServerDown,
+    ServerState,
+    ServerUp,
+)
 from coordinator.io.backplane import MemoryBackplane, MemoryCluster
 from protocol.tokens import TokenRole
 
@@ -45,6 +56,12 @@ class Recorder:
 
     def server_reported(self, alias: int, frame: bytes, node: str) -> None:
         self.told.append(("reported", alias, frame, node))
+
+    def revoked(self, revocation: Revocation) -> None:
+        self.told.append(("revoked", revocation))
+
+    def disconnected(self, disconnect: Disconnect) -> None:
+        self.told.append(("disconnected", disconnect))
 
     def news(self) -> list[tuple[Any, ...]]:
         told, self.told = self.told, []
@@ -150,6 +167,37 @@ async def test_who_leaves_takes_everything_along(cluster: MemoryCluster) -> None
     one.perform(FORWARD)
     one.perform(claim(3, proven=True))
     assert second.news() == []
+
+
+async def test_revocations_are_told_to_all_others_also_to_those_that_come_later(cluster: MemoryCluster) -> None:
+    (one, first), (two, second) = await node(cluster), await node(cluster)
+    made, lifted = Revocation("subject", "alice", 100.0, 1.0), Revocation("subject", "alice", 100.0, 2.0, lifted=True)
+    other = Revocation("jti", "alice", 90.0, 1.0)
+    one.perform(Revoked(made))
+    one.perform(Revoked(other))
+    two.perform(Revoked(lifted))
+    one.perform(Revoked(made))  # told once more, too late
+    await one.close()
+    _, third = await node(cluster)
+    assert first.news() == [("revoked", lifted)]
+    assert second.news() == [("revoked", made), ("revoked", other), ("revoked", made)]
+    assert sorted(third.news(), key=str) == [("revoked", other), ("revoked", lifted)]
+
+
+async def test_revocations_that_have_ended_are_not_kept_nor_more_than_there_may_be(cluster: MemoryCluster) -> None:
+    one, _ = await node(cluster)
+    one.perform(Revoked(Revocation("subject", "ended", 5.0, 1.0)))
+    for number in range(MAX_REVOCATIONS + 3):
+        one.perform(Revoked(Revocation("jti", str(number), 100.0, 6.0)))
+    _, late = await node(cluster)
+    assert [told[1].value for told in late.news()] == [str(number) for number in range(3, MAX_REVOCATIONS + 3)]
+
+
+async def test_a_disconnection_is_told_to_those_that_are_there(cluster: MemoryCluster) -> None:
+    (one, first), (_, second) = await node(cluster), await node(cluster)
+    one.perform(Disconnect(subject="alice"))
+    _, third = await node(cluster)
+    assert (first.news(), second.news(), third.news()) == ([], [("disconnected", Disconnect(subject="alice"))], [])
 
 
 async def test_alone_it_is_a_cluster_of_its_own() -> None:
