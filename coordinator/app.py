@@ -14,6 +14,8 @@ from aiohttp import web
 from coordinator.core.coordinator import Coordinator
 from coordinator.core.origins import OriginPolicy
 from coordinator.core.selector import SELECTORS
+from coordinator.io.api import Api
+from coordinator.io.api_gate import Gate
 from coordinator.io.backplane import Backplane, MemoryBackplane
 from coordinator.io.dashboard import Dashboard
 from coordinator.io.door import Door
@@ -58,6 +60,10 @@ def build_app(
     p2p = PeerToPeer(settings, access, clock, random.SystemRandom())
     dashboard = Dashboard(driver, authenticator, door, p2p.stats, access.address)
 
+    api = Api(driver, _gate(settings, door, authenticator, driver, access), dashboard.frames)
+    authenticator.obey(lambda claims: core.revocations.refuses(claims, clock.now()))
+    driver.dismissers += [dashboard.dismiss, p2p.dismiss]
+
     async def lifespan(app: web.Application) -> AsyncIterator[None]:
         await authenticator.start()
         await driver.start()
@@ -76,7 +82,8 @@ def build_app(
     app.cleanup_ctx.append(lifespan)
     app.on_shutdown.append(say_goodbye)
     app.on_response_prepare.append(harden)
-    app.add_routes([*routes(driver, endpoint, dashboard, Pages(static), p2p.stats), *p2p.routes])
+    app.add_routes([*routes(driver, endpoint, dashboard, Pages(static), p2p.stats, api.requests), *p2p.routes])
+    app.add_subapp("/api", api.application())
     return app
 
 
@@ -90,6 +97,12 @@ def _access(settings: CoordinatorSettings, door: Door, authenticator: Authentica
         is_open=settings.p2p_open,
         trusted=parse_networks(settings.trusted_proxies),
     )
+
+
+def _gate(settings: CoordinatorSettings, door: Door, authenticator: Authenticator, driver: Driver, access: Access) -> Gate:
+    """Who may use the API."""
+    guests = Guests(1, settings.api_requests_per_s, settings.api_requests_burst)
+    return Gate(authenticator, door, guests, driver.now, access.address, is_open=settings.api_open)
 
 
 def main(settings: CoordinatorSettings) -> int:

@@ -24,6 +24,7 @@ _LISTEN = group("Listening")
 _SELECT = group("Selection")
 _LIVENESS = group("Liveness")
 _LIMITS = group("Limits")
+_API = group("HTTP API")
 _ICE = group("ICE servers")
 _P2P = group("Peer-to-peer signalling")
 
@@ -139,6 +140,20 @@ class CoordinatorSettings(ServiceSettings):
     client_frames_burst: int = Field(
         default=200, ge=30, description="How many of these may come at once.", json_schema_extra=_LIMITS
     )
+
+    api_open: bool = Field(
+        default=False,
+        description="Answer the HTTP API without a token where the cluster runs with --auth none; whoever reaches the port may then publish, "
+        "disconnect and drain. Without it the API is closed there.",
+        json_schema_extra=_API,
+    )
+    api_requests_per_s: float = Field(
+        default=100.0,
+        gt=0,
+        description="Requests to the HTTP API a second that one address may make on average.",
+        json_schema_extra=_API,
+    )
+    api_requests_burst: int = Field(default=500, ge=10, description="How many of these may come at once.", json_schema_extra=_API)
 
     ice_servers: list[str] = Field(
         default=[],

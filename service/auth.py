@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 import jwt
 
@@ -31,6 +32,7 @@ class Authenticator:
         self._clock = clock
         self._jwks = jwks
         self._merged: tuple[tuple[Key, ...], TokenPolicy] | None = None
+        self._is_revoked: Callable[[Claims], bool] = lambda claims: False
 
     @classmethod
     def from_settings(cls, settings: ServiceSettings, clock: Clock | None = None) -> Authenticator:
@@ -49,6 +51,14 @@ class Authenticator:
     def enabled(self) -> bool:
         """Whether peers must bring tokens. Where not, use :func:`protocol.tokens.anonymous` and do not call :meth:`verify`."""
         return self._policy is not None
+
+    def obey(self, is_revoked: Callable[[Claims], bool]) -> None:
+        """From now on refuse genuine tokens too, of which this says that they are revoked."""
+        self._is_revoked = is_revoked
+
+    def is_revoked(self, claims: Claims) -> bool:
+        """Whether a token that was verified before has been revoked since."""
+        return self._is_revoked(claims)
 
     async def start(self) -> None:
         """Fetch the keys of a JWKS URL, if there is one; a URL that is away does not fail the start. Warns when authentication is off."""
@@ -70,11 +80,14 @@ class Authenticator:
         """
         policy = self._current_policy()
         try:
-            return verify(token, policy, self._clock.now())
+            claims = verify(token, policy, self._clock.now())
         except TokenError as error:
             if error.code is Code.AUTH_FAILED and self._may_come(token, policy.keys):
                 raise TokenError(Code.TOKEN_UNVERIFIABLE, "the key of the token is not known here yet") from error
             raise
+        if self._is_revoked(claims):
+            raise TokenError(Code.TOKEN_REVOKED, Code.TOKEN_REVOKED.reason)
+        return claims
 
     async def verify_patiently(self, token: str) -> Claims:
         """Like :meth:`verify`, but waits for a fetch that may bring the token's key, at most FETCH_TIMEOUT_S."""

@@ -34,7 +34,7 @@ from protocol.signalling import ice_servers, welcome
 from protocol.tokens import TokenRole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from random import Random
 
 T = TypeVar("T")
@@ -83,6 +83,8 @@ class Coordinator:
             self._expiries.add(key, peer.expires_at)
         if self._stopping:
             self._post.close(peer, Code.COORDINATOR_STOPPING)
+        elif self.revocations.refuses_bearer(peer.subject, peer.token_id, now):
+            self._post.close(peer, Code.TOKEN_REVOKED)  # it was, while the socket was on its way
         else:
             self._joining[key] = now + self._config.join_timeout_s
             wish = peer.wish
@@ -117,7 +119,7 @@ class Coordinator:
         peer = self._registry.by_key(key)
         if peer is not None:
             peer.doomed = True
-            log.info("%s left", peer)
+            log.info("%s left", peer, extra=peer.names)
             self._end(peer, now)
         self._settle(now)
 
@@ -246,9 +248,18 @@ class Coordinator:
         deadlines = (self._heartbeats.next_deadline(), self._expiries.next_deadline(), self._ice.next_deadline(), joining)
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
+    def peers(self) -> Iterator[Peer]:
+        """Those here that have their alias."""
+        return (peer for peer in self._registry if peer.alias and not peer.doomed)
+
     def has_room(self, role: TokenRole) -> bool:
         """Whether another peer of that role may come."""
         return not self._stopping and self._registry.has_room(role)
+
+    @property
+    def auth_required(self) -> bool:
+        """Whether peers must bring tokens."""
+        return self._config.auth_required
 
     @property
     def peer_counts(self) -> dict[TokenRole, int]:
@@ -271,7 +282,8 @@ class Coordinator:
         self._registry.place(peer, alias)
         self.stats.joined[peer.role] += 1
         self.stats.came_back[peer.role] += peer.came_back
-        log.info("%s joined%s%s", peer, " again" if peer.came_back else "", "" if peer.part2 else ", an old peer")
+        again, old = " again" if peer.came_back else "", "" if peer.part2 else ", an old peer"
+        log.info("%s joined%s%s", peer, again, old, extra=peer.names)
         self._send_welcome(peer, now)
         if peer.is_server:
             state = ServerState(alias, peer.role, peer.part2)

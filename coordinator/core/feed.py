@@ -6,7 +6,9 @@ they are names. Times are seconds since the epoch, rates are per second, a *pack
 
 from __future__ import annotations
 
-from typing import Literal, NotRequired, TypedDict
+from typing import Literal, NotRequired
+
+from typing_extensions import TypedDict  # pydantic makes schemas of these, on Python 3.11 only of this TypedDict
 
 INTERVAL_S = 1.0
 """Between two states, and between two reports of a server."""

@@ -43,7 +43,7 @@ class Post:
         """End a peer. What still waits for it is dropped."""
         if peer.doomed:
             return
-        log.info("%s closed: %s", peer, describe(code))
+        log.info("%s closed: %s", peer, describe(code), extra=peer.names)
         peer.doomed = True
         peer.outbox.clear()
         self._stats.closed[code] += 1

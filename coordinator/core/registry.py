@@ -12,7 +12,7 @@ import math
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from coordinator.core.admission import Admission, AliasWish
 from coordinator.core.cluster import Claim, TokenName
@@ -45,7 +45,9 @@ WIRE_ROLES = {
     TokenRole.COMMUNICATION_SERVER_HUB: pb.COMMUNICATION_SERVER_HUB,
 }
 
-ROLE_NAMES = {
+RoleName = Literal["client", "server", "hub"]
+
+ROLE_NAMES: dict[TokenRole, RoleName] = {
     TokenRole.CLIENT: "client",
     TokenRole.COMMUNICATION_SERVER: "server",
     TokenRole.COMMUNICATION_SERVER_HUB: "hub",
@@ -93,6 +95,12 @@ class Peer:
     def is_server(self) -> bool:
         """It is a comm server, hub or not."""
         return self.role.is_server
+
+    @property
+    def names(self) -> dict[str, object]:
+        """What tells its log lines from others', as fields of their own."""
+        names: dict[str, object] = {"socket": self.key, "peer": self.alias, "request_id": self.request_id}
+        return {name: value for name, value in names.items() if value}
 
     def meet(self, alias: int, *, anew: bool = False) -> None:
         """Remember `alias` as a contact; `anew` when a negotiation begins, which may have candidates again."""

@@ -149,8 +149,10 @@ class Relay:
             self.offence(peer, kind_name(kind), "too large for an old peer", now)
             return
         self._note_contact(peer, to_alias, kind, sends=True, other_is_server=known and (local is None or local.is_server))
-        if kind == pb.CONNECT and not peer.is_server:
-            self._servers.client_sent(to_alias)
+        if kind == pb.CONNECT:
+            log.info("%s asks for server %d", peer, to_alias, extra={**peer.names, "server": to_alias})
+            if not peer.is_server:
+                self._servers.client_sent(to_alias)
         if local is not None:
             self._deliver(local, peer.alias, peer.is_server, kind, frame)
         else:

@@ -56,7 +56,11 @@ class Revocations:
 
     def refuses(self, claims: Claims, now: float) -> bool:
         """Whether a token that says this is revoked."""
-        return self._is_refused(("subject", claims.subject), now) or self._is_refused(("jti", claims.token_id), now)
+        return self.refuses_bearer(claims.subject, claims.token_id, now)
+
+    def refuses_bearer(self, subject: str, token_id: str, now: float) -> bool:
+        """The same, by what of it is kept."""
+        return self._is_refused(("subject", subject), now) or self._is_refused(("jti", token_id), now)
 
     def get(self, key: Key, now: float) -> Revocation | None:
         """The last word on `key`, lifted or not."""

@@ -19,6 +19,7 @@ from aiohttp import WSMessage, WSMsgType, web
 
 from coordinator.core.admission import Refusal
 from coordinator.core.feed import INTERVAL_S
+from coordinator.core.outputs import Dismiss
 from coordinator.io.door import Door
 from coordinator.io.driver import Driver
 from coordinator.io.frames import Frames
@@ -102,7 +103,7 @@ class Viewer:
             return End(error.code, error.detail)
         if claims is None:
             return None
-        if not self._dashboard.seat(self):
+        if not self._dashboard.seat(self, claims):
             return End(Code.SERVER_FULL, f"{MAX_VIEWERS} dashboards are open already")
         reader = asyncio.create_task(self._read(), name="dashboard-reader")
         try:
@@ -158,7 +159,7 @@ class Dashboard:
         self._address = address
         self._waiting: dict[Viewer, str] = {}
         """Their addresses, the oldest first."""
-        self._seated: set[Viewer] = set()
+        self._seated: dict[Viewer, Claims] = {}
         self._ticker: asyncio.Task[None] | None = None
         self._stopping = False
         self.now = driver.now
@@ -193,7 +194,7 @@ class Dashboard:
             end = await viewer.run()
         finally:
             self._waiting.pop(viewer, None)
-            self._seated.discard(viewer)
+            self._seated.pop(viewer, None)
             if request.transport is not None:  # a viewer that does not read never takes the close frame
                 asyncio.get_running_loop().call_later(CUT_S, request.transport.abort)
         if end is not None:
@@ -213,12 +214,18 @@ class Dashboard:
             raise TokenError(Code.WRONG_ROLE, f"the token's role is {claims.role}, {TokenRole.ADMIN} is needed here")
         return claims
 
-    def seat(self, viewer: Viewer) -> bool:
+    def dismiss(self, whom: Dismiss) -> None:
+        """Close those who came in with such a token."""
+        for viewer, claims in self._seated.items():
+            if whom.concerns(claims):
+                viewer.finish(End(whom.code))
+
+    def seat(self, viewer: Viewer, claims: Claims) -> bool:
         """Give a viewer that may look its place; False when all are taken."""
         self._waiting.pop(viewer, None)
         if len(self._seated) >= MAX_VIEWERS:
             return False
-        self._seated.add(viewer)
+        self._seated[viewer] = claims
         if self._ticker is None:
             self._ticker = asyncio.create_task(self._tick(), name="dashboard-ticker")
         elif self.frames.is_there():

@@ -36,7 +36,7 @@ class Frames:
     def hello(self) -> tuple[str, int]:
         """For a new viewer: the text, and the number of the last line in it."""
         overview = self._core.overview
-        return encode(overview.hello(self._vitals(), self._now())), overview.journal.newest
+        return encode(overview.hello(self.vitals(), self._now())), overview.journal.newest
 
     def renew(self) -> None:
         """Take a new picture."""
@@ -47,7 +47,7 @@ class Frames:
             self._cpu = self._usage.sample(now, used)
         overview = self._core.overview
         self._newest = overview.journal.newest
-        document = overview.state(self._vitals(), self._newest, now)
+        document = overview.state(self.vitals(), self._newest, now)
         # Taking it may have written a line, about a server that has fallen silent.
         self._newest = overview.journal.newest
         self._head = encode({name: value for name, value in document.items() if name != "log"})[:-1]
@@ -70,7 +70,8 @@ class Frames:
             tail = self._tails[since] = f',"log":{encode(lines)}}}'
         return self._head + tail, max(since, self._newest)
 
-    def _vitals(self) -> Vitals:
+    def vitals(self) -> Vitals:
+        """Of this process, as last measured."""
         p2p = [
             PeerToPeerNow(
                 protocol=each.protocol,

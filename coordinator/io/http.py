@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 
 from aiohttp import web
 
@@ -22,6 +23,7 @@ def routes(
     dashboard: Dashboard,
     pages: Pages,
     p2p: Callable[[], Iterable[PeerToPeerStats]] = tuple,
+    api_requests: Mapping[tuple[str, int], int] = MappingProxyType({}),
 ) -> list[web.RouteDef]:
     """Everything the coordinator answers to, but for the peer-to-peer protocols."""
 
@@ -33,5 +35,5 @@ def routes(
         web.get(DISCOVER_PATH, endpoint.handle, allow_head=False),
         web.get(LIVE_PATH, dashboard.handle, allow_head=False),
         *pages.routes(),
-        *health_routes(driver.problem, registry_of(driver, dashboard, p2p), about),
+        *health_routes(driver.problem, registry_of(driver, dashboard, p2p, api_requests), about),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -22,10 +23,18 @@ PREFIX = "rtcbroker_coordinator_"
 class CoordinatorCollector(Collector):
     """Collects everything at once, so that no number is kept twice."""
 
-    def __init__(self, driver: Driver, dashboard: Dashboard, p2p: Callable[[], Iterable[PeerToPeerStats]] = tuple) -> None:
+    def __init__(
+        self,
+        driver: Driver,
+        dashboard: Dashboard,
+        p2p: Callable[[], Iterable[PeerToPeerStats]] = tuple,
+        api_requests: Mapping[tuple[str, int], int] = MappingProxyType({}),
+    ) -> None:
+        """`api_requests`: by operation and status."""
         self._driver = driver
         self._dashboard = dashboard
         self._p2p = p2p
+        self._api_requests = api_requests
 
     def describe(self) -> Iterable[Metric]:
         """Nothing ahead: names are taken from the first collection otherwise, before there is anything to collect."""
@@ -52,6 +61,10 @@ class CoordinatorCollector(Collector):
         yield _counter("peer_gone_sent", "PEER_GONE sent.", [], [((), stats.peer_gone)])
         yield _counter("reports", "Reports of servers taken, also from other coordinators.", [], [((), stats.reports)])
         yield _gauge("viewers", "Dashboards that are shown the cluster.", [], [((), self._dashboard.viewers)])
+        revocations = len(core.revocations.in_force(self._driver.now()))
+        yield _gauge("revocations", "Revocations of tokens in force.", [], [((), revocations)])
+        asked = [((operation, str(status)), n) for (operation, status), n in self._api_requests.items()]
+        yield _counter("api_requests", "Requests to the API that were answered.", ["operation", "status"], asked)
         yield from self._peer_to_peer()
         yield CounterMetricFamily("process_cpu_seconds", "User and system processor time.", value=cpu_seconds())
         yield GaugeMetricFamily("process_resident_memory_bytes", "Resident memory.", value=rss_bytes())
@@ -73,10 +86,15 @@ class CoordinatorCollector(Collector):
         yield _counter("p2p_errors", "What was refused, by reason.", [*name, "reason"], errors)
 
 
-def registry_of(driver: Driver, dashboard: Dashboard, p2p: Callable[[], Iterable[PeerToPeerStats]] = tuple) -> CollectorRegistry:
+def registry_of(
+    driver: Driver,
+    dashboard: Dashboard,
+    p2p: Callable[[], Iterable[PeerToPeerStats]] = tuple,
+    api_requests: Mapping[tuple[str, int], int] = MappingProxyType({}),
+) -> CollectorRegistry:
     """A registry of its own, so that several coordinators fit into one process."""
     registry = CollectorRegistry()
-    registry.register(CoordinatorCollector(driver, dashboard, p2p))
+    registry.register(CoordinatorCollector(driver, dashboard, p2p, api_requests))
     return registry
 
 

@@ -14,7 +14,7 @@ from aiohttp import WSMsgType, web
 
 from coordinator.core import admission as rules
 from coordinator.core.admission import Admission, Refusal
-from coordinator.io.door import Door, is_page
+from coordinator.io.door import REQUEST_ID_HEADER, Door, is_page, request_id_of
 from coordinator.io.driver import Driver
 from protocol.codes import Code
 from protocol.errors import TokenError
@@ -150,6 +150,7 @@ class PeerEndpoint:
         verdict = await self._admit(request)
         if isinstance(verdict, Refusal) and not is_page(request):
             return self._door.refuse(request, verdict)
+        ws.headers[REQUEST_ID_HEADER] = request_id_of(request)
         try:
             await ws.prepare(request)
         except ConnectionError:
@@ -179,7 +180,7 @@ class PeerEndpoint:
         claims = await self._claims(request, role)
         if isinstance(claims, Refusal):
             return claims
-        verdict = rules.admit(role, claims, part2=request.query.get("v") == "2", wish=wish)
+        verdict = rules.admit(role, claims, part2=request.query.get("v") == "2", wish=wish, request_id=request_id_of(request))
         if isinstance(verdict, Refusal):
             return verdict
         if (problem := self._driver.problem()) is not None:

@@ -13,6 +13,7 @@ from typing import Literal
 
 from aiohttp import web
 
+from coordinator.core.outputs import Dismiss
 from coordinator.p2p.core.apprtc_service import AppRtc
 from coordinator.p2p.core.counts import PeerToPeerStats
 from coordinator.p2p.core.gstreamer import GStreamer
@@ -77,6 +78,11 @@ class PeerToPeer:
         """Close every socket. Idempotent."""
         for each in self._protocols:
             each.sockets.stop()
+
+    def dismiss(self, whom: Dismiss) -> None:
+        """Close every socket that came with such a token."""
+        for each in self._protocols:
+            each.sockets.dismiss(whom)
 
     async def on_shutdown(self, app: web.Application) -> None:
         """As a signal handler of an application: before its server waits for handlers to end."""

@@ -76,6 +76,16 @@ class Access:
         return request.query.get("access_token", "").strip()
 
     @staticmethod
+    def claims(request: web.Request) -> Claims | None:
+        """What the token of an admitted request says; None where none was needed."""
+        return request.get(_CLAIMS)
+
+    def is_revoked(self, request: web.Request) -> bool:
+        """Whether the token of an admitted request was revoked since."""
+        claims = request.get(_CLAIMS)
+        return claims is not None and self._authenticator.is_revoked(claims)
+
+    @staticmethod
     def expires_at(request: web.Request) -> float:
         """When the token of an admitted request ends, in seconds since the epoch; never where none was needed."""
         claims = request.get(_CLAIMS)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
+from coordinator.core.outputs import Dismiss
 from coordinator.io.tasks import stopped
 from coordinator.io.websocket import CLOSE_TIMEOUT_S, CUT_S, WRITE_AHEAD_BYTES, close_reason
 from coordinator.p2p.core.outbox import Outbox
@@ -22,7 +23,9 @@ from coordinator.p2p.core.outputs import Close, Output, Send
 from coordinator.p2p.core.signalling import Signalling
 from coordinator.p2p.core.store import Store
 from coordinator.p2p.io.access import Access
+from protocol.codes import Code
 from protocol.limits import KIB
+from protocol.tokens import Claims
 from service.bucket import TokenBucket
 from service.clock import Clock
 
@@ -107,6 +110,8 @@ class SocketEndpoint:
         self._access = access
         self._limits = limits
         self._sockets: dict[int, P2PSocket] = {}
+        self._bearers: dict[int, Claims] = {}
+        """Of those sockets that came with a token."""
         self._keys = itertools.count(1)
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = math.inf
@@ -170,6 +175,12 @@ class SocketEndpoint:
                 self._perform(output)
         self._set_timer()
 
+    def dismiss(self, whom: Dismiss) -> None:
+        """Close those who came in with such a token."""
+        for key in [key for key, claims in self._bearers.items() if whom.concerns(claims)]:
+            self._drop(key, WSCloseCode.POLICY_VIOLATION, whom.code.reason)
+        self.settle()
+
     def stop(self) -> None:
         """Close every socket; whoever still comes is refused. Idempotent."""
         self._stopping = True
@@ -194,16 +205,22 @@ class SocketEndpoint:
     async def _serve(self, ws: web.WebSocketResponse, socket: P2PSocket, request: web.Request) -> None:
         key = next(self._keys)
         self._sockets[key] = socket
+        if (claims := self._access.claims(request)) is not None:
+            self._bearers[key] = claims
         self._core.connected(key, self.now())
         self.settle()
         reader = asyncio.create_task(self._read(ws, key), name=f"{self._name}-reader")
         writer = asyncio.create_task(socket.write(), name=f"{self._name}-writer")
         expiry = self._end_with_token(key, self._access.expires_at(request))
+        if self._access.is_revoked(request):  # while the upgrade was on its way
+            self._drop(key, WSCloseCode.POLICY_VIOLATION, Code.TOKEN_REVOKED.reason)
+            self.settle()
         try:
             await asyncio.wait((reader, writer), return_when=asyncio.FIRST_COMPLETED)
         finally:
             if expiry is not None:
                 expiry.cancel()
+            self._bearers.pop(key, None)
             if self._sockets.pop(key, None) is not None:
                 self._core.left(key, self.now())
                 self.settle()

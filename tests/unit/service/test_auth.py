@@ -47,6 +47,23 @@ def code(authenticator: Authenticator, text: str) -> Code:
     return caught.value.code
 
 
+# ------------------------------------------------------------------------------------------------------------ revocations
+
+
+def test_a_genuine_token_is_refused_while_it_is_revoked() -> None:
+    authenticator = Authenticator(TokenPolicy(KeySet([SECRET_KEY])), CLOCK)
+    text = token(SECRET_KEY)
+    claims = authenticator.verify(text)
+    assert not authenticator.is_revoked(claims)
+    revoked = {"alice"}
+    authenticator.obey(lambda claims: claims.subject in revoked)
+    assert code(authenticator, text) is Code.TOKEN_REVOKED
+    assert authenticator.is_revoked(claims)
+    assert code(authenticator, "x.y.z") is Code.AUTH_FAILED
+    revoked.clear()
+    assert authenticator.verify(text) == claims
+
+
 # ---------------------------------------------------------------------------------------------------------- from settings
 
 

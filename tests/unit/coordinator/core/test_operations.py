@@ -208,9 +208,8 @@ def test_a_lifted_revocation_disconnects_nobody(world: World) -> None:
     server = world.server(node=1)
     assert lift(world.nodes[0], "subject", "alice") is None
     revoke(world.nodes[0], "subject", "alice")
-    back = world.client("alice", node=1)
     assert lift(world.nodes[1], "subject", "alice") is not None
-    assert back.closed is None
+    assert world.client("alice", node=1).closed is None
     assert told(server) == [("alice", "", NOW + 60, False), ("alice", "", 0, True)]
     assert [node.core.revocations.in_force(world.now) for node in world.nodes] == [[], []]
     assert lift(world.nodes[0], "subject", "alice") is None
@@ -220,10 +219,14 @@ def test_what_is_told_twice_changes_nothing(world: World) -> None:
     server = world.server()
     made = revoke(world.nodes[1], "subject", "alice")
     assert isinstance(made, Revocation)
-    back = world.client("alice")
     world.nodes[0].revoked(made)
-    assert back.closed is None
-    assert len(told(server)) == 1
+    assert len(told(server)) == len(world.nodes[0].dismissed) == 1
+
+
+def test_who_was_let_in_just_before_is_closed_before_its_welcome(world: World) -> None:
+    revoke(world.nodes[0], "jti", "j1")
+    late = with_token(world.nodes[1], "j1")
+    assert (late.closed, late.frames) == (Code.TOKEN_REVOKED, [])
 
 
 @pytest.mark.parametrize(("name", "value", "seconds"), [("subject", "", 60), ("subject", "x" * 257, 60), ("jti", "j", -NOW)])

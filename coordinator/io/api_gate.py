@@ -1,0 +1,126 @@
+"""What stands around every request to the API: bounds, a token, a name for the logs, and one shape for whatever goes wrong."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from coordinator.core.admission import Refusal, bearer_token, refused_token
+from coordinator.core.api_problems import ApiError, of_status
+from coordinator.io.door import REQUEST_ID_HEADER, Door, request_id_of
+from coordinator.p2p.core.guests import Guests
+from protocol.codes import Code
+from protocol.errors import TokenError
+from protocol.limits import KIB
+from protocol.tokens import Claims, TokenRole, anonymous
+from service.auth import Authenticator
+
+log = logging.getLogger(__name__)
+
+MAX_BODY_BYTES = 512 * KIB
+"""Of a request: room for the largest packet, with every character of it escaped."""
+
+OPERATION = web.RequestKey("api-operation", str)
+
+_CLOSED = (
+    "the cluster runs without authentication, so anyone who reaches this port could use the API; it is closed unless the coordinator is "
+    "started with --api-open"
+)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Gate:
+    """Judges requests, and tells what became of them."""
+
+    def __init__(
+        self,
+        authenticator: Authenticator,
+        door: Door,
+        guests: Guests,
+        now: Callable[[], float],
+        address: Callable[[web.Request], str],
+        *,
+        is_open: bool,
+    ) -> None:
+        """`is_open`: where the cluster runs without authentication, the API does too."""
+        self._authenticator = authenticator
+        self._door = door
+        self._guests = guests
+        self._now = now
+        self._address = address
+        self._is_open = is_open
+        self.requests: Counter[tuple[str, int]] = Counter()
+        """Answered so far, by operation and status."""
+
+    async def caller(self, request: web.Request) -> Claims:
+        """The administrator who asks. Raises :class:`ApiError`."""
+        if not self._authenticator.enabled:
+            if not self._is_open:
+                raise ApiError(403, "api-closed", _CLOSED)
+            return anonymous(TokenRole.ADMIN)
+        token = bearer_token({}, request.headers.get("Authorization"))
+        if not token:
+            challenge = {"WWW-Authenticate": 'Bearer realm="rtcbroker"'}
+            raise ApiError(401, "token-needed", "a token is needed: 'Authorization: Bearer ..'", headers=challenge)
+        try:
+            claims = await self._authenticator.verify_patiently(token)
+        except TokenError as error:
+            raise _refused(refused_token(error)) from error
+        if claims.role is not TokenRole.ADMIN:
+            raise _refused(Refusal(403, Code.WRONG_ROLE, f"the token's role is {claims.role}, {TokenRole.ADMIN} is needed here"))
+        return claims
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """A middleware: the handler's answer, or a problem."""
+        name = request_id_of(request)
+        try:
+            self._let_in(request)
+            response = await handler(request)
+        except ApiError as error:
+            response = _told(error, name)
+        except web.HTTPException as error:
+            response = _told(_of_aiohttp(error), name)
+        except Exception:
+            log.exception("a request to the API failed", extra={"request_id": name})
+            response = _told(of_status(500, "something failed at the coordinator; its log says what"), name)
+        response.headers[REQUEST_ID_HEADER] = name
+        response.headers["Cache-Control"] = "no-store"
+        self.requests[request.get(OPERATION, "none"), response.status] += 1
+        return response
+
+    def _let_in(self, request: web.Request) -> None:
+        if not self._guests.request(self._address(request), self._now()):
+            raise ApiError(429, "too-many-requests", "too many requests from this address", headers={"Retry-After": "1"})
+        refusal = self._door.foreign(request)
+        if refusal is not None:
+            raise _refused(refusal)
+
+
+def _refused(refusal: Refusal) -> ApiError:
+    headers = {}
+    if refusal.status == 401:
+        headers["WWW-Authenticate"] = (
+            f'Bearer realm="rtcbroker", error="invalid_token", error_description="{refusal.code.reason}"'
+        )
+    if refusal.status == 503:
+        headers["Retry-After"] = "1"
+    kind = refusal.code.name.lower().replace("_", "-")
+    return ApiError(refusal.status, kind, refusal.detail, code=int(refusal.code), headers=headers)
+
+
+def _of_aiohttp(error: web.HTTPException) -> ApiError:
+    headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+    if error.status == 404:
+        return of_status(404, "there is nothing here; GET /api/v1/openapi.json says what there is")
+    if error.status == 405:
+        return of_status(405, f"only {headers.get('Allow', 'other methods')} here", headers)
+    return of_status(error.status, (error.text or "").strip(), headers)
+
+
+def _told(error: ApiError, request_id: str) -> web.Response:
+    problem = error.problem(request_id).model_dump_json(exclude_none=True)
+    return web.Response(status=error.status, text=problem, content_type="application/problem+json", headers=error.headers)
