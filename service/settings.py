@@ -27,7 +27,7 @@ from service.options import ENV_PREFIX, Option, flag_of, is_list_field, option_o
 __all__ = ["CONFIG_ENV", "Option", "ServiceSettings", "group", "load", "options_of", "unknown_variables"]
 
 CONFIG_ENV = "RTCBROKER_CONFIG"
-COMMANDS = ("coordinator", "commserver", "token", "dev_cert", "simulate", "demo")
+COMMANDS = ("coordinator", "commserver", "token", "drain", "publish", "dev_cert", "simulate", "demo")
 """The commands that may have a table in the file and variables of their own."""
 COMMON_TABLE = "common"
 

@@ -15,6 +15,8 @@ COMMANDS = {
     "coordinator": ("services", "Run a coordinator: admits peers, gives them a server, relays signalling."),
     "commserver": ("services", "Run a communication server: relays packets between clients and servers."),
     "token": ("token", "Sign a token for a client or server."),
+    "drain": ("operate", "Have servers move their clients to others, and end."),
+    "publish": ("operate", "Publish a packet to a topic of a running cluster."),
     "dev-cert": ("dev_cert", "Make a certificate of this machine's own, to try TLS out."),
     "simulate": ("simulate", "Load a cluster with real clients and count every delivery."),
     "demo": ("demo", "A cluster on this machine with bots walking in it, and a live table."),

@@ -46,7 +46,10 @@ def test_the_version() -> None:
 def test_a_command_that_does_not_exist() -> None:
     result = invoke("comserver")
     assert result.exit_code == 2
-    assert "no command 'comserver'; there are coordinator, commserver, token, dev-cert, simulate, demo" in result.output
+    assert (
+        "no command 'comserver'; there are coordinator, commserver, token, drain, publish, dev-cert, simulate, demo"
+        in result.output
+    )
 
 
 @pytest.mark.parametrize("path", PATHS, ids=" ".join)
