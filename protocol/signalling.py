@@ -102,8 +102,11 @@ def welcome(
     auth_required: bool = False,
     ice: IceGrant = NO_ICE,
     request_id: str = "",
+    hubs: bool = False,
 ) -> bytes:
-    """WELCOME: the peer's own alias, the servers it may connect to, the chosen one first, its ICE servers, and its name in logs."""
+    """WELCOME: the peer's own alias, the servers it may connect to, the chosen one first, whether those are hubs (to a plain comm server),
+    its ICE servers, and its name in logs.
+    """
     message = pb.WelcomeMessage(
         type=pb.WELCOME,
         alias=alias,
@@ -113,6 +116,7 @@ def welcome(
         ice_servers=map(_ice_server, ice.servers),
         ice_lifetime=int(ice.lifetime_s or 0),
         request_id=request_id,
+        hubs=hubs,
     )
     return message.SerializeToString()
 

@@ -164,13 +164,14 @@ class Broker:
     def _welcome(self, message: pb.WelcomeMessage, now: float) -> None:
         state = self._state
         former, state.alias = state.alias, message.alias
-        self._negotiation.coordinator_back(now)
+        if not self._mesh.online:
+            self._negotiation.coordinator_back(now)
         if former not in (0, state.alias):
             # Others know our links by the old alias, and would take us for a second server: everything would come twice.
             for server in state.peers.servers():
                 self._close(server, Code.REPLACED, now)
         self._standing.welcome(message, now)
-        self._mesh.welcome(message.available_servers, now)
+        self._mesh.welcome(message.available_servers, now, hubs=message.hubs)
         state.status_changed(now)
 
     def _on_described(self, event: ev.DescriptionMade, _now: float) -> None:
@@ -378,7 +379,7 @@ class Broker:
         if (session := self._state.peers.get(link)) is None:
             return
         if kind == "probe":
-            if not self._probing.answered(session):
+            if not self._probing.due(session, now):
                 self._close(session, Code.LINK_LOST, now)
         elif kind == "auth" and self._admission.assume_old_server(session, now):
             self._became_active(session, now)

@@ -7,7 +7,9 @@ dial, with exponential backoff and full jitter, until the coordinator says that 
 The dialer of a link that is lost dials it again just so, and goes first. While the coordinator is away nobody is dialed: its next
 WELCOME says whom there is.
 
-Where there is a hub, plain servers need no links with each other: those are closed, and remembered for the day the hub is gone.
+Where there is a hub, plain servers need no links with each other: those are closed, and remembered for the day the hub is gone. The
+coordinator names hubs alone to a plain server then; a list of plain servers means that it knows of no hub any more, and sends one when
+that happens. Whoever still has its uplink only remembers them: that hub may have lost nothing but its coordinator.
 """
 
 from __future__ import annotations
@@ -40,15 +42,27 @@ class Mesh:
         self._idle: set[int] = set()
         """Plain servers we need no link with while there is a hub to talk through."""
 
-    def welcome(self, servers: Collection[int], now: float) -> None:
-        """The coordinator's list: dial at once whom we have no link with; whoever is not in it is gone, or will dial us."""
+    @property
+    def online(self) -> bool:
+        """The coordinator is there."""
+        return self._online
+
+    def welcome(self, servers: Collection[int], now: float, *, hubs: bool = False) -> None:
+        """The coordinator's list, the first or a newer one: dial at once whom we have no link with; whoever is not in it is gone, or will
+        dial us. `hubs`: it names hubs, and plain servers otherwise; to a hub both.
+        """
         self._online = True
         listed = frozenset(servers)
         for alias in self._wanted.keys() - listed:
             self._give_up(alias)
+        resting = self._state.router.uplink is not None and not hubs
         for alias in dict.fromkeys(servers):
-            resting = alias in self._idle and self._state.router.uplink is not None
-            if alias not in (0, self._state.alias) and not resting:
+            if alias in (0, self._state.alias):
+                continue
+            if resting and not self._linked(alias):
+                self._give_up(alias)
+                self._keep_idle(alias)
+            else:
                 self._wanted[alias] = 0
                 if not self._linked(alias):
                     self._state.deadlines.set(("dial", alias), now)
@@ -141,7 +155,7 @@ class Mesh:
 
     def _rechoose(self, now: float) -> None:
         router = self._state.router
-        if not router.choose_uplink(self._state.peers.servers()):
+        if not router.choose_uplink(self._state.peers.servers(), self._state.alias):
             return
         self._state.interest.resync_all()
         self._state.deadlines.set_once(("interest", 0), now)

@@ -1,4 +1,8 @@
-"""Is that peer still there? Asked when the coordinator says that its socket is gone, which is only a hint."""
+"""Is that peer still there? Asked when the coordinator says that its socket is gone, which is only a hint.
+
+The echo of our PING says yes, and so does anything else that comes - but for the first moment, in which the last words of a peer that has
+died may still be on their way.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,9 @@ from commserver.core.session import Session
 from commserver.core.state import State
 from protocol import packets
 from protocol.codes import Code
+
+LAST_WORDS = 0.3
+"""Share of the probe's time in which only the echo counts."""
 
 
 class Probing:
@@ -19,8 +26,8 @@ class Probing:
         # Both sides of a server link echo PINGs, so our own must be known when it comes back, however late, or it would go to and fro for
         # ever. A peer's PING holds its time, which is not negative.
         self._ping = packets.ping(-1.0 - state.rng.random())
-        self._probes: dict[LinkId, int] = {}
-        """Links being probed, and how many messages had come by then."""
+        self._probes: dict[LinkId, int | None] = {}
+        """Links being probed, and how many messages had come when last words were over; None until then."""
 
     def probe(self, alias: int, now: float) -> None:
         """The coordinator says that the peer is gone. Old peers are left to the transport's own deadline."""
@@ -38,13 +45,20 @@ class Probing:
     def _probe(self, session: Session, now: float) -> None:
         if session.link in self._probes or not session.capabilities:
             return
-        self._probes[session.link] = session.packets
+        self._probes[session.link] = None
         self._delivery.control(session, self._ping)
-        self._state.deadlines.set(("probe", session.link), now + self._state.config.probe_timeout)
+        self._state.deadlines.set(("probe", session.link), now + LAST_WORDS * self._state.config.probe_timeout)
 
-    def answered(self, session: Session) -> bool:
-        """The probe's time is up: whether the peer has sent anything since."""
-        return session.packets != self._probes.pop(session.link, session.packets - 1)
+    def due(self, session: Session, now: float) -> bool:
+        """A deadline of the probe: whether the peer may stay, for now or for good."""
+        if session.link not in self._probes:
+            return True
+        if (before := self._probes[session.link]) is None:
+            self._probes[session.link] = session.packets
+            self._state.deadlines.set(("probe", session.link), now + (1 - LAST_WORDS) * self._state.config.probe_timeout)
+            return True
+        del self._probes[session.link]
+        return session.packets != before
 
     def ended(self, session: Session) -> None:
         """The session is over."""
@@ -53,6 +67,8 @@ class Probing:
     def ping(self, session: Session, data: bytes, *, reliable: bool) -> None:
         """A PING came: send it back byte for byte, unless it is our own coming back."""
         if data == self._ping:
+            self._probes.pop(session.link, None)
+            self._state.deadlines.cancel(("probe", session.link))
             return
         if session.pings.take(self._state.now):
             self._delivery.control(session, data, reliable=reliable)

@@ -4,9 +4,10 @@ Two topologies, without a switch between them:
 
 * **mesh**: every server has a link to every other. A client's packet goes to all servers that asked; what came from a server goes to
   clients only.
-* **star**: as soon as a plain server has a link to a hub it talks to that hub alone (its *uplink*, the hub with the lowest
-  alias where there are several). A hub passes on what came from a plain server to everyone else who asked, and what came from another
-  hub to plain servers only: so nothing travels in a circle and nothing comes twice.
+* **star**: as soon as a plain server has a link to a hub it talks to that hub alone, its *uplink*. A hub passes on what came from a
+  plain server to everyone else who asked, and what came from another hub to plain servers only: so nothing travels in a circle and
+  nothing comes twice. Where there are several hubs, plain servers spread over them, and each keeps its uplink for as long as that
+  lives, whichever others come: what is on its way by one hub never meets the same by another.
 """
 
 from __future__ import annotations
@@ -30,10 +31,13 @@ class Router:
         """The hub this plain server talks to, where there is one."""
         return self._uplink
 
-    def choose_uplink(self, servers: Iterable[Session]) -> bool:
-        """Choose again among the active server links; returns whether the choice changed."""
+    def choose_uplink(self, servers: Iterable[Session], own_alias: int) -> bool:
+        """Choose again among the active server links, where there is no uplink any more; returns whether the choice changed."""
         hubs = [] if self._is_hub else [server for server in servers if server.kind is Kind.HUB]
-        uplink = min(hubs, key=lambda hub: hub.alias, default=None)
+        if self._uplink in hubs:
+            return False
+        # As good as random, but the same for the same pair: after a hub's restart the load is shared as before.
+        uplink = min(hubs, key=lambda hub: hash((own_alias, hub.alias)), default=None)
         changed, self._uplink = uplink is not self._uplink, uplink
         return changed
 

@@ -18,6 +18,7 @@ from coordinator.core.expiry import Expiries
 from coordinator.core.heartbeat import Due, Heartbeats
 from coordinator.core.ice import IceServers
 from coordinator.core.ice_renewal import IceRenewal
+from coordinator.core.neighbours import Neighbours
 from coordinator.core.operations import Operations
 from coordinator.core.outputs import Output, Ping
 from coordinator.core.overview import Overview
@@ -58,6 +59,7 @@ class Coordinator:
         self._post = Post(self.stats)
         self._registry = Registry(config)
         self._servers = Servers(config.status_timeout_s)
+        self._neighbours = Neighbours(self._servers)
         self.overview = Overview(self._servers, self._registry, self.stats, auth_required=config.auth_required)
         self.revocations = Revocations()
         self.operations = Operations(self._registry, self._servers, self._post, self.revocations)
@@ -148,6 +150,10 @@ class Coordinator:
             peer = self._registry.by_key(key)
             if peer is not None:
                 self._post.close(peer, Code.INTERNAL, "the other coordinators did not answer")
+        for alias in self._neighbours.due(now):
+            server = self._registry.by_alias(alias)
+            if server is not None and server.part2 and not server.doomed:
+                self._send_welcome(server, now)
         self.overview.look(now)
         self._settle(now)
 
@@ -195,12 +201,17 @@ class Coordinator:
     def server_up(self, state: ServerState, node: str, now: float) -> None:
         """A server of another coordinator came or reported."""
         if self._registry.by_alias(state.alias) is None:
+            is_new = state.alias not in self._servers
             self._servers.update(state, now, node)
             self.overview.server_up(state, now)
+            if is_new:
+                self._neighbours.came_elsewhere(state.alias, now)
 
     def server_down(self, alias: int, node: str, now: float) -> None:
         """A server of another coordinator went."""
-        if self._servers.remove(alias, node):
+        state = self._servers.get(alias)
+        if state is not None and self._servers.remove(alias, node):
+            self._neighbours.went(state.role, now)
             self.overview.server_down(alias, now)
             self._tell_server_gone(alias, came_back=False)
         self._settle(now)
@@ -245,7 +256,8 @@ class Coordinator:
     def next_deadline(self) -> float | None:
         """When `tick` is due, or None when nothing is waited for."""
         joining = next(iter(self._joining.values()), None)
-        deadlines = (self._heartbeats.next_deadline(), self._expiries.next_deadline(), self._ice.next_deadline(), joining)
+        parts = (self._heartbeats, self._expiries, self._ice, self._neighbours)
+        deadlines = (joining, *(part.next_deadline() for part in parts))
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     def peers(self) -> Iterator[Peer]:
@@ -297,7 +309,12 @@ class Coordinator:
         proof = self._registry.proof(peer, peer.alias)
         auth_required, ice = self._config.auth_required, self._ice.grant(peer, now)
         name = peer.request_id if peer.part2 else ""
-        self._post.send(peer, welcome(peer.alias, servers, resume=proof, auth_required=auth_required, ice=ice, request_id=name))
+        hubs = peer.role is TokenRole.COMMUNICATION_SERVER and self._servers.has_hub(besides=peer.alias)
+        self._neighbours.told(peer.alias)
+        self._post.send(
+            peer,
+            welcome(peer.alias, servers, resume=proof, auth_required=auth_required, ice=ice, request_id=name, hubs=hubs),
+        )
 
     def _servers_for(self, peer: Peer, now: float) -> list[int]:
         """For a client those that take clients, the chosen one first; for a server its neighbours."""
@@ -324,6 +341,7 @@ class Coordinator:
         if self._registry.by_alias(peer.alias) is not None:
             return
         if peer.is_server and self._servers.remove(peer.alias) and not peer.replaced:
+            self._neighbours.went(peer.role, now)
             self._post.emit(ServerDown(peer.alias))
             self.overview.server_down(peer.alias, now)
         if self._stopping or peer.replaced:

@@ -72,9 +72,17 @@ class Servers:
         links with those alone.
         """
         others = [entry.state for other, entry in self._entries.items() if other != alias]
-        if role is not _HUB and any(state.role is _HUB for state in others):
+        if role is not _HUB and self.has_hub(besides=alias):
             others = [state for state in others if state.role is _HUB]
         return [state.alias for state in others]
+
+    def has_hub(self, besides: int = 0) -> bool:
+        """Whether there is a hub, other than `besides`."""
+        return any(entry.state.role is _HUB and alias != besides for alias, entry in self._entries.items())
+
+    def here(self) -> list[ServerState]:
+        """The servers whose sockets are at this coordinator."""
+        return [entry.state for entry in self._entries.values() if entry.node is None]
 
     def condition(self, alias: int, now: float) -> Condition:
         """Of that server; one that is not there is stale."""

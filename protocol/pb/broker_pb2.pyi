@@ -117,7 +117,7 @@ class CoordinatorMessage(_message.Message):
     def __init__(self, type: _Optional[_Union[MessageType, str]] = ...) -> None: ...
 
 class WelcomeMessage(_message.Message):
-    __slots__ = ("type", "alias", "available_servers", "resume", "auth_required", "ice_servers", "ice_lifetime", "request_id")
+    __slots__ = ("type", "alias", "available_servers", "resume", "auth_required", "ice_servers", "ice_lifetime", "request_id", "hubs")
     TYPE_FIELD_NUMBER: _ClassVar[int]
     ALIAS_FIELD_NUMBER: _ClassVar[int]
     AVAILABLE_SERVERS_FIELD_NUMBER: _ClassVar[int]
@@ -126,6 +126,7 @@ class WelcomeMessage(_message.Message):
     ICE_SERVERS_FIELD_NUMBER: _ClassVar[int]
     ICE_LIFETIME_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    HUBS_FIELD_NUMBER: _ClassVar[int]
     type: MessageType
     alias: int
     available_servers: _containers.RepeatedScalarFieldContainer[int]
@@ -134,7 +135,8 @@ class WelcomeMessage(_message.Message):
     ice_servers: _containers.RepeatedCompositeFieldContainer[IceServer]
     ice_lifetime: int
     request_id: str
-    def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., alias: _Optional[int] = ..., available_servers: _Optional[_Iterable[int]] = ..., resume: _Optional[str] = ..., auth_required: _Optional[bool] = ..., ice_servers: _Optional[_Iterable[_Union[IceServer, _Mapping]]] = ..., ice_lifetime: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
+    hubs: bool
+    def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., alias: _Optional[int] = ..., available_servers: _Optional[_Iterable[int]] = ..., resume: _Optional[str] = ..., auth_required: _Optional[bool] = ..., ice_servers: _Optional[_Iterable[_Union[IceServer, _Mapping]]] = ..., ice_lifetime: _Optional[int] = ..., request_id: _Optional[str] = ..., hubs: _Optional[bool] = ...) -> None: ...
 
 class IceServer(_message.Message):
     __slots__ = ("urls", "username", "credential")

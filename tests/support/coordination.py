@@ -84,8 +84,8 @@ class FakePeer:
 
     @property
     def welcome(self) -> pb.WelcomeMessage:
-        """The WELCOME."""
-        (welcome,) = [s for raw in self.raw if isinstance(s := decode_signal(raw), pb.WelcomeMessage)]
+        """The WELCOME; a server's newest."""
+        (*_, welcome) = [s for raw in self.raw if isinstance(s := decode_signal(raw), pb.WelcomeMessage)]
         return welcome
 
     @property

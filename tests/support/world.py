@@ -18,6 +18,9 @@ from commserver.core import events as ev
 from commserver.core.broker import Broker
 from commserver.core.config import BrokerConfig
 from commserver.core.state import State
+from coordinator.core.cluster import ServerState
+from coordinator.core.neighbours import Neighbours
+from coordinator.core.servers import Servers
 from protocol import signalling
 from protocol.codes import Code
 from protocol.errors import TokenError
@@ -97,6 +100,7 @@ class World:
         self.servers: list[Server] = []
         self.registered: dict[int, Owner] = {}
         """The coordinator's memory."""
+        self._forget_servers()
         self.coordinator_up = True
         self._ends: dict[int, End] = {}
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
@@ -133,6 +137,10 @@ class World:
 
     # ---------------------------------------------------------------------------------------------------------- coordinator
 
+    def _forget_servers(self) -> None:
+        self.directory = Servers(math.inf)
+        self.neighbours = Neighbours(self.directory)
+
     def server(self, *, hub: bool = False, alias: int = 0, register: bool = True, **config: Any) -> Server:
         """A server that has just been started."""
         role = TokenRole.COMMUNICATION_SERVER_HUB if hub else TokenRole.COMMUNICATION_SERVER
@@ -149,21 +157,36 @@ class World:
 
     def register(self, owner: Owner) -> None:
         """The coordinator welcomes a peer."""
-        others = [alias for alias, other in self.registered.items() if other.role.is_server and alias != owner.alias]
-        self.rng.shuffle(others)
         self.registered[owner.alias] = owner
-        self._to(owner, signalling.welcome(owner.alias, others, resume="r", auth_required=True))
+        self._welcome(owner)
+        if owner.role.is_server:
+            self.directory.update(ServerState(owner.alias, owner.role, part2=True), self.now)
+
+    def _welcome(self, owner: Owner) -> None:
+        is_plain = owner.role is TokenRole.COMMUNICATION_SERVER
+        others = self.directory.neighbours(
+            owner.alias, owner.role if owner.role.is_server else TokenRole.COMMUNICATION_SERVER_HUB
+        )
+        self.rng.shuffle(others)
+        hubs = is_plain and self.directory.has_hub(besides=owner.alias)
+        self._to(owner, signalling.welcome(owner.alias, others, resume="r", auth_required=True, hubs=hubs))
 
     def unregister(self, owner: Owner) -> None:
-        """The peer's socket is gone; everybody hears it."""
-        self.registered.pop(owner.alias, None)
+        """The peer's socket is gone; everybody hears it, and servers whose neighbours have changed hear that."""
+        if self.registered.pop(owner.alias, None) is None:
+            return
+        if self.directory.remove(owner.alias):
+            self.neighbours.went(owner.role, self.now)
         for other in list(self.registered.values()):
             self._to(other, signalling.peer_gone(owner.alias))
+        for alias in self.neighbours.due(self.now):
+            self._welcome(self.registered[alias])
 
     def coordinator_stops(self) -> None:
         """It forgets everything; links live on."""
         self.coordinator_up = False
         self.registered.clear()
+        self._forget_servers()
         for server in self.servers:
             server.feed(ev.CoordinatorLost())
 

@@ -92,6 +92,7 @@ PART_2_FIELDS = {
         "ice_servers": "102 repeated IceServer",
         "ice_lifetime": "103 uint32",
         "request_id": "104 string",
+        "hubs": "105 bool",
     },
     "ConnectMessage": {"from_role": "100 Role", "request_id": "101 string"},
     "ConnectionRefusedMessage": {"code": "100 uint32"},

@@ -136,7 +136,7 @@ def test_only_the_uplink_is_told_anything() -> None:
     told.wants(client, "a")
     told.tell()
     assert told.known == {plain: {"a"}, hub: {"a"}}
-    assert told.router.choose_uplink([plain, hub])
+    assert told.router.choose_uplink([plain, hub], 1)
     told.interest.resync_all()
     told.tell()
     assert told.known == {plain: set(), hub: {"a"}}

@@ -294,16 +294,88 @@ def test_the_next_hub_takes_over() -> None:
     hubs = [world.server(hub=True), world.server(hub=True)]
     plain = [world.server(), world.server()]
     world.run(5)
-    assert [server.state.router.uplink is not None and server.state.router.uplink.alias for server in plain] == [
-        hubs[0].alias
-    ] * 2
+    assert matrix(*plain) == [[0, 0], [0, 0]]
     clients = [joined(world, server, "t") for server in (*plain, *hubs)]
-    hubs[0].die()
+    before = [uplink_of(server) for server in plain]
+    dead = next(hub for hub in hubs if hub.alias == before[0])
+    dead.die()
     world.run(5)
+    assert {uplink_of(server) for server in plain} == {hub.alias for hub in hubs if hub is not dead}
     clients[0].publish("t")
     world.run()
-    assert [len(client.got) for client in clients] == [0, 1, 0, 1]
-    assert plain[0].links_to(plain[1]) == 0
+    assert [len(client.got) for client in clients] == [0, 1, *(int(hub is not dead) for hub in hubs)]
+    assert matrix(*plain) == [[0, 0], [0, 0]]
+
+
+def test_a_hub_that_comes_back_changes_nobodys_uplink() -> None:
+    world = World()
+    hubs = [world.server(hub=True), world.server(hub=True)]
+    plain = [world.server() for _ in range(4)]
+    world.run(5)
+    hubs[0].die()
+    world.run(5)
+    world.server(hub=True, alias=hubs[0].alias)
+    world.run(5)
+    assert {uplink_of(server) for server in plain} == {hubs[1].alias}
+    assert all(len(server.broker.peers.servers()) == 2 for server in plain)
+
+
+def test_plain_servers_that_never_met_find_each_other_when_the_last_hub_goes() -> None:
+    """They came while there was a hub, so nobody ever named them to one another."""
+    world = World()
+    hub = world.server(hub=True)
+    plain = [world.server() for _ in range(3)]
+    world.run(5)
+    clients = [joined(world, server, "t") for server in plain]
+    began = world.now
+    hub.die()
+    world.run(3)
+    assert matrix(*plain) == [[0, 1, 1], [1, 0, 1], [1, 1, 0]]
+    clients[0].publish("t")
+    world.run(0.5)
+    assert [len(client.got) for client in clients] == [0, 1, 1]
+    assert world.now - began < 4
+
+
+def test_a_hub_that_lost_only_its_coordinator_keeps_the_star() -> None:
+    """The coordinator names the plain servers to one another, but their uplink lives: nobody is dialed."""
+    world = World()
+    hub = world.server(hub=True)
+    plain = [world.server() for _ in range(3)]
+    world.run(5)
+    before = [len(server.signals()) for server in plain]
+    world.unregister(hub)
+    world.run(5)
+    assert matrix(hub, *plain) == [[0, 1, 1, 1], [1, 0, 0, 0], [1, 0, 0, 0], [1, 0, 0, 0]]
+    for server, count in zip(plain, before, strict=True):
+        assert not [signal for signal in server.signals()[count:] if isinstance(signal, pb.ConnectMessage)]
+    world.register(hub)
+    world.run(5)
+    hub.die()
+    world.run(3)
+    assert matrix(*plain) == [[0, 1, 1], [1, 0, 1], [1, 1, 0]]
+
+
+def test_in_a_star_the_coordinators_restart_is_no_reason_to_dial_each_other() -> None:
+    """Plain servers that come back before the hub does are named to one another; their uplinks live."""
+    world = World()
+    hub = world.server(hub=True)
+    plain = [world.server() for _ in range(4)]
+    world.run(5)
+    before = [len(server.signals()) for server in plain]
+    world.coordinator_stops()
+    world.coordinator_up = True
+    for server in (*plain, hub):
+        world.register(server)
+    world.run(5)
+    for server, count in zip(plain, before, strict=True):
+        assert not [signal for signal in server.signals()[count:] if isinstance(signal, pb.ConnectMessage)]
+    assert all(server.links_to(hub) == 1 for server in plain)
+
+
+def uplink_of(server: Server) -> int | None:
+    uplink = server.state.router.uplink
+    return None if uplink is None else uplink.alias
 
 
 # ----------------------------------------------------------------------------------------------------------------- old servers
@@ -405,7 +477,7 @@ def test_a_server_that_says_goodbye_is_not_dialed_again() -> None:
     world = World()
     one = world.server()
     world.run()
-    other = world.server(drain_timeout=1.0)
+    other = world.server()
     world.run()
     one.feed(ev.DrainRequested())
     world.run(10)

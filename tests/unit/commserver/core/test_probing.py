@@ -57,6 +57,19 @@ def test_who_does_not_is_gone_within_a_second_or_so() -> None:
     assert other.is_open
 
 
+def test_the_last_words_of_a_peer_that_died_are_no_answer() -> None:
+    """They come by another way than the news of its end, and may come later."""
+    world = World()
+    server = world.server()
+    client = joined(world, server)
+    client.echoes = False
+    world.unregister(client)
+    world.run(0.1)
+    client.publish("t")
+    world.run(1.0)
+    assert server.broker.counters.closes["LINK_LOST"] == 1
+
+
 def test_old_peers_are_not_probed() -> None:
     world = World()
     client = joined(world, world.server(), capabilities=OLD)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+from collections import Counter
+
 import pytest
 
 from commserver.core.flow import RELIABLE_FLOW, UNRELIABLE_FLOW
@@ -26,8 +29,8 @@ def peer(name: str) -> Session:
     [
         (False, "c1 c2 s3 s4", "c1", "c2 s3 s4"),
         (False, "c1 c2 s3 s4", "s3", "c1 c2"),
-        (False, "c1 s3 h4 h5", "c1", "h4"),
-        (False, "c1 s3 h5 h4", "h4", "c1"),
+        (False, "c1 s3 h4", "c1", "h4"),
+        (False, "c1 s3 h4", "h4", "c1"),
         (False, "c1 s3 h4", "s3", "c1"),
         (True, "c1 c2 s3 s4 h5", "c1", "c2 s3 s4 h5"),
         (True, "c1 s3 s4 h5 h6", "s3", "c1 s4 h5 h6"),
@@ -50,28 +53,45 @@ def test_who_gets_what_everybody_wants(is_hub: bool, linked: str, source: str, e
     for session in peers.values():
         index.replace(session, ["t"])
     router = Router(index, is_hub=is_hub)
-    router.choose_uplink([session for session in peers.values() if session.is_server])
+    router.choose_uplink([session for session in peers.values() if session.is_server], 1)
     assert set(router.receivers("t", peers[source])) == {peers[name] for name in expected.split()}
     assert set(router.receivers("other", peers[source])) == set()
 
 
-def test_the_uplink_is_the_hub_with_the_lowest_alias() -> None:
-    router = Router(SubscriptionIndex(), is_hub=False)
-    low, high, plain = peer("h2"), peer("h3"), peer("s1")
-    assert not router.choose_uplink([plain])
-    assert router.is_neighbour(plain)
-    assert router.choose_uplink([high, plain])
-    assert router.uplink is high
-    assert router.choose_uplink([high, plain, low])
-    assert router.uplink is low
-    assert not router.choose_uplink([low, high])
-    assert not router.is_neighbour(high)
-    assert not router.is_neighbour(plain)
-    assert router.choose_uplink([])
-    assert router.uplink is None
+def test_the_uplink_is_kept_while_it_lives_whichever_hubs_come() -> None:
+    for own_alias in range(1, 20):
+        router = Router(SubscriptionIndex(), is_hub=False)
+        one, other, plain = peer("h2"), peer("h3"), peer("s1")
+        assert not router.choose_uplink([plain], own_alias)
+        assert router.is_neighbour(plain)
+        assert router.choose_uplink([one, plain], own_alias)
+        assert router.uplink is one
+        assert not router.choose_uplink([other, one, plain], own_alias)
+        assert router.uplink is one
+        assert not router.is_neighbour(other)
+        assert not router.is_neighbour(plain)
+        assert router.choose_uplink([other, plain], own_alias)
+        assert router.uplink is other
+        assert router.choose_uplink([], own_alias)
+        assert router.uplink is None
+
+
+def test_plain_servers_spread_over_the_hubs_each_time_alike() -> None:
+    hubs = [peer(f"h{alias}") for alias in (2, 3, 4)]
+    rng = random.Random(1)
+    chosen: Counter[Session | None] = Counter()
+    for _ in range(300):
+        own_alias = rng.randrange(2**42)
+        routers = [Router(SubscriptionIndex(), is_hub=False) for _ in range(2)]
+        routers[0].choose_uplink(hubs, own_alias)
+        routers[1].choose_uplink(hubs[::-1], own_alias)
+        assert routers[0].uplink is routers[1].uplink
+        chosen[routers[0].uplink] += 1
+    assert set(chosen) == set(hubs)
+    assert min(chosen.values()) > 60
 
 
 def test_a_hub_has_no_uplink() -> None:
     router = Router(SubscriptionIndex(), is_hub=True)
-    assert not router.choose_uplink([peer("h2")])
+    assert not router.choose_uplink([peer("h2")], 1)
     assert router.uplink is None

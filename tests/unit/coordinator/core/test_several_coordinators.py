@@ -29,6 +29,32 @@ def test_servers_are_known_everywhere(world: World) -> None:
     assert list(world.client(node=0).welcome.available_servers) == [here.alias]
 
 
+def test_servers_that_come_at_once_at_two_coordinators_learn_of_each_other(world: World) -> None:
+    """Neither may be in the other's first list, for one coordinator learns of the other's servers a little later."""
+    here, there = world.server(node=0), world.server(node=1)
+    assert list(here.next(pb.WelcomeMessage).available_servers) == []
+    world.advance(3)
+    assert list(here.next(pb.WelcomeMessage).available_servers) == [there.alias]
+    world.advance(60)
+    assert here.got(pb.WelcomeMessage) == []
+
+
+def test_when_the_last_hub_goes_plain_servers_everywhere_are_named_to_each_other(world: World) -> None:
+    hub = world.server(node=1, hub=True)
+    here, there, old = world.server(node=0), world.server(node=1), world.server(node=0, part2=False)
+    world.advance(10)
+    for server in (here, there):
+        welcome = server.got(pb.WelcomeMessage)[-1]
+        assert (list(welcome.available_servers), welcome.hubs) == ([hub.alias], True)
+    hub.leave()
+    world.advance(0.01)
+    for server, other in ((here, there), (there, here)):
+        welcome = server.got(pb.WelcomeMessage)[-1]
+        assert (sorted(welcome.available_servers), welcome.hubs) == (sorted([other.alias, old.alias]), False)
+        assert (welcome.alias, welcome.resume) == (server.alias, server.got(pb.WelcomeMessage)[0].resume)
+    assert len(old.got(pb.WelcomeMessage)) == 1, "it would not know what to make of another"
+
+
 def test_a_coordinator_that_comes_later_learns_of_the_servers(world: World) -> None:
     server = world.server(node=1)
     world.add_node()

@@ -158,6 +158,8 @@ export interface WelcomeMessage {
   iceLifetime: number;
   /** Under which this join stands in the logs of the coordinator and of the comm servers it leads to. */
   requestId: string;
+  /** To a plain comm server: the available servers are hubs, and it needs links with no others. */
+  hubs: boolean;
 }
 
 /** A STUN or TURN server, as RTCIceServer of W3C WebRTC. */
@@ -550,6 +552,7 @@ function createBaseWelcomeMessage(): WelcomeMessage {
     iceServers: [],
     iceLifetime: 0,
     requestId: "",
+    hubs: false,
   };
 }
 
@@ -582,6 +585,9 @@ export const WelcomeMessage: MessageFns<WelcomeMessage> = {
     }
     if (message.requestId !== "") {
       writer.uint32(834).string(message.requestId);
+    }
+    if (message.hubs !== false) {
+      writer.uint32(840).bool(message.hubs);
     }
     return writer;
   },
@@ -671,6 +677,14 @@ export const WelcomeMessage: MessageFns<WelcomeMessage> = {
             }
 
             message.requestId = reader.string();
+            continue;
+          }
+          case 105: {
+            if (tag !== 840) {
+              break;
+            }
+
+            message.hubs = reader.bool();
             continue;
           }
         }
