@@ -101,7 +101,7 @@ class Image:
         return done.stdout
 
     @contextlib.contextmanager
-    def running(self, name: str, *command: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    def running(self, name: str, *command: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
         """A container: its process, which is told to end afterwards as an engine does it, and must obey."""
         with (self._folder / f"{name}.log").open("w+") as log:
             process = subprocess.Popen(

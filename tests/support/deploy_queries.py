@@ -18,8 +18,10 @@ def documents(text: str) -> list[Any]:
 def compose(text: str) -> Any:
     """A Compose file as the Compose Specification reads it; raises for what that does not know."""
     compose_spec: Any = importlib.import_module("compose_spec")
-    compose_spec.PyCompose.from_yaml(text)
-    return documents(text)[0]
+    document = documents(text)[0]
+    # Not of the text: it knows no merge keys (<<), which every engine does.
+    compose_spec.PyCompose.from_json(json.dumps(document))
+    return document
 
 
 def helm_lint(chart: str, values: dict[str, Any]) -> Any:
@@ -28,12 +30,12 @@ def helm_lint(chart: str, values: dict[str, Any]) -> Any:
     return helm.lint(chart, values=values)
 
 
-def helm_template(chart: str, values: dict[str, Any], name: str, namespace: str) -> dict[str, str]:
+def helm_template(chart: str, values: dict[str, Any], release: str, namespace: str) -> dict[str, str]:
     """Each template's text, and NOTES.txt; raises for values that the chart's schema or the chart itself refuses."""
     helm: Any = importlib.import_module("helm_python")
     with helm.Chart.load(chart) as loaded:
         loaded.validate_schema(loaded.merge_values(values))
-        rendered: dict[str, str] = loaded.render(values, name=name, namespace=namespace)
+        rendered: dict[str, str] = loaded.render(values, name=release, namespace=namespace)
     return rendered
 
 
