@@ -1,6 +1,7 @@
 # Every command of the project. What each needs it sets up first; `make` alone lists them.
 #   PYTHON=python3.12  the interpreter for .venv      SYSTEM=no  install no Debian package
 #   DURATION=20        seconds after which the demo ends
+#   COORDINATORS=2     several, on a Redis that the demo starts
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
@@ -14,8 +15,8 @@ help:  ## list the targets
 setup:  ## make .venv from the pinned locks (quick when it is there)
 	@scripts/setup.sh
 
-demo: setup  ## a cluster with bots walking in a small world, and a live table (DURATION=20 ends it)
-	@$(BIN)/rtcbroker demo $(if $(DURATION),--duration $(DURATION))
+demo: setup  ## a cluster with bots walking in a small world, and a live table (DURATION=20 ends it, COORDINATORS=2 on Redis)
+	@$(BIN)/rtcbroker demo $(if $(DURATION),--duration $(DURATION)) $(if $(COORDINATORS),--coordinators $(COORDINATORS))
 
 test: setup  ## run all tests, measure coverage, list what could not run
 	@scripts/test.sh

@@ -16,7 +16,8 @@ from coordinator.core.origins import OriginPolicy
 from coordinator.core.selector import SELECTORS
 from coordinator.io.api import Api
 from coordinator.io.api_gate import Gate
-from coordinator.io.backplane import Backplane, MemoryBackplane
+from coordinator.io.backplane import Backplane
+from coordinator.io.backplanes import backplane_of
 from coordinator.io.dashboard import Dashboard
 from coordinator.io.door import Door
 from coordinator.io.driver import Driver
@@ -52,8 +53,9 @@ def build_app(
     clock = clock or Clock()
     authenticator = authenticator or Authenticator.from_settings(settings, clock)
     # Aliases and server choices need to be spread, not secret; but what cannot be guessed cannot be played with either.
-    core = Coordinator(settings.core_config(), rng or random.SystemRandom(), SELECTORS[settings.selector](), settings.ice())
-    driver = Driver(core, backplane or MemoryBackplane(), clock)
+    config = settings.core_config()
+    core = Coordinator(config, rng or random.SystemRandom(), SELECTORS[settings.selector](), settings.ice())
+    driver = Driver(core, backplane or backplane_of(settings, config.resume_key), clock)
     door = Door(driver, OriginPolicy(settings.allowed_origins))
     endpoint = PeerEndpoint(driver, authenticator, door)
     access = _access(settings, door, authenticator, clock)

@@ -10,6 +10,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, SecretStr, field_validator
 
+from coordinator.core.backplane_url import MEMORY, check_backplane_url
 from coordinator.core.config import CoordinatorConfig
 from coordinator.core.ice import DEFAULT_LIFETIME_S, IceServers
 from coordinator.core.origins import OriginPolicy
@@ -27,6 +28,7 @@ _LIMITS = group("Limits")
 _API = group("HTTP API")
 _ICE = group("ICE servers")
 _P2P = group("Peer-to-peer signalling")
+_BACKPLANE = group("Several coordinators")
 
 MIN_TURN_SECRET_BYTES = 16
 """Whoever has credentials made of a shorter secret could find it by trying."""
@@ -93,6 +95,36 @@ class CoordinatorSettings(ServiceSettings):
         "or else random, so that clients get a new alias after a restart (servers keep theirs). "
         "Several coordinators of one cluster need the same.",
         json_schema_extra=group("Authentication"),
+    )
+    backplane: SecretStr = Field(
+        default=SecretStr(MEMORY),
+        description="Where several coordinators of one cluster meet: redis://HOST:PORT, rediss://HOST:PORT (TLS) or unix:///PATH of a Redis "
+        "or Valkey, with USER:PASSWORD@ before the host where it wants one. 'memory', the default, is for a coordinator alone.",
+        json_schema_extra=_BACKPLANE,
+    )
+    backplane_password_file: Path | None = Field(
+        default=None,
+        description="File that holds the password of Redis, in place of one in the URL; white space around it is cut off.",
+        json_schema_extra=_BACKPLANE,
+    )
+    backplane_ca_file: Path | None = Field(
+        default=None,
+        description="PEM file with the authorities that a Redis at rediss:// is trusted by, in place of the system's.",
+        json_schema_extra=_BACKPLANE,
+    )
+    backplane_prefix: str = Field(
+        default="rtcbroker",
+        pattern=r"^[A-Za-z0-9_.:-]{1,64}$",
+        description="What all keys on Redis begin with, by which several clusters on one Redis are told apart.",
+        json_schema_extra=_BACKPLANE,
+    )
+    backplane_lease: float = Field(
+        default=6.0,
+        ge=1,
+        le=60,
+        description="Seconds without a sign of life after which the others take a coordinator for dead, and its aliases and servers for "
+        "gone. The same for all coordinators.",
+        json_schema_extra=_BACKPLANE,
     )
     ping_interval: float = Field(
         default=10.0, gt=0, description="Seconds of silence after which a socket is pinged.", json_schema_extra=_LIVENESS
@@ -271,6 +303,12 @@ class CoordinatorSettings(ServiceSettings):
     def _are_networks(cls, networks: list[str]) -> list[str]:
         parse_networks(networks)
         return networks
+
+    @field_validator("backplane")
+    @classmethod
+    def _is_backplane(cls, url: SecretStr) -> SecretStr:
+        check_backplane_url(url.get_secret_value())
+        return url
 
     @field_validator("ice_servers")
     @classmethod

@@ -16,7 +16,7 @@ from rtcbroker.core.stats import ClientStats, Drop
 from rtcbroker.io.driver import Driver
 from rtcbroker.io.requests import Requests
 from rtcbroker.io.sender import Body, as_bytes
-from rtcbroker.io.signalling import connect_url
+from rtcbroker.io.signalling import connect_urls
 from rtcbroker.io.tokens import Token
 from rtcbroker.subscription import Subscription
 
@@ -43,7 +43,8 @@ class Client:
         options: ClientOptions | None = None,
         ssl: tls.SSLContext | None = None,
     ) -> None:
-        """`url` is the coordinator's (``ws://host:9090``, ``wss://...``).
+        """`url` is the coordinator's (``ws://host:9090``, ``wss://...``), or those of several, separated by commas: each dial goes to
+        the next one.
 
         `token` is a JWT, or a function, plain or async, that comes up with one: it is asked when the client connects, and again before
         the token expires and when it was refused. None suits a cluster that runs with ``--auth none``. `ssl` is for a ``wss://``
@@ -52,7 +53,7 @@ class Client:
         Raises :class:`ConfigError` for a URL that is none.
         """
         self._options = options or ClientOptions()
-        self._driver = Driver(connect_url(url), token, self._options, ssl)
+        self._driver = Driver(connect_urls(url), token, self._options, ssl)
         self._requests = Requests(self._driver, self._options)
 
     # -------------------------------------------------------------------------------------------------- connection

@@ -7,7 +7,7 @@ import contextlib
 import socket
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
@@ -23,6 +23,7 @@ from protocol.keys import secret_key
 from protocol.tokens import TokenRole, sign
 from simulation.core import scenarios
 from simulation.core.chatter import Chatter
+from simulation.core.coordinator_page import CoordinatorSample
 from simulation.core.latency import Histogram
 from simulation.core.messages import Credentials, Job, Start
 from simulation.core.pace import Pace
@@ -33,7 +34,7 @@ from simulation.core.walk import Wanderer
 from simulation.io.crew import Crew, share_out, workers_for
 from simulation.io.interrupt import Interrupted, interruptible
 from simulation.io.spawn import HOST, Cluster
-from simulation.io.watch import Watch
+from simulation.io.watch import Watch, look_at_coordinators
 
 WORLD_M = 24.0
 CELL_M = 4.0
@@ -72,7 +73,9 @@ class DemoOptions:
     bots: int
     servers: int
     port: int | None
-    """Of the coordinator; None: the usual one, or a free one where that is taken."""
+    """Of the first coordinator; None: the usual one, or a free one where that is taken."""
+    coordinators: int = 1
+    """Several meet on a Redis that is started for them."""
 
 
 async def demo(options: DemoOptions, console: Console) -> int:
@@ -91,8 +94,8 @@ async def _run(options: DemoOptions, console: Console) -> None:
     port = _usual_or_free() if options.port is None else options.port
     with tempfile.TemporaryDirectory(prefix="rtcbroker-demo-") as name:
         directory = Path(name)
-        console.print(f"starting a coordinator, {options.servers} comm servers and {options.bots} bots", soft_wrap=True)
-        async with Cluster(options.servers, directory, port=port) as cluster:
+        console.print(f"starting {_parts(options)}", soft_wrap=True)
+        async with Cluster(options.servers, directory, port=port, coordinators=options.coordinators) as cluster:
             console.print("\n".join(invitation(cluster, time.time())), markup=False, highlight=False, soft_wrap=True)
             job = _job(options, cluster)
             heard = listeners(options.bots) * heard_per_s(options.bots)
@@ -102,7 +105,20 @@ async def _run(options: DemoOptions, console: Console) -> None:
             ):
                 crew.start(Start(time.monotonic(), time.monotonic(), inf))
                 until = inf if options.duration_s is None else time.monotonic() + options.duration_s
-                await _watch(crew, Watch(session, cluster.pages), console, until)
+                watch = Watch(session, cluster.pages)
+                # One alone has nothing to tell that the dashboard does not.
+                coordinators = [page_of(url) for url in cluster.urls] if options.coordinators > 1 else []
+                await _watch(crew, watch, lambda: look_at_coordinators(session, coordinators), console, until)
+
+
+def _parts(options: DemoOptions) -> str:
+    coordinators = "a coordinator" if options.coordinators == 1 else f"{options.coordinators} coordinators on Redis"
+    return f"{coordinators}, {options.servers} comm servers and {options.bots} bots"
+
+
+def page_of(url: str) -> str:
+    """Where a coordinator's pages are."""
+    return url.replace("ws://", "http://", 1)
 
 
 def _usual_or_free() -> int:
@@ -160,14 +176,14 @@ def invitation(cluster: Cluster, now: float) -> list[str]:
     guest = sign(
         key, subject="guest", role=TokenRole.CLIENT, now=now, lifetime_s=TOKEN_LIFETIME_S, publish=topics, subscribe=topics
     )
-    page = cluster.url.replace("ws://", "http://", 1)
+    pages = [page_of(url) for url in cluster.urls]
     middle = int(WORLD_M / CELL_M / 2)
     return [
         "",
         "dashboard:",
-        f"  {page}/#token={admin}",
+        *(f"  {page}/#token={admin}" for page in pages),
         "the world, to walk in:",
-        f"  {page}/demo#token={guest}",
+        *(f"  {page}/demo#token={guest}" for page in pages),
         "",
         "A client of your own may join them:",
         f'  async with Client("{cluster.url}", token=TOKEN) as client:',
@@ -177,11 +193,24 @@ def invitation(cluster: Cluster, now: float) -> list[str]:
         "",
         "See everyone move to another server: end one.",
         *(f"  kill {server.pid}   # {server.name}" for server in cluster.servers),
+        *_killable_coordinators(cluster),
         "",
     ]
 
 
-async def _watch(crew: Crew, watch: Watch, console: Console, until: float) -> None:
+def _killable_coordinators(cluster: Cluster) -> list[str]:
+    if len(cluster.coordinators) < 2:
+        return []
+    return [
+        "See nobody notice: end a coordinator; its peers come back by another one.",
+        *(f"  kill {coordinator.pid}   # {coordinator.name}" for coordinator in cluster.coordinators),
+    ]
+
+
+Look = Callable[[], Awaitable[Sequence[CoordinatorSample | None]]]
+
+
+async def _watch(crew: Crew, watch: Watch, look: Look, console: Console, until: float) -> None:
     """Show the table until it is time: again and again in place in a terminal, elsewhere now and then and at the end."""
     pace = Pace()
     live = Live(console=console, auto_refresh=False) if console.is_terminal else None
@@ -190,7 +219,7 @@ async def _watch(crew: Crew, watch: Watch, console: Console, until: float) -> No
         while True:
             now = time.monotonic()
             pace.add(now, crew.progress())
-            table = demo_table(await watch.look(), pace)
+            table = demo_table(await watch.look(), pace, await look())
             if live is not None:
                 live.update(table, refresh=True)
             elif is_over(now, min(next_table, until)):
@@ -211,8 +240,10 @@ def pause(remaining: float) -> float:
     return max(0.0, remaining if remaining < 1.5 * LOOK_S else LOOK_S)
 
 
-def demo_table(servers: Sequence[tuple[ServerSample, ServerRates] | None], pace: Pace) -> Table:
-    """One row a server, and one for the bots; it fits a terminal of 80 columns."""
+def demo_table(
+    servers: Sequence[tuple[ServerSample, ServerRates] | None], pace: Pace, coordinators: Sequence[CoordinatorSample | None] = ()
+) -> Table:
+    """One row a server, one a coordinator, and one for the bots; it fits a terminal of 80 columns."""
     table = Table(title="packets per second, latency between bots", title_justify="left")
     table.add_column("", no_wrap=True)
     for heading in ("clients", "topics", "in/s", "out/s", "p50", "p99", "CPU"):
@@ -226,11 +257,21 @@ def demo_table(servers: Sequence[tuple[ServerSample, ServerRates] | None], pace:
         latency = pace.latency(sample.alias) if sample.alias is not None else Histogram()
         traffic = f"{rates.packets_in:,.0f}", f"{rates.packets_out:,.0f}"
         table.add_row(name, str(sample.clients), str(sample.topics), *traffic, *_latency_cells(latency), f"{rates.cpu:.0%}")
+    if coordinators:
+        table.add_section()
+    for number, coordinator in enumerate(coordinators, 1):
+        table.add_row(f"coord {number}", *_coordinator_cells(coordinator))
     table.add_section()
     sent, received = pace.rates()
     traffic = f"{received:,.0f}", f"{sent:,.0f}"
     table.add_row("all bots", str(pace.last.connected), "", *traffic, *_latency_cells(pace.latency()), "")
     return table
+
+
+def _coordinator_cells(coordinator: CoordinatorSample | None) -> list[str]:
+    if coordinator is None:
+        return ["away"]
+    return [str(coordinator.clients), "" if coordinator.is_linked else "alone"]
 
 
 def _latency_cells(latency: Histogram) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from commserver.core.registration import Registration
 from protocol.errors import ConfigError
 from protocol.limits import MAX_SIGNAL_BYTES
 from service.tls import client_context
+from service.urls import Turns, split_urls
 
 log = logging.getLogger(__name__)
 
@@ -41,10 +43,10 @@ class CoordinatorLink:
         *,
         ca_file: Path | None = None,
     ) -> None:
-        """`ca_file` names whom to trust in place of the system's authorities. It is read for each dial: a certificate that is renewed
-        may need another one.
+        """`url` may be several, separated by commas: each dial goes to the next. `ca_file` names whom to trust in place of the system's
+        authorities. It is read for each dial: a certificate that is renewed may need another one.
         """
-        self._url = URL(url) / "discover"
+        self._urls = Turns(split_urls(url), random.Random())
         self._registration = registration
         self._token = token
         self._on_frame = on_frame
@@ -103,7 +105,7 @@ class CoordinatorLink:
         tls = client_context(self._ca_file)
         return await asyncio.wait_for(
             session.ws_connect(
-                self._url.update_query(self._registration.query()),
+                (URL(self._urls.next()) / "discover").update_query(self._registration.query()),
                 headers={"Authorization": f"Bearer {token}"} if token else None,
                 heartbeat=HEARTBEAT_S,
                 max_msg_size=MAX_SIGNAL_BYTES,

@@ -39,6 +39,8 @@ class Claim:
     """It may have the alias when nobody holds it."""
     takes_own: bool = False
     """It may have the alias when someone of the same verified subject and role holds it."""
+    part2: bool = False
+    """It speaks Part 2: for the :class:`ServerState` that a server has from the moment it is granted its alias."""
 
 
 def may_have(claim: Claim, holder: Holder | None) -> bool:

@@ -221,6 +221,14 @@ class Coordinator:
         if self._servers.home(alias) == node:
             self._relay.reported_elsewhere(alias, frame, now)
 
+    def rejoined(self, now: float) -> None:
+        """The other coordinators could not be reached, and can be again: servers here may have asked for others in vain, or others for
+        them, so they hear once more whom there is."""
+        for peer in self._registry:
+            if peer.is_server and peer.part2 and peer.alias:
+                self._send_welcome(peer, now)
+        self._settle(now)
+
     def revoked(self, revocation: Revocation, now: float) -> None:
         """Another coordinator made or lifted a revocation."""
         self.operations.revoked(revocation, now)

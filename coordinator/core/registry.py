@@ -196,6 +196,7 @@ class Registry:
             proven=hmac.compare_digest(wish.proof.encode(errors="replace"), self.proof(peer, wish.alias).encode()),
             takes_free=(peer.verified and peer.is_server) or not self._config.auth_required,
             takes_own=peer.verified,
+            part2=peer.part2,
         )
 
     def claim_new(self, peer: Peer, rng: Random) -> Claim:
@@ -203,7 +204,7 @@ class Registry:
         alias = rng.randrange(MAX_ALIAS) + 1
         while alias in self._by_alias:
             alias = rng.randrange(MAX_ALIAS) + 1
-        return Claim(peer.key, alias, peer.role, peer.subject, takes_free=True)
+        return Claim(peer.key, alias, peer.role, peer.subject, takes_free=True, part2=peer.part2)
 
     def proof(self, peer: Peer, alias: int) -> str:
         """What a peer of this role and subject shows to get `alias` back."""

@@ -4,8 +4,9 @@ A backplane carries out the :data:`~coordinator.core.cluster.ClusterOutput` of o
 :class:`BackplaneEvents`. What another implementation has to keep:
 
 - **Claim** is decided atomically in the whole cluster, by :func:`~coordinator.core.cluster.may_have`. The claimer gets ``claimed``;
-  a holder that has to give way gets ``evicted``, at its own coordinator.
-- **Release** frees an alias only while that very socket holds it.
+  a holder that has to give way gets ``evicted``, at its own coordinator. A server that is granted its alias is told to all others in
+  the same step, as ServerUp does: of two that come at the same time at two coordinators, one hears of the other.
+- **Release** frees an alias only while that very socket holds it; a server that has it goes down.
 - **ServerUp, ServerDown** reach all other coordinators, also those that start later (``server_up`` of all that are there, from
   :meth:`Backplane.start`). When a coordinator dies without a word its aliases become free and its servers go down, within a lease.
 - **Forward** reaches the coordinator that holds the alias as ``forwarded``; when there is none, or it returns False, the sender gets
@@ -18,12 +19,15 @@ A backplane carries out the :data:`~coordinator.core.cluster.ClusterOutput` of o
 - **Disconnect** should reach all other coordinators that are there (``disconnected``); one that is lost was in vain, and is not repeated.
 - **ServerReported** should reach all other coordinators that are there (`server_reported`); each replaces the one before.
 - `perform` never waits. What cannot be passed on just now may be dropped: joins run into their deadline, negotiations too.
+- A coordinator that cannot reach the others may go on alone and say so (:meth:`Backplane.degraded`). When it is back, of two that hold
+  one alias the rule decides as if they had claimed it one after the other, and ``rejoined`` is called.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from coordinator.core.cluster import (
@@ -83,6 +87,28 @@ class BackplaneEvents(Protocol):
         """Another coordinator wants somebody disconnected."""
         ...
 
+    def rejoined(self) -> None:
+        """The others could not be reached, and can be again; all that is known of them has been told before."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class BackplaneStats:
+    """How a backplane does; of one in memory nothing ever waits, and nothing is dropped."""
+
+    up: bool = True
+    """The others can be reached, if there are any."""
+    coordinators: int = 1
+    """In the cluster, with this one."""
+    round_trip_s: float = 0.0
+    """To where the cluster's state is and back, lately."""
+    waiting: int = 0
+    """Outputs that have not left."""
+    outages: int = 0
+    """How often the others could not be reached any more."""
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    """Outputs and messages that were dropped, by reason."""
+
 
 class Backplane(Protocol):
     """One coordinator's access to the others."""
@@ -101,6 +127,14 @@ class Backplane(Protocol):
 
     def problem(self) -> str | None:
         """Why no peer can join just now, or None."""
+        ...
+
+    def degraded(self) -> str | None:
+        """What does not work just now although peers can join, or None."""
+        ...
+
+    def stats(self) -> BackplaneStats:
+        """For metrics."""
         ...
 
 
@@ -134,6 +168,10 @@ class MemoryCluster:
         for alias in [alias for alias, (_, home) in self._servers.items() if home == node]:
             self.server_down(node, alias)
 
+    def size(self) -> int:
+        """How many coordinators there are; one that has not entered yet is alone."""
+        return max(1, len(self._nodes))
+
     def claim(self, node: str, claim: Claim) -> None:
         """Decide who has the alias from now on. The claimer hears of it before the former holder does, so that it can take over from it."""
         holder = self._holders.get(claim.alias)
@@ -143,15 +181,21 @@ class MemoryCluster:
         self._nodes[node].claimed(claim.key, claim.alias, granted)
         if granted and holder is not None and holder.node in self._nodes:
             self._nodes[holder.node].evicted(holder.key)
+        if granted and claim.role.is_server:
+            self.server_up(node, ServerState(claim.alias, claim.role, claim.part2))
 
     def release(self, node: str, release: Release) -> None:
         """Free an alias, if it is still that socket's."""
         holder = self._holders.get(release.alias)
         if holder is not None and (holder.node, holder.key) == (node, release.key):
             del self._holders[release.alias]
+            self.server_down(node, release.alias)
 
     def server_up(self, node: str, state: ServerState) -> None:
-        """Tell all others of a server."""
+        """Tell all others of a server. One that another coordinator holds by now has moved there."""
+        holder = self._holders.get(state.alias)
+        if holder is not None and holder.node != node:
+            return
         self._servers[state.alias] = (state, node)
         for other, events in list(self._nodes.items()):
             if other != node:
@@ -243,3 +287,11 @@ class MemoryBackplane:
     def problem(self) -> str | None:
         """Memory is always there."""
         return None
+
+    def degraded(self) -> str | None:
+        """It is."""
+        return None
+
+    def stats(self) -> BackplaneStats:
+        """Nothing waits."""
+        return BackplaneStats(coordinators=self._cluster.size())

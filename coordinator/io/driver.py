@@ -19,7 +19,7 @@ from coordinator.core.cluster import Disconnect, Forward, Revocation, ServerStat
 from coordinator.core.coordinator import Coordinator
 from coordinator.core.operations import Operations
 from coordinator.core.outputs import Close, Dismiss, Output, Ping, Wake
-from coordinator.io.backplane import Backplane
+from coordinator.io.backplane import Backplane, BackplaneStats
 from service.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -77,6 +77,14 @@ class Driver:
     def problem(self) -> str | None:
         """Why no peer can join just now, or None."""
         return self._backplane.problem() if self._started else "stopping, or not started yet"
+
+    def unready(self) -> str | None:
+        """Why peers had better join elsewhere just now, although some might be let in; or None."""
+        return self.problem() or self._backplane.degraded()
+
+    def backplane_stats(self) -> BackplaneStats:
+        """How things stand with the other coordinators."""
+        return self._backplane.stats()
 
     def now(self) -> float:
         """Seconds since the epoch."""
@@ -158,6 +166,10 @@ class Driver:
     def disconnected(self, disconnect: Disconnect) -> None:
         """Another coordinator wants somebody disconnected."""
         self._post(lambda: self.core.disconnected(disconnect, self.now()))
+
+    def rejoined(self) -> None:
+        """The other coordinators can be reached again."""
+        self._post(lambda: self.core.rejoined(self.now()))
 
     # Those who look after the cluster
 

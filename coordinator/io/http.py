@@ -35,5 +35,5 @@ def routes(
         web.get(DISCOVER_PATH, endpoint.handle, allow_head=False),
         web.get(LIVE_PATH, dashboard.handle, allow_head=False),
         *pages.routes(),
-        *health_routes(driver.problem, registry_of(driver, dashboard, p2p, api_requests), about),
+        *health_routes(driver.unready, registry_of(driver, dashboard, p2p, api_requests), about),
     ]

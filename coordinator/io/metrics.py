@@ -61,6 +61,7 @@ class CoordinatorCollector(Collector):
         yield _counter("peer_gone_sent", "PEER_GONE sent.", [], [((), stats.peer_gone)])
         yield _counter("reports", "Reports of servers taken, also from other coordinators.", [], [((), stats.reports)])
         yield _gauge("viewers", "Dashboards that are shown the cluster.", [], [((), self._dashboard.viewers)])
+        yield from self._backplane()
         revocations = len(core.revocations.in_force(self._driver.now()))
         yield _gauge("revocations", "Revocations of tokens in force.", [], [((), revocations)])
         asked = [((operation, str(status)), n) for (operation, status), n in self._api_requests.items()]
@@ -68,6 +69,18 @@ class CoordinatorCollector(Collector):
         yield from self._peer_to_peer()
         yield CounterMetricFamily("process_cpu_seconds", "User and system processor time.", value=cpu_seconds())
         yield GaugeMetricFamily("process_resident_memory_bytes", "Resident memory.", value=rss_bytes())
+
+    def _backplane(self) -> Iterable[Metric]:
+        stats = self._driver.backplane_stats()
+        yield _gauge("backplane_up", "1 while the other coordinators can be reached.", [], [((), int(stats.up))])
+        yield _gauge("coordinators", "Coordinators of the cluster, with this one.", [], [((), stats.coordinators)])
+        yield GaugeMetricFamily(
+            PREFIX + "backplane_round_trip_seconds", "To the cluster's state and back, lately.", value=stats.round_trip_s
+        )
+        yield _gauge("backplane_waiting", "Steps that have not left for the backplane.", [], [((), stats.waiting)])
+        yield _counter("backplane_outages", "How often the others could not be reached any more.", [], [((), stats.outages)])
+        dropped = [((reason,), n) for reason, n in sorted(stats.dropped.items())]
+        yield _counter("backplane_dropped", "What was for other coordinators, or of them, and was dropped.", ["reason"], dropped)
 
     def _peer_to_peer(self) -> Iterable[Metric]:
         all_of_them = list(self._p2p())

@@ -22,12 +22,19 @@ _option = Options("demo")
 @_option("Options", "--servers", type=click.IntRange(1, 16), default=2, help="How many comm servers.")
 @_option(
     "Options",
+    "--coordinators",
+    type=click.IntRange(1, 8),
+    default=1,
+    help="How many coordinators; several meet on a Redis, which is started for them and has to be installed.",
+)
+@_option(
+    "Options",
     "--port",
     type=click.IntRange(0, 65535),
-    help="TCP port of the coordinator; 0 takes a free one. Without it: 9090, or a free one where that is taken.",
+    help="TCP port of the (first) coordinator; 0 takes a free one. Without it: 9090, or a free one where that is taken.",
 )
 @config_option("demo")
-def demo(duration: float | None, bots: int, servers: int, port: int | None) -> None:
+def demo(duration: float | None, bots: int, servers: int, coordinators: int, port: int | None) -> None:
     """Start a cluster on this machine - a coordinator and comm servers, with a secret of its own - and let bots walk in a small world.
 
     The world is cut into cells of 4 metres, a topic each. A bot publishes its position to its cell's topic twenty times a second, is
@@ -48,4 +55,4 @@ def demo(duration: float | None, bots: int, servers: int, port: int | None) -> N
 
     logs.configure("error")
     console = Console()
-    sys.exit(run(lambda: perform(DemoOptions(duration, bots, servers, port), console)))
+    sys.exit(run(lambda: perform(DemoOptions(duration, bots, servers, port, coordinators), console)))

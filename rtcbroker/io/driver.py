@@ -11,7 +11,7 @@ import logging
 import random
 import ssl as tls
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import aiohttp
@@ -32,6 +32,7 @@ from rtcbroker.io.signalling import CoordinatorSocket, check_answer, with_query
 from rtcbroker.io.tokens import Token, ask
 from rtcbroker.io.waiting import Waiters
 from service.clock import Clock
+from service.urls import Turns
 from transport import Dialer
 from transport.options import DEFAULT_LOW_MARK, LinkOptions
 
@@ -41,8 +42,8 @@ logger = logging.getLogger(__name__)
 class Driver:
     """One client at work."""
 
-    def __init__(self, url: str, token: Token, options: ClientOptions, ssl: tls.SSLContext | None) -> None:
-        """`url` is as :func:`connect_url` gives it."""
+    def __init__(self, urls: Sequence[str], token: Token, options: ClientOptions, ssl: tls.SSLContext | None) -> None:
+        """`urls` are as :func:`connect_urls` gives them; each dial goes to the next."""
         self.stats = ClientStats()
         self.subscriptions = SubscriptionSet()
         self.clock = Clock()
@@ -59,7 +60,7 @@ class Driver:
         """Told what was refused."""
         self.end_listeners: Listeners[ClientClosed | None] = Listeners()
         """Told that the client is closed, with the error where that was not the application's wish."""
-        self._url = url
+        self._urls = Turns(urls, random.Random())
         self._token = token
         self._options = options
         self._ssl = ssl
@@ -68,7 +69,7 @@ class Driver:
             options, self.stats, self.subscriptions, self.delivery, random.Random(), token=fixed, renewable=callable(token)
         )
         self._links = Links(make_dialer(options), self.feed, self._on_message, self._on_room)
-        self.sender = Sender(options, self.stats, lambda: self.session.joined, self._links)
+        self.sender = Sender(options, self.stats, lambda: self.session.joined, self._links, lambda: self.session.is_parting)
         self._http: aiohttp.ClientSession | None = None
         self._socket: CoordinatorSocket | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -88,6 +89,8 @@ class Driver:
             events.AddCandidate: lambda output: self._links.add_candidate(output.link, output.candidate),
             events.CloseLink: lambda output: self._links.close(output.link),
             events.SendPacket: self._do_send_packet,
+            events.FlushReliable: lambda _: self.sender.flush_reliable(),
+            events.Moved: lambda _: self.sender.flush(),
             events.StateChanged: self._do_state_changed,
             events.SubscriptionsSettled: self._do_settled,
             events.PingEchoed: lambda output: self.pings.serve(lambda number: number == output.number, output.seconds),
@@ -177,7 +180,7 @@ class Driver:
 
     def _do_dial(self, output: events.DialCoordinator) -> None:
         assert self._http is not None  # made by start()
-        url = with_query(self._url, output.alias, output.resume)
+        url = with_query(self._urls.next(), output.alias, output.resume)
         heartbeat = self._options.heartbeat
         self._socket = CoordinatorSocket(self._http, url, output.token, self.feed, heartbeat=heartbeat, ssl=self._ssl)
         self._keep(self._socket.task)
@@ -191,7 +194,7 @@ class Driver:
             self._socket.send(output.frame)
 
     def _do_send_packet(self, output: events.SendPacket) -> None:
-        if self._links.send(output.data, reliable=output.reliable):
+        if self._links.send(output.link, output.data, reliable=output.reliable):
             self.stats.bytes_sent += len(output.data)
 
     def _do_state_changed(self, output: events.StateChanged) -> None:

@@ -15,6 +15,7 @@ from protocol.codes import Code
 from protocol.errors import ConfigError
 from protocol.limits import MAX_SIGNAL_BYTES
 from rtcbroker.core import events
+from service.urls import split_urls
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +46,11 @@ def connect_url(url: str) -> str:
     if not path.endswith(CONNECT_PATH):
         path += CONNECT_PATH
     return urlunsplit((_SCHEMES[parts.scheme], parts.netloc, path, parts.query, ""))
+
+
+def connect_urls(urls: str) -> list[str]:
+    """One URL or several, separated by commas, as they are dialed. Raises :class:`ConfigError`."""
+    return [connect_url(url) for url in split_urls(urls)]
 
 
 def with_query(url: str, alias: int, resume: str) -> str:

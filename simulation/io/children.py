@@ -91,16 +91,22 @@ class Child:
 
 
 async def start(
-    name: str, arguments: Sequence[str], log_file: Path, environment: Mapping[str, str], *, piped: bool = False
+    name: str,
+    arguments: Sequence[str],
+    log_file: Path,
+    environment: Mapping[str, str],
+    *,
+    piped: bool = False,
+    program: str = sys.executable,
 ) -> Child:
-    """Start ``python ARGUMENTS``; `piped` gives it pipes for input and output.
+    """Start ``python ARGUMENTS``, or another `program`; `piped` gives it pipes for input and output.
 
     Its environment is ours with `environment` set, but for ``RTCBROKER_`` variables: those were meant for other processes.
     """
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("RTCBROKER_")}
     with log_file.open("ab") as errors:
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
+            program,
             *arguments,
             stdin=PIPE if piped else DEVNULL,
             stdout=PIPE if piped else errors,

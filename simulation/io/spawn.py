@@ -1,4 +1,4 @@
-"""A whole cluster on this machine: a coordinator and comm servers as processes on free ports, for as long as one is needed."""
+"""A whole cluster on this machine: coordinators and comm servers as processes on free ports, for as long as one is needed."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import aiohttp
 
 from simulation.io import children
 from simulation.io.children import Child
+from simulation.io.redis import start_redis
 
 START_S = 20.0
 """For a process to be ready: it imports, binds, and a comm server registers; all of them at once on a small machine."""
@@ -23,20 +24,30 @@ HOST = "127.0.0.1"
 class Cluster:
     """``async with Cluster(servers, directory) as cluster``: runs inside, is gone outside. Makes its own secret."""
 
-    def __init__(self, servers: int, directory: Path, *, port: int = 0, server_options: Sequence[str] = ()) -> None:
-        """`directory` takes logs and ready files. `port` is the coordinator's, 0 a free one. `server_options` are more arguments of
-        every comm server (:func:`simulation.server_options.server_arguments`).
+    def __init__(
+        self, servers: int, directory: Path, *, port: int = 0, server_options: Sequence[str] = (), coordinators: int = 1
+    ) -> None:
+        """`directory` takes logs and ready files. `port` is the first coordinator's, 0 a free one. `server_options` are more arguments
+        of every comm server (:func:`simulation.server_options.server_arguments`). Several coordinators meet on a Redis of their own.
         """
         self.secret = secrets.token_hex(32)
-        self.url = ""
+        self.urls: list[str] = []
+        """Of the coordinators."""
+        self.coordinators: list[Child] = []
         self.servers: list[Child] = []
         self.pages: list[str] = []
         """URL of each comm server's health and metrics pages."""
         self._count = servers
+        self._coordinator_count = coordinators
         self._directory = directory
         self._port = port
         self._server_options = server_options
         self._children: list[Child] = []
+
+    @property
+    def url(self) -> str:
+        """What clients and comm servers dial: all coordinators."""
+        return ",".join(self.urls)
 
     async def __aenter__(self) -> Self:
         try:
@@ -47,8 +58,9 @@ class Cluster:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        # Comm servers first: they tell the coordinator that they go.
+        # Comm servers first: they tell the coordinators that they go, and these their Redis.
         await children.stop(self.servers)
+        await children.stop(self.coordinators)
         await children.stop(self._children)
 
     def check(self) -> None:
@@ -58,8 +70,7 @@ class Cluster:
                 raise child.failure(f"ended with code {child.process.returncode}")
 
     async def _start(self) -> None:
-        _, document = await self._launch("coordinator", "coordinator", ["--host", HOST, "--port", str(self._port)])
-        self.url = f"ws://{HOST}:{document['port']}"
+        await self._start_coordinators()
         options = [
             "--coordinator",
             self.url,
@@ -83,6 +94,19 @@ class Cluster:
             self.pages.append(f"http://{HOST}:{document['port']}")
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=START_S)) as session:
             await asyncio.gather(*(self._until_known(session, *each) for each in zip(self.servers, self.pages, strict=True)))
+
+    async def _start_coordinators(self) -> None:
+        backplane: list[str] = []
+        if self._coordinator_count > 1:
+            redis, url = await start_redis(self._directory)
+            self._children.append(redis)
+            backplane = ["--backplane", url]
+        for number in range(1, self._coordinator_count + 1):
+            name = f"coordinator {number}" if backplane else "coordinator"
+            port = str(self._port if number == 1 else 0)
+            child, document = await self._launch(name, "coordinator", ["--host", HOST, "--port", port, *backplane])
+            self.coordinators.append(child)
+            self.urls.append(f"ws://{HOST}:{document['port']}")
 
     async def _until_known(self, session: aiohttp.ClientSession, server: Child, page: str) -> None:
         """Until the coordinator knows the server, and clients can be sent to it."""

@@ -8,6 +8,9 @@ import signal
 import socket
 import sys
 
+import psutil
+import pytest
+
 from rtcbroker import Client
 from tests.support.poll import until
 from tests.support.processes import children, is_alive
@@ -84,6 +87,26 @@ async def test_someone_else_joins_and_ctrl_c_ends_it() -> None:
     text = await output(process)
     assert process.returncode == 0, text
     assert text.rstrip().endswith("stopped")
+
+
+@pytest.mark.needs("redis-server")
+async def test_several_coordinators_share_the_bots() -> None:
+    process = await start("--duration", "6", "--bots", "16", "--port", "0", "--coordinators", "2")
+    await until(lambda: len(children(process.pid, *PARTS)) == 5, 20, "two coordinators, two comm servers and a load worker run")
+    redis = [child for child in psutil.Process(process.pid).children() if child.name() == "redis-server"]
+    assert len(redis) == 1
+    started = [*redis, *children(process.pid, *PARTS, recursive=True)]
+    text = await output(process)
+    assert process.returncode == 0, text
+    assert "Traceback" not in text
+    table = rows(text)
+    assert table.keys() == {"server 1", "server 2", "coord 1", "coord 2", "all bots"}
+    shares = [int(table[name][0]) for name in ("coord 1", "coord 2")]
+    assert sum(shares) == int(table["all bots"][0]) == 16
+    assert min(shares) > 0, "a client begins with any of them"
+    assert [table[name][1] for name in ("coord 1", "coord 2")] == ["", ""]
+    assert len(re.findall(r"^  http\S+/#token=", text, re.MULTILINE)) == 2
+    assert not [child for child in started if is_alive(child)]
 
 
 async def test_a_port_in_use_is_told() -> None:

@@ -184,6 +184,9 @@ class Node:
     def disconnected(self, disconnect: Disconnect) -> None:
         self.event(lambda: self.core.disconnected(disconnect, self.world.now))
 
+    def rejoined(self) -> None:
+        self.event(lambda: self.core.rejoined(self.world.now))
+
 
 class World:
     """Coordinators of one cluster, and time."""

@@ -19,6 +19,7 @@ from service.tls import ServerTls
 from tests.support.certificates import put, put_pair
 from tests.support.exchange import PATIENCE_S, Exchange
 from tests.support.poll import until
+from tests.support.redis_server import free_port
 
 
 class Harness:
@@ -83,6 +84,16 @@ async def test_without_a_token_there_is_no_header(exchange: Exchange, dial: Dial
 @pytest.mark.parametrize("scheme", ["http", "ws"])
 async def test_the_url_may_have_a_slash_and_either_scheme(exchange: Exchange, dial: Dial, scheme: str) -> None:
     await welcomed(dial(f"{scheme}://127.0.0.1:{exchange.port}/"))
+
+
+async def test_of_several_coordinators_the_next_is_dialed(exchange: Exchange, dial: Dial) -> None:
+    harness = dial(f"ws://127.0.0.1:{free_port()},{exchange.url},ws://127.0.0.1:{free_port()}")
+    await welcomed(harness)
+    await exchange.stop()
+    await until(lambda: harness.lost, PATIENCE_S, "the socket is gone")
+    await exchange.start()
+    await welcomed(harness)
+    assert exchange.queries[-1]["alias"] == str(harness.link._registration.alias)
 
 
 async def over_tls(exchange: Exchange, folder: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
 from random import Random
@@ -12,6 +13,7 @@ from rich.console import Console
 
 from protocol.keys import KeySet, secret_key
 from protocol.tokens import TokenPolicy, TokenRole, verify
+from simulation.core.coordinator_page import CoordinatorSample
 from simulation.core.latency import Histogram
 from simulation.core.messages import Progress
 from simulation.core.pace import Pace
@@ -32,9 +34,11 @@ from simulation.demo import (
 from simulation.io.spawn import Cluster
 
 
-def shown(servers: list[tuple[ServerSample, ServerRates] | None], pace: Pace) -> dict[str, list[str]]:
+def shown(
+    servers: list[tuple[ServerSample, ServerRates] | None], pace: Pace, coordinators: Sequence[CoordinatorSample | None] = ()
+) -> dict[str, list[str]]:
     text = StringIO()
-    Console(file=text, width=80).print(demo_table(servers, pace))
+    Console(file=text, width=80).print(demo_table(servers, pace, coordinators))
     lines = text.getvalue().splitlines()
     assert max(map(len, lines)) <= 80
     assert "…" not in text.getvalue()
@@ -75,7 +79,7 @@ def test_the_last_look_is_not_taken_right_after_the_one_before() -> None:
 
 def test_links_to_both_pages_each_with_a_token_of_its_own_for_a_day() -> None:
     cluster = Cluster(2, Path())
-    cluster.url = "ws://127.0.0.1:1234"
+    cluster.urls = ["ws://127.0.0.1:1234"]
     lines = invitation(cluster, 1000.0)
     links = dict(re.findall(r"^  (http\S+)#token=(\S+)$", "\n".join(lines), re.MULTILINE))
     assert links.keys() == {"http://127.0.0.1:1234/", "http://127.0.0.1:1234/demo"}
@@ -88,6 +92,23 @@ def test_links_to_both_pages_each_with_a_token_of_its_own_for_a_day() -> None:
         assert topic in guest.subscribe
         assert topic not in admin.publish
     assert "other" not in guest.subscribe
+
+
+def test_several_coordinators_each_have_their_pages_and_a_client_dials_any() -> None:
+    cluster = Cluster(2, Path(), coordinators=2)
+    cluster.urls = ["ws://127.0.0.1:1234", "ws://127.0.0.1:1235"]
+    text = "\n".join(invitation(cluster, 1000.0))
+    assert re.findall(r"^  (http\S+)#token=", text, re.MULTILINE) == [
+        f"http://127.0.0.1:{port}/{page}" for page in ("", "demo") for port in (1234, 1235)
+    ]
+    assert 'Client("ws://127.0.0.1:1234,ws://127.0.0.1:1235", token=TOKEN)' in text
+
+
+def test_a_row_for_each_coordinator_where_there_are_several() -> None:
+    rows = shown([None], pace(), [CoordinatorSample(250, 2, True), CoordinatorSample(7, 2, False), None])
+    assert rows["coord 1"][:2] == ["250", ""]
+    assert rows["coord 2"][:2] == ["7", "alone"]
+    assert rows["coord 3"][0] == "away"
 
 
 @pytest.mark.parametrize("bots", [2, 6, 30, 50, 150, 500])

@@ -198,3 +198,17 @@ def test_a_coordinator_that_stops_hands_its_servers_over_quietly(world: World) -
     assert list(world.client(node=1).welcome.available_servers) == []
     assert world.server("server", node=1, wish=server.wish).alias == server.alias
     assert client.closed is None
+
+
+def test_servers_hear_anew_whom_there_is_when_the_others_are_back(world: World) -> None:
+    first, old, client = world.server(node=0), world.server(node=0, part2=False), world.client(node=0)
+    alias = first.alias
+    for peer in (first, old, client):
+        peer.frames.clear()
+    second = world.server(node=1)
+    world.nodes[0].rejoined()
+    welcome = first.next(pb.WelcomeMessage)
+    assert (welcome.alias, bool(welcome.resume)) == (alias, True)
+    assert sorted(welcome.available_servers) == sorted([old.alias, second.alias])
+    assert old.frames == []
+    assert client.frames == []

@@ -63,6 +63,9 @@ class Recorder:
     def disconnected(self, disconnect: Disconnect) -> None:
         self.told.append(("disconnected", disconnect))
 
+    def rejoined(self) -> None:
+        self.told.append(("rejoined",))
+
     def news(self) -> list[tuple[Any, ...]]:
         told, self.told = self.told, []
         return told
@@ -80,7 +83,7 @@ async def node(cluster: MemoryCluster, *, here: bool = True) -> tuple[MemoryBack
 
 
 def claim(key: int, alias: int = 7, **how: bool) -> Claim:
-    return Claim(key, alias, SERVER, "server", **how)
+    return Claim(key, alias, CLIENT, "alice", **how)
 
 
 async def test_an_alias_has_one_holder(cluster: MemoryCluster) -> None:

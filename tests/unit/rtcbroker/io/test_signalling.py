@@ -6,7 +6,7 @@ import pytest
 
 from protocol.codes import Code
 from protocol.errors import ConfigError
-from rtcbroker.io.signalling import connect_url, refusal, with_query
+from rtcbroker.io.signalling import connect_url, connect_urls, refusal, with_query
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,9 @@ def test_the_coordinator_is_told_what_we_speak_and_who_we_were() -> None:
 )
 def test_a_refusal_says_what_it_can(status: int, body: bytes, wanted: tuple[int, str]) -> None:
     assert refusal(status, body) == wanted
+
+
+def test_several_coordinators_are_separated_by_commas() -> None:
+    assert connect_urls("ws://a:9090, https://b/x") == ["ws://a:9090/connect", "wss://b/x/connect"]
+    with pytest.raises(ConfigError, match="ftp"):
+        connect_urls("ws://a:9090,ftp://b")
