@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 from aiohttp import web
 
@@ -118,9 +119,15 @@ class CommServer:
         return server
 
     async def drain(self) -> None:
-        """Take no more peers, tell those that are here to move, and wait for them, at most `drain_timeout` (and a second)."""
+        """Take no more clients, tell those that are here to move within `drain_seconds`, and wait until they are gone, or their time is up."""
+        self.driver.feed(ev.DrainRequested())
+        await self.drained()
+
+    async def drained(self) -> None:
+        """The same where it drains already, in whatever time it was told."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.driver.drained(), self._settings.drain_timeout + 1.0)
+            # The core's deadlines come first.
+            await asyncio.wait_for(self.driver.drained(), max(0.0, self.broker.drained_by - self._clock.now()) + 1.0)
 
     async def stop(self) -> None:
         """End everything now."""
@@ -186,7 +193,10 @@ def main(settings: CommServerSettings) -> int:
 
 
 async def serve(settings: CommServerSettings, *, supervised: bool = False) -> int:
-    """Run a comm server until SIGTERM or SIGINT; returns the exit code. A second signal ends it at once unless it is `supervised`."""
+    """Run a comm server until SIGTERM, SIGINT or a coordinator's DRAIN; returns the exit code.
+
+    A second signal ends it at once unless it is `supervised`.
+    """
     stop = asyncio.Event()
     undo = stop_on_signals(stop.set, insistent=not supervised)
     try:
@@ -202,11 +212,20 @@ async def _serve_until(stop: asyncio.Event, settings: CommServerSettings) -> int
     )
     try:
         write_ready_file(settings.ready_file, port=server.port, udp_port=server.listener.port)
-        waits = [asyncio.create_task(event.wait()) for event in (stop, server.failed)]
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        for wait in waits:
-            wait.cancel()
-        await server.drain()
+        await _first(stop.wait(), server.failed.wait(), server.driver.draining.wait())
+        if server.driver.draining.is_set():
+            # The coordinator gave it time; a signal means: in no more than the usual time from now on.
+            await _first(stop.wait(), server.failed.wait(), server.drained())
+        if server.broker.peers or not server.driver.draining.is_set():
+            await server.drain()
     finally:
         await server.stop()
     return 1 if server.failed.is_set() else 0
+
+
+async def _first(*waits: Coroutine[Any, Any, Any]) -> None:
+    """Wait for one of these; the others are cancelled."""
+    tasks = [asyncio.create_task(wait) for wait in waits]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()

@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from commserver.core.config import BrokerConfig
 from commserver.core.flow import RELIABLE_FLOW, UNRELIABLE_FLOW, FlowLimits, Policy
 from protocol.errors import TopicError
-from protocol.limits import MAX_CLIENT_MESSAGE_BYTES, MAX_TOPICS, PeerLimits
+from protocol.limits import MAX_CLIENT_MESSAGE_BYTES, MAX_DRAIN_S, MAX_TOPICS, PeerLimits
 from protocol.tokens import TokenRole
 from protocol.topics import PatternSet
 from service.settings import ServiceSettings, group
@@ -173,10 +173,13 @@ class CommServerSettings(ServiceSettings):
         "spare. Ports that are given are those of the first; the others count up from there.",
         json_schema_extra=group("Process"),
     )
-    drain_timeout: float = Field(
-        default=5.0,
+    drain_seconds: float = Field(
+        default=20.0,
         ge=0,
-        description="Seconds the peers of a stopping server have to move to another one; then it exits.",
+        le=MAX_DRAIN_S,
+        description="Seconds over which the clients of a stopping server are told to move to another one, one after the other; those still "
+        "here five seconds later are sent away. It ends as soon as all have gone. With the default it fits into the 30 seconds that "
+        "Kubernetes gives. 0: all at once.",
         json_schema_extra=group("Process"),
     )
 
@@ -216,7 +219,7 @@ class CommServerSettings(ServiceSettings):
             auth_timeout=self.auth_timeout,
             reliable=FlowLimits(Policy(self.reliable_policy), self.reliable_queue, RELIABLE_FLOW.high_bytes),
             unreliable=FlowLimits(Policy(self.unreliable_policy), self.unreliable_queue, UNRELIABLE_FLOW.high_bytes),
-            drain_timeout=self.drain_timeout,
+            drain_seconds=self.drain_seconds,
             coalesce_window=self.coalesce_window,
             latest=PatternSet(self.latest),
             max_staleness=self.max_staleness,

@@ -1,8 +1,8 @@
 """Several equal comm servers on one machine under one command, so that all its cores are used.
 
 The supervisor forks before any event loop, thread or socket exists; each child is a comm server as if started alone, with ports of its own.
-It restarts what ends (with backoff), stops all at one signal, whether that was sent to it alone, to the process group (a terminal's
-Ctrl-C) or to each process (systemd), and takes its children along should it be killed itself (Linux).
+It restarts what ends (with backoff) unless a coordinator drained it, stops all at one signal, whether that was sent to it alone, to the
+process group (a terminal's Ctrl-C) or to each process (systemd), and takes its children along should it be killed itself (Linux).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from commserver.core.lame_duck import MOVE_GRACE_S
 from commserver.core.supervision import Restarts
 from commserver.settings import CommServerSettings
 from service.process import tied_to
@@ -24,8 +25,8 @@ from service.run import EXIT_CONFIG, write_ready_file
 log = logging.getLogger(__name__)
 
 POLL_S = 0.1
-STOP_GRACE_S = 5.0
-"""On top of `drain_timeout`: then children that have not ended are killed."""
+STOP_GRACE_S = MOVE_GRACE_S + 5.0
+"""On top of `drain_seconds`: then children that have not ended are killed."""
 SAME_SIGNAL_S = 1.0
 """A further signal within this time is the same one on another way; a later one comes from somebody who does not want to wait."""
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -79,6 +80,8 @@ class Supervisor:
             came = signal.sigtimedwait(_SIGNALS, POLL_S)
             if EXIT_CONFIG in self._reap():
                 return self._stop(EXIT_CONFIG)
+            if not self._running and not self._due:
+                return 0  # a coordinator drained them all
             if came is not None and came.si_signo != signal.SIGCHLD:
                 log.info("%s: stopping", signal.Signals(came.si_signo).name)
                 return self._stop(0)
@@ -132,6 +135,9 @@ class Supervisor:
             self._failed |= code not in _STOPPED
             log.info("comm server %d (process %d) ended with code %d", index, pid, code)
             return
+        if code == 0:
+            log.info("comm server %d (process %d) was drained", index, pid)
+            return
         now = time.monotonic()
         when = self._due[index] = self._restarts[index].ended(now)
         self._told_ready = False
@@ -168,7 +174,7 @@ class Supervisor:
     def _wait_for_all(self) -> signal.Signals | None:
         """Until all children have ended or their time is up; returns a signal that says not to wait any longer, if one came."""
         began = time.monotonic()
-        while self._running and time.monotonic() < began + self._settings.drain_timeout + STOP_GRACE_S:
+        while self._running and time.monotonic() < began + self._settings.drain_seconds + STOP_GRACE_S:
             came = signal.sigtimedwait(_SIGNALS, POLL_S)
             self._reap()
             if came is not None and came.si_signo in _STOP_SIGNALS and time.monotonic() > began + SAME_SIGNAL_S:

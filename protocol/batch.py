@@ -30,11 +30,32 @@ class SenderIdentity:
     role: pb.Role
 
 
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """By which a group is known again, whichever way it came."""
+
+    origin: int
+    """Alias of the comm server that made it."""
+    serial: int
+    """Of the groups that server made, from 1 on."""
+
+
+NO_STAMP = Stamp(0, 0)
+
+
 def group_frame(
-    topic: str, aliases: Sequence[int], bodies: Sequence[bytes], senders: Iterable[SenderIdentity] = (), *, identity: bool = False
+    topic: str,
+    aliases: Sequence[int],
+    bodies: Sequence[bytes],
+    senders: Iterable[SenderIdentity] = (),
+    *,
+    identity: bool = False,
+    stamp: Stamp = NO_STAMP,
 ) -> bytes:
-    """One group, ready to be joined into any number of messages. From a client, `aliases` is empty."""
-    group = pb.TopicGroup(topic=topic, from_alias=aliases, body=bodies, identity=identity)
+    """One group, ready to be joined into any number of messages. From a client, `aliases` is empty and there is no stamp."""
+    group = pb.TopicGroup(
+        topic=topic, from_alias=aliases, body=bodies, identity=identity, origin=stamp.origin, serial=stamp.serial
+    )
     for sender in senders:
         group.senders.add(alias=sender.alias, identity=sender.identity, role=sender.role)
     return frame_of(group.SerializeToString())

@@ -40,6 +40,7 @@ Packet = (
     | pb.SubscriptionUpdateMessage
     | pb.CloseMessage
     | pb.MoveMessage
+    | pb.SyncMessage
 )
 
 _CLASSES: dict[int, type[Message]] = {
@@ -57,6 +58,8 @@ _CLASSES: dict[int, type[Message]] = {
     pb.SUBSCRIPTION_UPDATE: pb.SubscriptionUpdateMessage,
     pb.CLOSE: pb.CloseMessage,
     pb.MOVE: pb.MoveMessage,
+    pb.SYNC: pb.SyncMessage,
+    pb.SYNCED: pb.SyncMessage,
 }
 
 _TYPE_TAG = 0x08  # field 1, varint: every encoder writes it first, since field 1 is the lowest
@@ -162,6 +165,16 @@ def check_move(message: pb.MoveMessage) -> pb.MoveMessage:
     if not 0.0 <= message.seconds <= MAX_DRAIN_S:  # neither is NaN
         raise DecodeError(f"MOVE's seconds are {message.seconds}, they lie between 0 and {MAX_DRAIN_S}")
     return message
+
+
+def sync(number: int) -> bytes:
+    """SYNC, Part 2: tell me when all that I have sent before has taken effect everywhere."""
+    return pb.SyncMessage(type=pb.SYNC, number=number).SerializeToString()
+
+
+def synced(number: int) -> bytes:
+    """SYNCED, Part 2: what was sent before the SYNC of that number has."""
+    return pb.SyncMessage(type=pb.SYNCED, number=number).SerializeToString()
 
 
 def subscription(topics: Iterable[str], *, version: int = 0, gzip_over: int | None = None) -> bytes:

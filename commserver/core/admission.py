@@ -80,9 +80,12 @@ class Admission:
         if not self._state.config.auth_required:
             return anonymous(_TOKEN_ROLES.get(message.role, TokenRole.CLIENT))
         try:
-            return self._state.verify(message.body.decode())
+            claims = self._state.verify(message.body.decode())
         except UnicodeDecodeError as error:
             raise TokenError(Code.AUTH_FAILED, "not a token (JWT)") from error
+        if self._state.revocations.refuses(claims, self._state.now):
+            raise TokenError(Code.TOKEN_REVOKED, "the token was revoked")
+        return claims
 
     def _check(self, session: Session, claims: Claims) -> None:
         if claims.role is TokenRole.ADMIN or (session.dialed and not claims.role.is_server):

@@ -18,14 +18,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from commserver.core.deadlines import Deadlines
 from commserver.core.group import GROUP_BYTES, SENDER_BYTES, Group, record_size
 from commserver.core.session import Session
-from protocol.batch import SenderIdentity
+from protocol.batch import SenderIdentity, Stamp
 from protocol.limits import KIB, RELIABLE_BATCH_BYTES, UNRELIABLE_BATCH_BYTES
 from protocol.topics import PatternSet
 
@@ -72,11 +72,11 @@ class Pending:
     size: int = 0
     """Bytes of the message it would make, a little over rather than under."""
 
-    def frames(self) -> list[bytes]:
-        """This group's frames, to be spliced into batches."""
+    def frames(self, stamp: Callable[[], Stamp]) -> list[bytes]:
+        """This group's frames, to be spliced into batches; `stamp` makes one for what begins here."""
         if self.raw:
             return [Group("", (), (), raw=raw).frame() for raw in self.raw]
-        return [Group(self.topic, self.aliases, self.bodies, tuple(self.senders.values())).frame()]
+        return [Group(self.topic, self.aliases, self.bodies, tuple(self.senders.values()), stamp=stamp()).frame()]
 
     @property
     def only_source(self) -> Session | None:
@@ -239,6 +239,10 @@ class Window:
     def pop_topics(self, topics: Collection[str], now: float) -> list[Pending]:
         """Everything pending of `topics`, in order: before who wants them changes."""
         return self._take([serial for serial, pending in self._pending.items() if pending.topic in topics], now)
+
+    def pop_all(self, now: float) -> list[Pending]:
+        """Everything pending, in order."""
+        return self._take(list(self._pending), now)
 
     def _take(self, serials: list[int], now: float) -> list[Pending]:
         if not serials:

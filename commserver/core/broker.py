@@ -12,6 +12,9 @@ event before it handles the next. This module only tells which part handles what
 `delivery`         the way out, with flow control
 `probing`          whether a silent peer is still there
 `standing`         what the coordinator is told of us
+`syncing`          whether what was sent has taken effect everywhere
+`lame_duck`        moving everyone elsewhere before the end
+`backoffice`       what operators and backends ask for, by way of a coordinator
 =================  =========================================================
 """
 
@@ -22,9 +25,11 @@ from typing import TYPE_CHECKING, Any
 
 from commserver.core import events as ev
 from commserver.core.admission import Admission
+from commserver.core.backoffice import Backoffice
 from commserver.core.config import BrokerConfig
 from commserver.core.counters import Counters
 from commserver.core.delivery import Delivery
+from commserver.core.lame_duck import LameDuck
 from commserver.core.mesh import Mesh
 from commserver.core.negotiation import Negotiation
 from commserver.core.peers import Peers
@@ -34,6 +39,7 @@ from commserver.core.session import Session, SessionState
 from commserver.core.standing import Standing
 from commserver.core.state import DEBUG, INFO, WARNING, State
 from commserver.core.subscribing import Subscribing
+from commserver.core.syncing import Syncing
 from protocol import packets, signalling
 from protocol.codes import Code, describe
 from protocol.errors import ProtocolError
@@ -59,6 +65,9 @@ class Broker:
         self._negotiation = Negotiation(state, self._mesh, self._close)
         self._probing = Probing(state, self._delivery)
         self._standing = Standing(state)
+        self._syncing = Syncing(state, self._delivery, self._relay, self._mesh, self._subscribing.tell_interest)
+        self._lame_duck = LameDuck(state, self._delivery, self._standing, self._close)
+        self._backoffice = Backoffice(state, self._relay, self._lame_duck)
         self._told_to_close: dict[ev.LinkId, int] = {}
         """The codes of CLOSE messages, until the links end."""
         self._handlers: dict[type, Callable[[Any, float], None]] = {
@@ -75,7 +84,7 @@ class Broker:
             ev.TokenRenewed: lambda _event, _now: self._admission.prove_to_all(),
             ev.LoadSampled: self._standing.load_sampled,
             ev.ReportDue: self._standing.report_due,
-            ev.DrainRequested: self._on_drain,
+            ev.DrainRequested: lambda _event, now: self._lame_duck.begin(self._state.config.drain_seconds, now),
         }
         self._packet_handlers: dict[int, Callable[[Session, Any, bool, float], None]] = {
             pb.TOPIC: self._relay.topic,
@@ -83,6 +92,8 @@ class Broker:
             pb.TOPIC_BATCH: self._relay.batch,
             pb.SUBSCRIPTION: self._subscribing.subscription,
             pb.SUBSCRIPTION_UPDATE: self._subscribing.update,
+            pb.SYNC: self._syncing.sync,
+            pb.SYNCED: self._syncing.synced,
         }
 
     # ----------------------------------------------------------------------------------------------------------- what is public
@@ -129,8 +140,13 @@ class Broker:
 
     @property
     def draining(self) -> bool:
-        """No new peers are taken."""
+        """No new clients are taken."""
         return self._state.draining
+
+    @property
+    def drained_by(self) -> float:
+        """When the last peer of a draining server is gone, whatever it does."""
+        return self._lame_duck.ends_at
 
     # -------------------------------------------------------------------------------------------------------------- signalling
 
@@ -158,6 +174,8 @@ class Broker:
                 self._probing.probe(message.alias, now)
             case pb.IceServersMessage():
                 self._standing.ice_servers(message, now)
+            case pb.PublishMessage() | pb.RevokeMessage() | pb.DrainMessage():
+                self._backoffice.asked(message, now)
             case _:
                 self._state.counters.signals_ignored["not for a server"] += 1
 
@@ -217,6 +235,7 @@ class Broker:
         if session.is_server:
             self._mesh.active(session, now)
         self._probing.became_active(session, now)
+        self._lame_duck.active(session)
         self._state.status_changed(now)
 
     def _close(self, session: Session, code: Code, now: float) -> None:
@@ -236,7 +255,7 @@ class Broker:
         self._state.peer_events.ended(session, code)
         session.state = SessionState.CLOSED
         self._state.peers.remove(session)
-        for kind in ("setup", "auth", "expiry", "probe", "linger"):
+        for kind in ("setup", "auth", "expiry", "probe", "linger", "move"):
             self._state.deadlines.cancel((kind, session.link))
         self._told_to_close.pop(session.link, None)
         self._probing.ended(session)
@@ -244,29 +263,9 @@ class Broker:
         self._delivery.gone(session)
         self._subscribing.gone(session, now)
         self._mesh.lost(session, now, code=code)
+        self._syncing.ended(session, now)
         self._state.status_changed(now)
-        if self._state.draining and session.is_client:
-            self._let_servers_go(now)
-
-    def _on_drain(self, _event: ev.DrainRequested, now: float) -> None:
-        if self._state.draining:
-            return
-        self._state.draining = True
-        self._standing.send_status()
-        for session in list(self._state.peers):
-            if session.is_active and session.can(pb.ERRORS):
-                # It may stay until it has found another server: nothing is lost on the way.
-                self._delivery.control(session, packets.close(Code.SERVER_STOPPING))
-                self._state.deadlines.set(("linger", session.link), now + self._state.config.drain_timeout)
-            else:
-                self._close(session, Code.SERVER_STOPPING, now)
-        self._let_servers_go(now)
-
-    def _let_servers_go(self, now: float) -> None:
-        """A server that drains needs the others while it has clients, and no longer."""
-        if not self._state.peers.client_count:
-            for server in self._state.peers.servers():
-                self._state.deadlines.set(("linger", server.link), now + LAST_WORDS_S)
+        self._lame_duck.ended(session, now)
 
     # ------------------------------------------------------------------------------------------------------------------ packets
 
@@ -363,12 +362,15 @@ class Broker:
                 case "flush":
                     self._relay.flush(bool(number), now)
                 case "interest":
-                    for server, message in self._state.interest.tell():
-                        self._delivery.control(server, message)
-                    if self._state.interest.behind:
-                        self._state.deadlines.set(("interest", 0), now + self._state.config.interest_debounce)
+                    self._subscribing.tell_interest()
                 case "status":
                     self._standing.send_status()
+                case "sync":
+                    self._syncing.due(now)
+                case "round":
+                    self._syncing.end_round(number, now)
+                case "last call":
+                    self._lame_duck.last_call(now)
                 case "dial":
                     if self._mesh.wants_to_dial(number):
                         self._negotiation.dial(number, now)
@@ -381,13 +383,13 @@ class Broker:
         if kind == "probe":
             if not self._probing.due(session, now):
                 self._close(session, Code.LINK_LOST, now)
+        elif kind == "move":
+            self._lame_duck.due(session, now)
         elif kind == "auth" and self._admission.assume_old_server(session, now):
             self._became_active(session, now)
         else:
             self._close(session, _TOO_LATE[kind], now)
 
 
-LAST_WORDS_S = 0.25
-"""For what a draining server's last client sent to reach the other servers."""
 _SERVER_TALK = frozenset({pb.READY, pb.ERROR, pb.CLOSE, pb.SUBSCRIBED})
 _TOO_LATE = {"setup": Code.TIMEOUT, "auth": Code.AUTH_TIMEOUT, "expiry": Code.TOKEN_EXPIRED, "linger": Code.SERVER_STOPPING}

@@ -38,8 +38,8 @@ class BrokerConfig:
     """Topics of which only each sender's newest packet of a window is sent (unreliable channel)."""
     max_staleness: float = 0.25
     """What has waited longer for a slow peer's unreliable channel is dropped; 0: no such limit."""
-    drain_timeout: float = 5.0
-    """How long peers that were told to move may stay."""
+    drain_seconds: float = 20.0
+    """Over which the clients of a stopping server are told to move."""
     reliable: FlowLimits = RELIABLE_FLOW
     unreliable: FlowLimits = UNRELIABLE_FLOW
     limits: PeerLimits = field(default_factory=PeerLimits)

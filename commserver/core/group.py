@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from protocol import batch, packets
-from protocol.batch import SenderIdentity
+from protocol.batch import NO_STAMP, SenderIdentity, Stamp
 from protocol.pb import broker_pb2 as pb
 
 RECORD_BYTES = 8
 """What a record costs beyond a short body: six bytes of alias, tag, length; one or two more for a body over 127 or 16,383 bytes."""
-GROUP_BYTES = 14
-"""What a group costs beyond its topic and records: tags and lengths, and the batch around it."""
+GROUP_BYTES = 28
+"""What a group costs beyond its topic and records: tags and lengths, its stamp, and the batch around it."""
 SENDER_BYTES = 16
 """What a sender's identity costs beyond its text."""
 
@@ -37,7 +37,9 @@ class Group:
     senders: Sequence[SenderIdentity] = ()
     """Identities of the senders, where the records were published with identity."""
     raw: bytes | None = None
-    """The serialized group as another server sent it, to be passed on as it is."""
+    """The serialized group as another server sent it, to be passed on as it is, with its stamp."""
+    stamp: Stamp = NO_STAMP
+    """To be set before it leaves, where it begins here."""
     _message: bytes | None = None
     _old_client: list[bytes] | None = None
     _old_server: list[bytes] | None = None
@@ -52,7 +54,9 @@ class Group:
         """This group as part of a batch."""
         if self.raw is not None:
             return batch.frame_of(self.raw)
-        return batch.group_frame(self.topic, self.aliases, self.bodies, self.senders, identity=bool(self.senders))
+        return batch.group_frame(
+            self.topic, self.aliases, self.bodies, self.senders, identity=bool(self.senders), stamp=self.stamp
+        )
 
     def first(self, count: int) -> Group:
         """The first `count` records, of a client."""

@@ -73,7 +73,7 @@ class Mesh:
 
     def wants_to_dial(self, alias: int) -> bool:
         """Whether, now that it is time, `alias` still has to be dialed."""
-        if not self._online or self._state.draining or alias not in self._wanted or self._linked(alias):
+        if not self._online or not self._state.needs_servers or alias not in self._wanted or self._linked(alias):
             return False
         if self._state.peers.server_count >= self._state.config.max_servers:
             self._dial_later(alias, self._state.now)  # a place may have become free by then
@@ -124,6 +124,11 @@ class Mesh:
         else:
             self._dial_later(alias, now)
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether every server that we are to be linked with is."""
+        return all(self._state.peers.active(alias) is not None for alias in self._wanted)
+
     def _linked(self, alias: int) -> bool:
         return bool(self._state.peers.of_alias(alias))
 
@@ -132,7 +137,7 @@ class Mesh:
         self._state.deadlines.cancel(("dial", alias))
 
     def _dial_later(self, alias: int, now: float, *, first: bool = True) -> None:
-        if self._state.draining:
+        if not self._state.needs_servers:
             return
         attempts = self._wanted.get(alias, 0)
         self._wanted[alias] = attempts + 1

@@ -55,7 +55,7 @@ class Negotiation:
 
     def _refusal(self, from_server: bool) -> Code | None:
         state, config = self._state, self._state.config
-        if state.draining:
+        if state.draining and not (from_server and state.needs_servers):
             return Code.SERVER_DRAINING
         if from_server:
             return Code.SERVER_FULL if state.peers.server_count >= config.max_servers else None

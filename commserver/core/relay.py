@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence, Set
 from commserver.core.batcher import Pending, Window
 from commserver.core.delivery import Delivery
 from commserver.core.group import Group, group_of_server
-from commserver.core.session import PLAIN_BURST, Session
+from commserver.core.session import PLAIN_BURST, Session, backend_session
 from commserver.core.state import State
 from protocol import batch
-from protocol.batch import SenderIdentity
+from protocol.batch import SenderIdentity, Stamp
 from protocol.codes import Code
 from protocol.errors import DecodeError, TopicError
 from protocol.limits import (
@@ -36,6 +36,8 @@ class Relay:
             Window(config.coalesce_window, reliable=reliable, latest=config.latest) for reliable in (False, True)
         )
         """Index them with the reliable flag."""
+        self._groups_made = 0
+        self._backend = backend_session()
 
     def topic(self, source: Session, packet: pb.TopicMessage, reliable: bool, now: float) -> None:
         """TOPIC: from a client, or forwarded by an old server with `from_alias` filled."""
@@ -86,6 +88,12 @@ class Relay:
         # A client's from_alias is never read; a server's is the client it speaks for.
         alias = source.alias if source.is_client else claimed_alias
         self._publish(source, Group(topic, (alias,), (body,), senders), reliable, now, alone=True)
+
+    def backend(self, message: pb.PublishMessage, now: float) -> None:
+        """PUBLISH: a backend's packet, by way of a coordinator, which answers for topic and identity."""
+        senders = (SenderIdentity(0, message.identity, message.role),) if message.identity else ()
+        group = Group(message.topic, (0,), (message.body,), senders)
+        self._relay(self._backend, group, message.reliable, now, alone=True)
 
     def _publish(self, source: Session, group: Group, reliable: bool, now: float, *, alone: bool) -> None:
         """`alone`: nothing else came in the same message, that would better leave together with this."""
@@ -148,6 +156,8 @@ class Relay:
             return
         for part in group.parts(RELIABLE_BATCH_BYTES if reliable else UNRELIABLE_BATCH_BYTES):
             records = len(part.bodies)
+            if part.raw is None:
+                part.stamp = self._stamp()
             self._state.counters.records_at_once += records
             key = (part.topic, part.aliases[0]) if records == 1 else None
             count = self._delivery.fan_out(receivers, part.message(), reliable, part.topic, records, key)
@@ -175,6 +185,12 @@ class Relay:
                 count = self._delivery.fan_out(sessions, message, reliable, group.topic, 1, (group.topic, alias))
                 self._state.counters.deliveries += count
 
+    def _stamp(self) -> Stamp:
+        # In the order in which groups leave, which on a reliable channel is that in which they arrive: a receiver needs no more than the
+        # last one to know all that it had before.
+        self._groups_made += 1
+        return Stamp(self._state.alias, self._groups_made)
+
     # --------------------------------------------------------------------------------------------------------- letting batches out
 
     def flush(self, reliable: bool, now: float) -> None:
@@ -191,6 +207,12 @@ class Relay:
             if pending := window.pending_of(topics):
                 self._let_out(window.pop_topics(set(pending), self._state.now), reliable, self._state.now)
 
+    def let_out_all(self) -> None:
+        """Let out everything: somebody asks to be told when it has left."""
+        for reliable in (False, True):
+            if len(self._windows[reliable]):
+                self._let_out(self._windows[reliable].pop_all(self._state.now), reliable, self._state.now)
+
     def _let_out(self, groups: list[Pending], reliable: bool, now: float) -> None:
         """Each receiver gets the groups it wants in one message, or few; receivers that want the same share the same bytes."""
         observe = self._state.counters.relay_latency.observe
@@ -203,7 +225,7 @@ class Relay:
         sharing: dict[tuple[int, ...], list[Session]] = {}
         for session, numbers in wanted.items():
             sharing.setdefault(tuple(numbers), []).append(session)
-        frames = [group.frames() for group in groups]
+        frames = [group.frames(self._stamp) for group in groups]
         for shared, sessions in sharing.items():
             self._send_groups([groups[number] for number in shared], [frames[number] for number in shared], sessions, reliable)
 

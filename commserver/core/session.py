@@ -7,14 +7,14 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from commserver.core.events import LinkId
-from commserver.core.flow import Channel, FlowLimits
+from commserver.core.flow import RELIABLE_FLOW, UNRELIABLE_FLOW, Channel, FlowLimits
 from protocol.batch import SenderIdentity
 from protocol.limits import ERRORS_FORGIVEN_PER_S, MAX_ERRORS
 from protocol.pb import broker_pb2 as pb
 from protocol.tokens import Claims, TokenRole, anonymous
 from service.bucket import TokenBucket
 
-OUR_CAPABILITIES = (pb.BATCH, pb.SUBSCRIBE_ACK, pb.ERRORS, pb.SUBSCRIPTION_UPDATES)
+OUR_CAPABILITIES = (pb.BATCH, pb.SUBSCRIBE_ACK, pb.ERRORS, pb.SUBSCRIPTION_UPDATES, pb.MOVES)
 
 UPKEEP_PER_S = 10_000.0
 UPKEEP_BURST = 100_000.0
@@ -169,3 +169,11 @@ def new_session(link: LinkId, alias: int, *, dialed: bool, limits: SessionLimits
         plain=TokenBucket(PLAIN_PER_S, PLAIN_BURST, now),
         begun_at=now,
     )
+
+
+def backend_session() -> Session:
+    """Who publishes what a backend handed to a coordinator: like a client, but nobody, and on no link."""
+    limits = SessionLimits(RELIABLE_FLOW, UNRELIABLE_FLOW)
+    session = new_session(0, 0, dialed=False, limits=limits, now=0.0)
+    session.activate(anonymous(TokenRole.CLIENT), ())
+    return session

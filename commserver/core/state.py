@@ -14,6 +14,7 @@ from commserver.core.events import CloseLink, LinkId, Log, Output
 from commserver.core.interest import Interest
 from commserver.core.peer_events import PeerEvents
 from commserver.core.peers import Peers
+from commserver.core.revocations import Revocations
 from commserver.core.router import Router
 from commserver.core.session import Session
 from commserver.core.subscriptions import SubscriptionIndex
@@ -51,6 +52,7 @@ class State:
     """Ours, as the coordinator last gave it; 0 until then."""
     ice: IceChoice = field(default_factory=IceChoice)
     """STUN and TURN servers for the links we dial."""
+    revocations: Revocations = field(default_factory=Revocations)
     draining: bool = False
     out: list[Output] = field(default_factory=list)
     doomed: list[tuple[Session, Code]] = field(default_factory=list)
@@ -67,6 +69,11 @@ class State:
         self.index.change(session, added, removed)
         if not session.speaks_batch:
             self.old_index.change(session, added, removed)
+
+    @property
+    def needs_servers(self) -> bool:
+        """Whether links to other servers are still of use: not once the last client of a draining server is gone."""
+        return not self.draining or self.peers.client_count > 0
 
     def emit(self, output: Output) -> None:
         """Ask the shell for something."""

@@ -73,6 +73,14 @@ class Subscribing:
         self._remote.pop(session, None)
         self._change(session, set(), set(self._state.index.topics(session)), now)
 
+    def tell_interest(self) -> None:
+        """Send neighbours what they were not told yet, as far as they take it now; the rest soon."""
+        state = self._state
+        for server, message in state.interest.tell():
+            self._delivery.control(server, message)
+        if state.interest.behind:
+            state.deadlines.set(("interest", 0), state.now + state.config.interest_debounce)
+
     def grants_changed(self, session: Session, now: float) -> None:
         """A fresh token may grant less: what is no longer granted ends, with an ERROR for each topic."""
         if not session.is_client:

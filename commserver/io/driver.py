@@ -79,6 +79,8 @@ class Driver:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._empty = asyncio.Event()
+        self.draining = asyncio.Event()
+        """Set when the server is to end, by whomever: a coordinator may say so, too."""
         self._deeds: dict[type, Callable[..., None]] = {
             ev.Send: self._send,
             ev.AskBuffered: self._look_at_buffered,
@@ -92,9 +94,7 @@ class Driver:
         }
 
     async def drained(self) -> None:
-        """Tell every peer to move and wait until all have gone, or were sent away by the core's deadline."""
-        self._empty.clear()
-        self.feed(ev.DrainRequested())
+        """Wait until every peer of a draining server has gone, or was sent away by the core's deadline."""
         await self._empty.wait()
 
     def feed(self, event: ev.Event) -> None:
@@ -113,8 +113,10 @@ class Driver:
             self._feeding = False
             if not self._turn.reading:
                 self._set_timer()
-            if not self._broker.peers:
-                self._empty.set()
+            if self._broker.draining:
+                self.draining.set()
+                if not self._broker.peers:
+                    self._empty.set()
 
     def packet(self, event: ev.PacketReceived) -> None:
         """Handle a packet; where it leaves at once, take the time from its arrival to the last send. The core knows how long others wait."""

@@ -30,6 +30,8 @@ class MessageType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SUBSCRIPTION_UPDATE: _ClassVar[MessageType]
     CLOSE: _ClassVar[MessageType]
     MOVE: _ClassVar[MessageType]
+    SYNC: _ClassVar[MessageType]
+    SYNCED: _ClassVar[MessageType]
     SERVER_STATUS: _ClassVar[MessageType]
     PEER_GONE: _ClassVar[MessageType]
     SERVER_REPORT: _ClassVar[MessageType]
@@ -86,6 +88,8 @@ SUBSCRIBED: MessageType
 SUBSCRIPTION_UPDATE: MessageType
 CLOSE: MessageType
 MOVE: MessageType
+SYNC: MessageType
+SYNCED: MessageType
 SERVER_STATUS: MessageType
 PEER_GONE: MessageType
 SERVER_REPORT: MessageType
@@ -486,6 +490,14 @@ class MoveMessage(_message.Message):
     seconds: float
     def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., code: _Optional[int] = ..., reason: _Optional[str] = ..., seconds: _Optional[float] = ...) -> None: ...
 
+class SyncMessage(_message.Message):
+    __slots__ = ("type", "number")
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    type: MessageType
+    number: int
+    def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., number: _Optional[int] = ...) -> None: ...
+
 class ReadyMessage(_message.Message):
     __slots__ = ("type", "alias", "capabilities", "limits")
     TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -529,18 +541,22 @@ class TopicBatchFrames(_message.Message):
     def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., groups: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class TopicGroup(_message.Message):
-    __slots__ = ("topic", "from_alias", "body", "identity", "senders")
+    __slots__ = ("topic", "from_alias", "body", "identity", "senders", "origin", "serial")
     TOPIC_FIELD_NUMBER: _ClassVar[int]
     FROM_ALIAS_FIELD_NUMBER: _ClassVar[int]
     BODY_FIELD_NUMBER: _ClassVar[int]
     IDENTITY_FIELD_NUMBER: _ClassVar[int]
     SENDERS_FIELD_NUMBER: _ClassVar[int]
+    ORIGIN_FIELD_NUMBER: _ClassVar[int]
+    SERIAL_FIELD_NUMBER: _ClassVar[int]
     topic: str
     from_alias: _containers.RepeatedScalarFieldContainer[int]
     body: _containers.RepeatedScalarFieldContainer[bytes]
     identity: bool
     senders: _containers.RepeatedCompositeFieldContainer[Sender]
-    def __init__(self, topic: _Optional[str] = ..., from_alias: _Optional[_Iterable[int]] = ..., body: _Optional[_Iterable[bytes]] = ..., identity: _Optional[bool] = ..., senders: _Optional[_Iterable[_Union[Sender, _Mapping]]] = ...) -> None: ...
+    origin: int
+    serial: int
+    def __init__(self, topic: _Optional[str] = ..., from_alias: _Optional[_Iterable[int]] = ..., body: _Optional[_Iterable[bytes]] = ..., identity: _Optional[bool] = ..., senders: _Optional[_Iterable[_Union[Sender, _Mapping]]] = ..., origin: _Optional[int] = ..., serial: _Optional[int] = ...) -> None: ...
 
 class Sender(_message.Message):
     __slots__ = ("alias", "identity", "role")

@@ -124,7 +124,7 @@ async def test_it_may_be_stopped_while_it_starts(delay: float) -> None:
 
 async def test_a_second_signal_ends_it_at_once() -> None:
     async with cluster(0) as made:
-        server, children = await supervised(made, 2, drain_timeout="60")
+        server, children = await supervised(made, 2, drain_seconds="60")
         os.kill(children[0]["pid"], signal.SIGSTOP)  # it will not stop in time
         assert server.process is not None
         server.process.send_signal(signal.SIGTERM)

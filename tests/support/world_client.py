@@ -12,6 +12,7 @@ from protocol.tokens import TokenRole
 from tests.support.world import End, Server, World, token
 
 NEW = (pb.BATCH, pb.SUBSCRIBE_ACK, pb.ERRORS)
+MOVING = (*NEW, pb.MOVES)
 OLD: tuple[pb.Capability, ...] = ()
 
 

@@ -28,7 +28,7 @@ def settings(exchange: Exchange, **changes: Any) -> CommServerSettings:
         "bind": ["127.0.0.1"],
         "port": 0,
         "udp_port": 0,
-        "drain_timeout": 2.0,
+        "drain_seconds": 2.0,
     }
     return load(CommServerSettings, {**given, **changes})
 

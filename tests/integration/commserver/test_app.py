@@ -154,7 +154,7 @@ async def test_the_pages(start: Start, exchange: Exchange) -> None:
 
 
 async def test_draining_waits_for_clients_to_move_but_not_for_ever(start: Start, client: NewClient, exchange: Exchange) -> None:
-    server = await start(drain_timeout=60.0)
+    server = await start(drain_seconds=1.0)
     prompt, lazy = client(), client()
     for one in (prompt, lazy):
         await one.join(alias_of(server), token())
@@ -174,7 +174,7 @@ async def test_draining_waits_for_clients_to_move_but_not_for_ever(start: Start,
 
 
 async def test_draining_is_bounded(start: Start, client: NewClient) -> None:
-    server = await start(drain_timeout=0.2)
+    server = await start(drain_seconds=0.0)
     alice = client()
     await alice.join(alias_of(server), token())
     await asyncio.wait_for(server.drain(), PATIENCE_S)

@@ -382,8 +382,10 @@ async def test_nothing_happens_after_close() -> None:
 
 
 async def test_draining_ends_when_the_last_peer_has_gone() -> None:
-    shell = Shell(drain_timeout=30.0)
+    shell = Shell(drain_seconds=0.0)
     link = shell.join(1_000)
+    shell.driver.feed(ev.DrainRequested())
+    assert shell.driver.draining.is_set()
     draining = asyncio.create_task(shell.driver.drained())
     await until(lambda: link.sent, 5.0, "CLOSE")
     await asyncio.sleep(0.01)
@@ -395,5 +397,6 @@ async def test_draining_ends_when_the_last_peer_has_gone() -> None:
 
 async def test_draining_without_peers_is_over_at_once() -> None:
     shell = Shell()
+    shell.driver.feed(ev.DrainRequested())
     await asyncio.wait_for(shell.driver.drained(), 5.0)
     await shell.driver.close()

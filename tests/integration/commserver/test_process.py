@@ -59,7 +59,7 @@ async def test_a_signal_ends_it_in_order(exchange: Exchange, client: NewClient, 
         bind="127.0.0.1",
         port="0",
         ready_file=str(ready),
-        drain_timeout="1",
+        drain_seconds="1",
     )
     try:
         await until(lambda: ready.exists() and exchange.sockets, START_S, "the server is ready")

@@ -17,7 +17,7 @@ def test_the_defaults_are_those_of_the_core() -> None:
     core = BrokerConfig()
     assert config.reliable == core.reliable == RELIABLE_FLOW
     assert config.unreliable == core.unreliable == UNRELIABLE_FLOW
-    for name in ("role", "auth_required", "max_peers", "setup_timeout", "auth_timeout", "drain_timeout"):
+    for name in ("role", "auth_required", "max_peers", "setup_timeout", "auth_timeout", "drain_seconds"):
         assert getattr(config, name) == getattr(core, name), name
     assert config.limits.max_topics == core.limits.max_topics
     assert config.limits.max_message_bytes == core.limits.max_message_bytes
@@ -35,7 +35,7 @@ def test_every_option_reaches_the_core(monkeypatch: pytest.MonkeyPatch) -> None:
         "PACKETS_BURST": "10",
         "SETUP_TIMEOUT": "11",
         "AUTH_TIMEOUT": "12",
-        "DRAIN_TIMEOUT": "13",
+        "DRAIN_SECONDS": "13",
         "RELIABLE_POLICY": "drop-oldest",
         "RELIABLE_QUEUE": "14",
         "UNRELIABLE_POLICY": "latest",
@@ -44,7 +44,7 @@ def test_every_option_reaches_the_core(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(f"RTCBROKER_COMMSERVER_{name}", value)
     config = load(CommServerSettings, {}).broker_config()
     assert (config.role, config.is_hub, config.auth_required) == (TokenRole.COMMUNICATION_SERVER_HUB, True, False)
-    assert (config.max_peers, config.setup_timeout, config.auth_timeout, config.drain_timeout) == (7, 11, 12, 13)
+    assert (config.max_peers, config.setup_timeout, config.auth_timeout, config.drain_seconds) == (7, 11, 12, 13)
     limits = config.limits
     assert (limits.max_topics, limits.max_message_bytes, limits.packets_per_second, limits.packets_burst) == (8, 2000, 9.5, 10)
     assert (config.reliable.policy, config.reliable.queue_bytes) == (Policy.DROP_OLDEST, 14)

@@ -110,7 +110,7 @@ def test_signalling_does_not_belong_on_a_data_channel(kind: int) -> None:
             decode_packet(data)
 
 
-@pytest.mark.parametrize("kind", [15, 99, 106, 109, 117, 127, 128, 2**31 - 1, -1])
+@pytest.mark.parametrize("kind", [15, 99, 109, 117, 127, 128, 2**31 - 1, -1])
 def test_a_type_never_heard_of_is_skipped(kind: int) -> None:
     data = pb.MessageHeader(type=kind).SerializeToString()  # type: ignore[arg-type]  # any number
     assert decode_packet(data) is None

@@ -75,6 +75,8 @@ PART_2_TYPES = {
     "SUBSCRIPTION_UPDATE": 103,
     "CLOSE": 104,
     "MOVE": 105,
+    "SYNC": 106,
+    "SYNCED": 107,
     "SERVER_STATUS": 110,
     "PEER_GONE": 111,
     "SERVER_REPORT": 112,
@@ -164,6 +166,7 @@ PART_2_MESSAGES = {
     "PeerEvent": {"kind": "1 Kind", "alias": "2 uint64", "code": "3 uint32", "role": "4 Role"},
     "CloseMessage": {"type": "1 MessageType", "code": "2 uint32", "reason": "3 string"},
     "MoveMessage": {"type": "1 MessageType", "code": "2 uint32", "reason": "3 string", "seconds": "4 double"},
+    "SyncMessage": {"type": "1 MessageType", "number": "2 uint64"},
     "ReadyMessage": {
         "type": "1 MessageType",
         "alias": "2 uint64",
@@ -185,6 +188,8 @@ PART_2_MESSAGES = {
         "body": "3 repeated bytes",
         "identity": "4 bool",
         "senders": "5 repeated Sender",
+        "origin": "6 uint64",
+        "serial": "7 uint64",
     },
     "Sender": {"alias": "1 uint64", "identity": "2 bytes", "role": "3 Role"},
     "SubscribedMessage": {
@@ -332,6 +337,8 @@ SAMPLES: list[tuple[Message, bytes]] = [
         pb.MoveMessage(type=pb.MOVE, code=4101, reason="r", seconds=1.5),
         b"\x08\x69\x10\x85\x20\x1a\x01r\x21" + struct.pack("<d", 1.5),
     ),
+    (pb.SyncMessage(type=pb.SYNC, number=300), b"\x08\x6a\x10\xac\x02"),
+    (pb.SyncMessage(type=pb.SYNCED, number=5), b"\x08\x6b\x10\x05"),
     (
         pb.ReadyMessage(
             type=pb.READY, alias=5, capabilities=[pb.BATCH], limits=pb.Limits(max_topics=300, packets_per_second=1.5)

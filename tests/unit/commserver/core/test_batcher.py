@@ -11,7 +11,7 @@ from commserver.core.flow import RELIABLE_FLOW, UNRELIABLE_FLOW
 from commserver.core.group import Group, group_of_server
 from commserver.core.session import Kind, Session, SessionLimits, new_session
 from protocol import batch, packets
-from protocol.batch import SenderIdentity
+from protocol.batch import SenderIdentity, Stamp
 from protocol.limits import RELIABLE_BATCH_BYTES, UNRELIABLE_BATCH_BYTES
 from protocol.pb import broker_pb2 as pb
 from protocol.topics import NOTHING, PatternSet
@@ -32,6 +32,11 @@ def window(*, reliable: bool = True, latest: PatternSet = NOTHING) -> Window:
 
 def add(waiting: Window, source: Session, topic: str, body: bytes = b"x", now: float = 0.0) -> int:
     return waiting.add(source, Group(topic, (source.alias,), (body,)), now)
+
+
+def stamp() -> Stamp:
+    """As large as one gets in a week of ten thousand groups a second."""
+    return Stamp(2**42 - 1, 2**33)
 
 
 def said(groups: list[Pending]) -> list[tuple[str, list[bytes]]]:
@@ -146,7 +151,7 @@ def test_a_group_stays_within_its_message(reliable: bool, limit: int, size: int)
     for n in range(3_000):
         add(waiting, people[n % 100], "square", b"x" * size)
     groups = waiting.pop_due(0.0)
-    messages = [batch.batch(group.frames()) for group in groups]
+    messages = [batch.batch(group.frames(stamp)) for group in groups]
     assert max(map(len, messages)) <= limit
     assert sum(len(group.bodies) for group in groups) == 3_000
     full = max(map(len, messages))
@@ -161,7 +166,7 @@ def test_identities_are_counted_in_the_size_of_a_message() -> None:
         waiting.add(source, Group("square", (source.alias,), (b"x" * 26,), (who,)), 0.0)
     groups = waiting.pop_due(0.0)
     assert sum(group.records for group in groups) == 400
-    assert max(len(batch.batch(group.frames())) for group in groups) <= UNRELIABLE_BATCH_BYTES
+    assert max(len(batch.batch(group.frames(stamp))) for group in groups) <= UNRELIABLE_BATCH_BYTES
 
 
 def test_latest_keeps_one_record_a_sender_also_in_a_crowd_that_fills_messages() -> None:
@@ -202,7 +207,7 @@ def test_records_of_a_server_are_apart_from_those_of_clients_and_as_it_sent_them
     waiting.add(server, Group("t", (6,), (b"new server",), raw=raw), 1.003)
     groups = waiting.pop_due(1.02)
     assert [group.relayed_by for group in groups] == [None, server, server]
-    bodies = [body for group in groups for frame in group.frames() for body in decoded(frame)]
+    bodies = [body for group in groups for frame in group.frames(stamp) for body in decoded(frame)]
     assert bodies == [b"ann", b"old server", b"new server"]
 
 
@@ -276,7 +281,7 @@ def test_identified_records_are_apart_and_name_each_sender_once() -> None:
         waiting.add(ann, Group("t", (7,), (b"%d" % n,), (who,)), 0.0)
     add(waiting, ann, "t", b"plain")
     known, plain = waiting.pop_due(0.0)
-    (frame,) = known.frames()
+    (frame,) = known.frames(stamp)
     packet = packets.decode_packet(batch.batch([frame]))
     assert isinstance(packet, pb.TopicBatchFrames)
     group = batch.decode_group(packet.groups[0], from_server=True)
@@ -305,7 +310,7 @@ def test_groups_of_another_server_are_passed_on_as_they_came() -> None:
     waiting.add(server, group_of_server(raw), 0.0)
     waiting.add(server, group_of_server(raw), 0.0)
     (group,) = waiting.pop_due(0.0)
-    assert (group.frames(), group.records, group.relayed_by) == ([batch.frame_of(raw)] * 2, 4, server)
+    assert (group.frames(stamp), group.records, group.relayed_by) == ([batch.frame_of(raw)] * 2, 4, server)
 
 
 def test_too_much_at_once_leaves_at_once() -> None:

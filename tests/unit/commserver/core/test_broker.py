@@ -173,58 +173,6 @@ def test_counts_that_anyone_may_read(world: World) -> None:
     assert server.broker.counters.joins == 2
 
 
-# --------------------------------------------------------------------------------------------------------------------- draining
-
-
-def test_draining_tells_clients_to_move_and_lets_them_until_its_time_is_up(world: World) -> None:
-    server = world.server(drain_timeout=5.0)
-    prompt, lazy, old = joined(world, server, "t"), joined(world, server, "t"), joined(world, server, capabilities=OLD)
-    half = Client(world).connect(server)
-    half.speaks_first = False
-    world.run(0.1)
-    server.feed(ev.DrainRequested())
-    server.feed(ev.DrainRequested())
-    world.run(0.1)
-    assert statuses(server)[-1].draining
-    assert prompt.close_codes == lazy.close_codes == [Code.SERVER_STOPPING]
-    assert prompt.is_open
-    assert not old.is_open
-    assert not half.is_open
-    lazy.publish("t", b"still served")
-    world.run(0.1)
-    assert prompt.bodies == [b"still served"]
-    prompt.leave()
-    world.run(4.5)
-    assert lazy.closed == []
-    world.run(0.5)
-    assert lazy.closed == ["remote"]
-    assert len(server.broker.peers) == 0
-
-
-def test_servers_do_not_hold_up_a_server_that_drains(world: World) -> None:
-    server, other = world.server(drain_timeout=60.0), world.server()
-    world.run()
-    client, far = joined(world, server), joined(world, other, "t")
-    world.run()
-    server.feed(ev.DrainRequested())
-    world.run(1)
-    assert server.links_to(other) == 1, "its client needs it"
-    client.publish("t", b"last words")
-    client.leave()
-    world.run(0.5)
-    assert far.bodies == [b"last words"]
-    assert len(server.broker.peers) == 0
-
-
-def test_a_server_without_clients_is_drained_at_once(world: World) -> None:
-    server, other = world.server(drain_timeout=60.0), world.server()
-    world.run()
-    server.feed(ev.DrainRequested())
-    world.run(0.5)
-    assert len(server.broker.peers) == 0
-    assert other.broker.peers.servers() == []
-
-
 # -------------------------------------------------------------------------------------------------------- without a coordinator
 
 

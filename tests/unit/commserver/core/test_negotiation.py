@@ -107,15 +107,23 @@ def test_server_links_have_a_bound_too() -> None:
     assert late.refusals == [Code.SERVER_FULL]
 
 
-def test_a_draining_server_refuses_everyone() -> None:
+def test_a_draining_server_refuses_clients_and_takes_servers_while_it_has_clients() -> None:
+    """Its clients still talk with those of a server that has just come."""
     world = World()
     server = world.server()
-    joined(world, server)
+    here = joined(world, server)
     server.feed(ev.DrainRequested())
     client = Client(world).connect(server)
-    peer = Client(world, role=TokenRole.COMMUNICATION_SERVER).connect(server)
+    newcomer = world.server()
     world.run()
-    assert client.refusals == peer.refusals == [Code.SERVER_DRAINING]
+    assert client.refusals == [Code.SERVER_DRAINING]
+    assert newcomer.links_to(server) == 1
+    here.leave()
+    world.run()
+    late = Client(world, role=TokenRole.COMMUNICATION_SERVER).connect(server)
+    world.run()
+    assert late.refusals == [Code.SERVER_DRAINING]
+    assert len(server.broker.peers) == 0
 
 
 @pytest.mark.parametrize("data", [b"", b"garbage", b'{"type": "offer", "sdp": "x"}', b'{"type": "answer"}'])

@@ -106,7 +106,7 @@ export interface Group {
 
 /** TOPIC_BATCH, as a client publishes it: the server knows the sender. */
 export function batch(groups: readonly Group[]): Uint8Array {
-  const filled = groups.map((group) => ({ ...group, fromAlias: [], senders: [] }));
+  const filled = groups.map((group) => ({ ...group, fromAlias: [], senders: [], origin: 0, serial: 0 }));
   return TopicBatchMessage.encode({ type: MessageType.TOPIC_BATCH, groups: filled }).finish();
 }
 

@@ -39,6 +39,8 @@ export const MessageType = {
   SUBSCRIPTION_UPDATE: 103,
   CLOSE: 104,
   MOVE: 105,
+  SYNC: 106,
+  SYNCED: 107,
   /** SERVER_STATUS - Part 2, signalling */
   SERVER_STATUS: 110,
   PEER_GONE: 111,
@@ -73,6 +75,8 @@ export namespace MessageType {
   export type SUBSCRIPTION_UPDATE = typeof MessageType.SUBSCRIPTION_UPDATE;
   export type CLOSE = typeof MessageType.CLOSE;
   export type MOVE = typeof MessageType.MOVE;
+  export type SYNC = typeof MessageType.SYNC;
+  export type SYNCED = typeof MessageType.SYNCED;
   export type SERVER_STATUS = typeof MessageType.SERVER_STATUS;
   export type PEER_GONE = typeof MessageType.PEER_GONE;
   export type SERVER_REPORT = typeof MessageType.SERVER_REPORT;
@@ -124,7 +128,7 @@ export const Capability = {
   ERRORS: 3,
   /** SUBSCRIPTION_UPDATES - Servers: takes SUBSCRIPTION_UPDATE. */
   SUBSCRIPTION_UPDATES: 4,
-  /** MOVES - Clients: understands MOVE. */
+  /** MOVES - Clients: understands MOVE. Servers: answers SYNC, and numbers the groups it makes. */
   MOVES: 5,
 } as const;
 
@@ -422,6 +426,15 @@ export interface MoveMessage {
   seconds: number;
 }
 
+/**
+ * SYNC: answer with SYNCED and the same number, once all that I have sent before on the reliable channel has taken effect, here and on every
+ * server linked with you. SYNCED is that answer.
+ */
+export interface SyncMessage {
+  type: MessageType;
+  number: number;
+}
+
 /** An AUTH with capabilities was accepted. */
 export interface ReadyMessage {
   type: MessageType;
@@ -462,6 +475,12 @@ export interface TopicGroup {
   /** From a client: deliver with my verified identity. From a server: `senders` says who. */
   identity: boolean;
   senders: Sender[];
+  /**
+   * From a server: the alias of the comm server that made this group, and how many it had made by then. Wherever the group travels it keeps
+   * them, so a client that is linked with two servers at once knows it again. From a client: nothing.
+   */
+  origin: number;
+  serial: number;
 }
 
 /** The verified identity of a sender of this group, once however many records it has. */
@@ -2933,6 +2952,63 @@ export const MoveMessage: MessageFns<MoveMessage> = {
   },
 };
 
+function createBaseSyncMessage(): SyncMessage {
+  return { type: 0, number: 0 };
+}
+
+export const SyncMessage: MessageFns<SyncMessage> = {
+  encode(message: SyncMessage, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.type !== 0) {
+      writer.uint32(8).int32(message.type);
+    }
+    if (message.number !== 0) {
+      writer.uint32(16).uint64(message.number);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SyncMessage {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSyncMessage();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.type = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.number = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseReadyMessage(): ReadyMessage {
   return { type: 0, alias: 0, capabilities: [], limits: undefined };
 }
@@ -3231,7 +3307,7 @@ export const TopicBatchFrames: MessageFns<TopicBatchFrames> = {
 };
 
 function createBaseTopicGroup(): TopicGroup {
-  return { topic: "", fromAlias: [], body: [], identity: false, senders: [] };
+  return { topic: "", fromAlias: [], body: [], identity: false, senders: [], origin: 0, serial: 0 };
 }
 
 export const TopicGroup: MessageFns<TopicGroup> = {
@@ -3254,6 +3330,12 @@ export const TopicGroup: MessageFns<TopicGroup> = {
     }
     for (const v of message.senders) {
       Sender.encode(v!, writer.uint32(42).fork()).join();
+    }
+    if (message.origin !== 0) {
+      writer.uint32(48).uint64(message.origin);
+    }
+    if (message.serial !== 0) {
+      writer.uint32(56).uint64(message.serial);
     }
     return writer;
   },
@@ -3319,6 +3401,22 @@ export const TopicGroup: MessageFns<TopicGroup> = {
             }
 
             message.senders.push(Sender.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.origin = longToNumber(reader.uint64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.serial = longToNumber(reader.uint64());
             continue;
           }
         }

@@ -274,6 +274,7 @@ export class FakeSocket {
         iceServers,
         iceLifetime,
         requestId: "",
+        hubs: false,
       }).finish(),
     );
   }
@@ -572,6 +573,8 @@ export class FakeServer {
       body: records.map(([, body]) => bytes(body)),
       identity: false,
       senders,
+      origin: 0,
+      serial: 0,
     };
   }
 
