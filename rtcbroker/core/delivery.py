@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from protocol.batch import decode_group
 from protocol.pb import broker_pb2 as pb
 from protocol.tokens import TokenRole
+from rtcbroker.core.overlap import Seen
 from rtcbroker.core.packet import Packet
 from rtcbroker.core.stats import ClientStats, Drop
 
@@ -30,6 +31,7 @@ class Delivery:
     def __init__(self, stats: ClientStats) -> None:
         self._sinks: dict[str, tuple[Sink, ...]] = {}
         self._stats = stats
+        self.seen = Seen()
         self.alias = 0
         """The client's own alias: in a batch, which is encoded once for everyone, its own packets come back to it and are dropped."""
 
@@ -51,9 +53,12 @@ class Delivery:
     def batch(self, frames: pb.TopicBatchFrames, reliable: bool) -> None:
         """Deliver a TOPIC_BATCH. Raises :class:`protocol.errors.DecodeError` at a group that is none; those before it are delivered."""
         for frame in frames.groups:
-            self._group(decode_group(frame, from_server=True), reliable)
+            self.group(decode_group(frame, from_server=True), reliable)
 
-    def _group(self, group: pb.TopicGroup, reliable: bool) -> None:
+    def group(self, group: pb.TopicGroup, reliable: bool) -> None:
+        """Deliver one group, if it has not come by another link."""
+        if not self.seen.is_new(group, reliable):
+            return
         topic = group.topic
         sinks = self._sinks.get(topic)
         if sinks is None:

@@ -1,6 +1,6 @@
 """What the session is told (events) and what it wants done (outputs): the whole border between core and io.
 
-Links are numbered by the session, from its first CONNECT on; an event of a link that is no longer the current one says nothing.
+Links are numbered by the session, from its first CONNECT on; an event of a link that it has closed says nothing.
 """
 
 from __future__ import annotations
@@ -27,6 +27,11 @@ class Stop:
     """Come to an end, by the application's wish (no cause) or because it gave up waiting."""
 
     cause: ConnectionClosed | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """The application is about to leave: what is published now goes by the present link, wherever the client was moving."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +131,7 @@ class DeadlineReached:
 Event: TypeAlias = (
     Start
     | Stop
+    | Stay
     | TokenReceived
     | TokenFailed
     | SocketOpened
@@ -196,10 +202,21 @@ class CloseLink:
 
 @dataclass(frozen=True, slots=True)
 class SendPacket:
-    """Send a message on the current link."""
+    """Send a message on a link."""
 
     data: bytes
     reliable: bool
+    link: int
+
+
+@dataclass(frozen=True, slots=True)
+class FlushReliable:
+    """Send what was published reliably on the joined link; what is published from now on is held back until :class:`Moved`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Another link is the joined one, or the present one stays it after all: what was held back may be sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +256,8 @@ Output: TypeAlias = (
     | AddCandidate
     | CloseLink
     | SendPacket
+    | FlushReliable
+    | Moved
     | StateChanged
     | SubscriptionsSettled
     | PingEchoed

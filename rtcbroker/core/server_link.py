@@ -22,6 +22,7 @@ from rtcbroker.core.delivery import Delivery
 from rtcbroker.core.errors import RequestRefused
 from rtcbroker.core.liveness import Liveness, Sign
 from rtcbroker.core.options import ClientOptions
+from rtcbroker.core.overlap import Held
 from rtcbroker.core.stats import ClientStats, Drop
 from rtcbroker.core.subscriber import Subscriber
 from rtcbroker.core.subscriptions import SubscriptionSet
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-CAPABILITIES = (pb.BATCH, pb.SUBSCRIBE_ACK, pb.ERRORS)
+CAPABILITIES = (pb.BATCH, pb.SUBSCRIBE_ACK, pb.ERRORS, pb.MOVES)
 
 
 _CODE_OF_END = {
@@ -95,13 +96,23 @@ class Surroundings:
 
 
 class ServerLink:
-    """The client's link to one comm server; a session has at most one."""
+    """The client's link to one comm server; a session has one, and while it moves a second."""
 
     def __init__(
-        self, number: int, server: int, alias: int, around: Surroundings, now: float, *, maybe_old: bool, hurried: bool
+        self,
+        number: int,
+        server: int,
+        alias: int,
+        around: Surroundings,
+        now: float,
+        *,
+        maybe_old: bool,
+        hurried: bool,
+        held: Held | None = None,
     ) -> None:
         """`alias` is ours at the coordinator; `maybe_old`: the coordinator speaks Part 1 only, so the server may too; `hurried`: there is
-        another server to try should this one be out of reach.
+        another server to try should this one be out of reach; `held` takes the packets until :meth:`take_over`, where there is a link to
+        another server that counts.
         """
         self.number = number
         self.server = server
@@ -112,12 +123,19 @@ class ServerLink:
         self.joined_at = 0.0
         self.batched = False
         """The server takes TOPIC_BATCH."""
+        self.syncs = False
+        """The server answers SYNC, and its groups have stamps."""
+        self.synced = 0
+        """The last SYNC that was answered."""
+        self.told_to_move = False
         self.max_message_bytes = OLD_SERVER_MESSAGE_BYTES
         self._around = around
         self._emit = around.emit
         self._maybe_old = maybe_old
         self._is_old = False
-        self._subscriber = Subscriber(around.subscriptions, around.emit)
+        self._held = held
+        self._syncs_sent = 0
+        self._subscriber = Subscriber(around.subscriptions, around.emit, number)
         self._candidates = Trickle(number, server, around.emit)
         options = around.options
         self._join_deadline = now + options.join_timeout
@@ -148,7 +166,7 @@ class ServerLink:
             case events.LinkAnswered():
                 self._answered(event.sdp)
             case events.LinkRefused():
-                self._fail(event.code, event.reason)
+                self.fail(event.code, event.reason)
             case events.LocalCandidate():
                 self._candidates.found(event.candidate)
             case events.LinkReached():
@@ -157,7 +175,7 @@ class ServerLink:
                 self._opened(now)
             case events.LinkEnded():
                 trouble = f": {event.trouble}" if event.trouble else ""
-                self._fail(_CODE_OF_END[event.end], f"the link ended ({event.end.value}){trouble}")
+                self.fail(_CODE_OF_END[event.end], f"the link ended ({event.end.value}){trouble}")
 
     def _offered(self, data: bytes, now: float) -> None:
         if self.phase is not Phase.ASKED:
@@ -165,7 +183,7 @@ class ServerLink:
         try:
             sdp = signalling.read_description(data, "offer")
         except SdpError as error:
-            self._fail(error.code, error.detail)
+            self.fail(error.code, error.detail)
             return
         self.phase = Phase.ANSWERING
         self._deadline = self._reach_deadline
@@ -180,12 +198,12 @@ class ServerLink:
     def _refused(self, code: int) -> None:
         # By the server, or by the coordinator in its name.
         if self.phase < Phase.AUTHENTICATING:
-            self._fail(code, "connection refused", told=True)
+            self.fail(code, "connection refused", told=True)
 
     def signalling_lost(self) -> None:
         """The coordinator's socket is gone: without it no offer comes and no answer goes."""
         if self.phase < Phase.OPENING:
-            self._fail(Code.LINK_LOST, "the coordinator's socket closed while joining")
+            self.fail(Code.LINK_LOST, "the coordinator's socket closed while joining")
 
     def _server_gone(self, now: float) -> None:
         # The server's own socket is gone: it may be dead, or only have lost its coordinator.
@@ -193,7 +211,7 @@ class ServerLink:
             self._liveness.probe(now)
             self.ping(now)
         elif self.phase < Phase.OPENING:
-            self._fail(Code.PEER_NOT_FOUND, "the server left while joining")
+            self.fail(Code.PEER_NOT_FOUND, "the server left while joining")
         else:
             self._deadline = min(self._deadline, now + self._around.options.probe_timeout)
 
@@ -227,7 +245,7 @@ class ServerLink:
         try:
             packet = packets.decode_packet(data)
             if isinstance(packet, pb.TopicBatchFrames):
-                self._around.delivery.batch(packet, reliable)
+                self._batch(packet, reliable)
             elif isinstance(packet, pb.TopicFWMessage | pb.TopicIdentityFWMessage):
                 self._around.delivery.single(packet, reliable)
             elif packet is not None:
@@ -235,6 +253,14 @@ class ServerLink:
         except ProtocolError as error:
             self._around.stats.dropped[Drop.UNDECODABLE] += 1
             logger.debug("client %d: a message of server %d is dropped: %s", self.alias, self.server, error)
+
+    def _batch(self, packet: pb.TopicBatchFrames, reliable: bool) -> None:
+        if self._held is None:
+            self._around.delivery.batch(packet, reliable)
+            return
+        self._held.batch(packet, reliable)
+        if self._held.is_over:
+            self.fail(Code.SLOW_CONSUMER, "the server brings far more than the present one")
 
     def _control(self, packet: packets.Packet, data: bytes, reliable: bool, now: float) -> None:
         if isinstance(packet, pb.PingMessage):
@@ -245,8 +271,13 @@ class ServerLink:
             self._subscriber.acknowledged(packet.version, ((entry.topic, entry.code) for entry in packet.refused), now)
         elif isinstance(packet, pb.ErrorMessage):
             self._emit(events.Refused(RequestRefused(packet.code, packet.reason, packet.topic)))
+        elif isinstance(packet, pb.MoveMessage):
+            self.told_to_move = True
+            logger.info("client %d: server %d: move within %.1f s: %s", self.alias, self.server, packet.seconds, packet.reason)
+        elif isinstance(packet, pb.SyncMessage) and packet.type == pb.SYNCED:
+            self.synced = max(self.synced, packet.number)
         elif isinstance(packet, pb.CloseMessage):
-            self._fail(packet.code, packet.reason, told=True)
+            self.fail(packet.code, packet.reason, told=True)
         else:
             self._around.stats.dropped[Drop.UNDECODABLE] += 1  # a packet that only clients or servers among themselves send
 
@@ -262,6 +293,7 @@ class ServerLink:
         limits = message.limits
         self.max_message_bytes = min(limits.max_message_bytes or MAX_CLIENT_MESSAGE_BYTES, MAX_MESSAGE_BYTES)
         self.batched = pb.BATCH in message.capabilities
+        self.syncs = pb.MOVES in message.capabilities
         self._subscriber.acknowledges = pb.SUBSCRIBE_ACK in message.capabilities
         self.alias = message.alias or self.alias
         self._around.credentials.accepted()
@@ -278,8 +310,38 @@ class ServerLink:
             return
         self.phase = Phase.JOINED
         self.joined_at = now
-        self._around.delivery.alias = self.alias
-        self._subscriber.begin(self.max_message_bytes, now)
+        if self._held is None:
+            self._around.delivery.alias = self.alias
+            self._subscriber.begin(self.max_message_bytes, now)
+
+    # ------------------------------------------------------------------------------------------------------- moving
+
+    def mirror(self) -> None:
+        """As the next link: ask for the set that the present one has."""
+        if not self._subscriber.mirror(self.max_message_bytes):
+            self.fail(Code.MESSAGE_TOO_LARGE, "the subscriptions do not fit into a message of this server")
+
+    def sync(self) -> None:
+        """Ask to be told, by :attr:`is_synced`, when what was sent has taken effect everywhere."""
+        self._syncs_sent += 1
+        self._send(packets.sync(self._syncs_sent))
+
+    @property
+    def is_synced(self) -> bool:
+        """Whether the last SYNC was answered."""
+        return self.synced >= self._syncs_sent
+
+    def take_over(self, now: float, *, mirrored: bool) -> None:
+        """This is the present link from now on. `mirrored`: the server has the whole set; else, as after a loss, it is told now."""
+        held, self._held = self._held, None
+        if self.phase is Phase.JOINED:
+            self._around.delivery.alias = self.alias
+            if mirrored:
+                self._subscriber.adopt(now)
+            else:
+                self._subscriber.begin_anew(self.max_message_bytes, now)
+        if held is not None:
+            held.release()
 
     def subscriptions_changed(self, now: float) -> None:
         """Send the set, if it differs from the one the server has."""
@@ -303,7 +365,7 @@ class ServerLink:
         if self.phase is Phase.JOINED:
             match self._liveness.look(now):
                 case Sign.LOST:
-                    self._fail(Code.TIMEOUT, "nothing was heard from the server in time")
+                    self.fail(Code.TIMEOUT, "nothing was heard from the server in time")
                 case Sign.QUIET:
                     self.ping(now)
         elif self._deadline <= now:
@@ -314,7 +376,7 @@ class ServerLink:
             logger.info("client %d: server %d speaks Part 1 only", self.alias, self.server)
             self._join_as_old(now)
         else:
-            self._fail(Code.TIMEOUT, self.awaited)
+            self.fail(Code.TIMEOUT, self.awaited)
 
     @property
     def awaited(self) -> str:
@@ -323,10 +385,16 @@ class ServerLink:
         guess = ": is UDP blocked?" if self.phase is Phase.OPENING and not self._is_reached else ""
         return f"{_AWAITED[self.phase]} {self.server} in time{guess}"
 
-    def _send(self, data: bytes, *, reliable: bool = True) -> None:
-        self._emit(events.SendPacket(data, reliable))
+    def close(self) -> None:
+        """Have the transport end it, if it has begun."""
+        if self.phase > Phase.ASKED:
+            self._emit(events.CloseLink(self.number))
 
-    def _fail(self, code: int, reason: str, *, told: bool = False) -> None:
+    def _send(self, data: bytes, *, reliable: bool = True) -> None:
+        self._emit(events.SendPacket(data, reliable, self.number))
+
+    def fail(self, code: int, reason: str, *, told: bool = False) -> None:
+        """It has ended; the first reason counts."""
         if self.end is None:
             self.end = End(code, reason, told)
             logger.info("client %d: server %d: %s: %s", self.alias, self.server, describe(code), reason)

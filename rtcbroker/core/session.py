@@ -1,8 +1,9 @@
 """The life of one client: dial the coordinator, join a server, notice that it is lost, come back. Pure: events in, outputs out.
 
 Two things live beside each other. The **socket** to the coordinator is always wanted; without it nothing can be joined, but a joined
-server does not need it. The **link** to a server, at most one, is wanted whenever there is none and the socket is welcomed: the servers
-of WELCOME are tried in turn (a *round*), then the coordinator is dialed again for a fresh list, after a pause with full jitter.
+server does not need it. The **link** to a server is wanted whenever there is none and the socket is welcomed: the servers
+of WELCOME are tried in turn (a *round*), then the coordinator is dialed again for a fresh list, after a pause with full jitter. Where the
+server asks its client to go elsewhere, the same happens beside the link it has (a *move*), until another takes its place.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from rtcbroker.core import events
 from rtcbroker.core.credentials import AUTH_CODES, Credentials
 from rtcbroker.core.delivery import Delivery
 from rtcbroker.core.errors import ConnectError
+from rtcbroker.core.moving import Moving
 from rtcbroker.core.options import ClientOptions
 from rtcbroker.core.patience import Patience, Verdict, final_error
 from rtcbroker.core.server_link import End, LinkEvent, Phase, ServerLink, Surroundings
@@ -65,10 +67,12 @@ class Session:
         self._lifecycle = Lifecycle()
         self._link: ServerLink | None = None
         self._links = 0
+        self._moving = Moving(self._around)
         self._patience = Patience(options, self._credentials, rng)
         self._handlers: dict[type, Callable[[Any, float], None]] = {
             events.Start: self._on_start,
             events.Stop: self._on_stop,
+            events.Stay: self._on_stay,
             events.TokenReceived: self._on_token,
             events.TokenFailed: self._on_token_failed,
             events.SocketOpened: self._on_socket_opened,
@@ -92,6 +96,11 @@ class Session:
         link = self._link
         return link if link is not None and link.phase is Phase.JOINED and link.end is None else None
 
+    @property
+    def is_parting(self) -> bool:
+        """Whether what is published reliably has to wait for :class:`events.Moved`."""
+        return self._moving.is_parting
+
     def trouble(self, now: float) -> ConnectionClosed:
         """Why there is no connection: what the present try waits for, if it has for some time, else why the last one failed."""
         link = self._link
@@ -108,11 +117,17 @@ class Session:
 
     def received(self, link: int, data: bytes, reliable: bool, now: float) -> list[events.Output]:
         """Take a message that came by a link: :meth:`handle` for the busiest of all events."""
-        current = self._link
-        if current is None or current.number != link:
+        found = self._link_of(link)
+        if found is None:
             return []
-        current.message(data, reliable, now)
+        found.message(data, reliable, now)
         return self._drain(now)
+
+    def _link_of(self, number: int) -> ServerLink | None:
+        return next((link for link in self._all_links() if link.number == number), None)
+
+    def _all_links(self) -> list[ServerLink]:
+        return [link for link in (self._link, self._moving.next) if link is not None]
 
     def ping(self, now: float) -> tuple[int, list[events.Output]]:
         """Send a PING: its number (:class:`events.PingEchoed`), and what is to be done. Raises RuntimeError when not joined."""
@@ -124,9 +139,8 @@ class Session:
         """When to send :class:`events.DeadlineReached`, at the latest; None for never."""
         if self.state is ClientState.CLOSED:
             return None
-        deadlines = [self._signalling.deadline]
-        if self._link is not None:
-            deadlines.append(self._link.next_deadline())
+        deadlines = [self._signalling.deadline, self._moving.deadline]
+        deadlines += [link.next_deadline() for link in self._all_links()]
         if self.joined is not None:
             deadlines.append(self._credentials.renew_at)
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
@@ -141,7 +155,7 @@ class Session:
                 self._on_link_over(link, link.end, now)
             elif link.phase is Phase.JOINED and self.state is not ClientState.CONNECTED:
                 self._on_joined(link)
-            else:
+            elif not self._move_on(link, now):
                 break
         outputs, self._outputs = self._outputs, []
         return outputs
@@ -159,7 +173,13 @@ class Session:
     def _on_stop(self, event: events.Stop, now: float) -> None:
         self._finish(event.cause)
 
+    def _on_stay(self, event: events.Stay, now: float) -> None:
+        self._moving.give_up()
+        if self._link is not None:
+            self._link.told_to_move = False
+
     def _finish(self, cause: ConnectionClosed | None) -> None:
+        self._moving.give_up()
         if self._link is not None:
             self._leave(self._link)
             self._link = None
@@ -172,8 +192,9 @@ class Session:
         self._credentials.received(event.token, now)
         if self._signalling.socket is Socket.TOKEN:
             self._signalling.dial(now)
-        if self.joined is not None:
-            self.joined.authenticate()
+        for link in self._all_links():
+            if link.phase is Phase.JOINED:
+                link.authenticate()
 
     def _on_token_failed(self, event: events.TokenFailed, now: float) -> None:
         logger.warning("client %d: no token could be had: %s", self.alias, event.reason)
@@ -200,7 +221,8 @@ class Session:
         logger.info("client %d: no coordinator: %s", self.alias, failure)
         self._signalling.dial_later(now)
         if self._link is not None:
-            self._link.signalling_lost()
+            for link in self._all_links():
+                link.signalling_lost()
         else:
             self.failure = failure
             self._count_failed_attempt()
@@ -229,8 +251,9 @@ class Session:
             self._ice.granted(signalling.ice_grant(signal), now)
         if isinstance(signal, pb.WelcomeMessage):
             self._on_welcome(signal, now)
-        elif signal is not None and self._link is not None and self._signalling.socket is Socket.WELCOMED:
-            self._link.signal(signal, now)
+        elif signal is not None and self._signalling.socket is Socket.WELCOMED:
+            for link in self._all_links():
+                link.signal(signal, now)
 
     def _on_welcome(self, welcome: pb.WelcomeMessage, now: float) -> None:
         self._signalling.welcomed(welcome)
@@ -239,6 +262,8 @@ class Session:
             if not welcome.available_servers:
                 self.failure = ConnectionClosed(Code.NO_SERVERS)
             self._next_server(now)
+        elif self._moving.is_seeking:
+            self._next_server(now)
 
     # ------------------------------------------------------------------------------------------------------ the link
 
@@ -246,12 +271,14 @@ class Session:
         if self._signalling.socket is not Socket.WELCOMED:
             return  # the next WELCOME begins a round
         server = self._signalling.servers.next()
+        if server is not None and self._link is not None and server == self._link.server:
+            server = self._signalling.servers.next()  # it does not want us any more
         if server is None:
             self._end_round(now)
             return
         self._links += 1
         logger.info("client %d: joining server %d", self._signalling.alias, server)
-        self._link = ServerLink(
+        link = ServerLink(
             self._links,
             server,
             self._signalling.alias,
@@ -259,16 +286,24 @@ class Session:
             now,
             maybe_old=not self._signalling.speaks_part2,
             hurried=self._signalling.servers.has_more,
+            held=self._moving.holding(),
         )
+        if self._moving.is_under_way:
+            self._moving.next = link
+        else:
+            self._link = link
 
     def _end_round(self, now: float) -> None:
         """None of the servers will do: ask the coordinator for a fresh list, after a pause."""
+        if self._moving.is_under_way:
+            self._signalling.dial_at(now + self._moving.pause())
+            return
         self._signalling.dial_at(now + self._patience.pause())
         self._count_failed_attempt()
 
     def _on_link_event(self, event: LinkEvent, now: float) -> None:
-        if self._link is not None and self._link.number == event.link:
-            self._link.happened(event, now)
+        if (link := self._link_of(event.link)) is not None:
+            link.happened(event, now)
 
     def _on_joined(self, link: ServerLink) -> None:
         self._patience.joined()
@@ -287,6 +322,10 @@ class Session:
         if was_connected and self.state is not ClientState.CLOSED:
             self._change(ClientState.RECONNECTING, self.failure, str(self.failure))
         if is_settled:
+            self._moving.give_up()
+            return
+        if (successor := self._moving.promote(now)) is not None:
+            self._link = successor
             return
         if was_connected:
             self._on_lost(link, end, now)
@@ -310,14 +349,30 @@ class Session:
             self._signalling.dial_at(now)  # no longer in the background: now it is wanted
         self._next_server(now)
 
+    # ------------------------------------------------------------------------------------------------------- moving
+
+    def _move_on(self, link: ServerLink, now: float) -> bool:
+        """Whether something is to be done about a move; then it is done."""
+        if link.told_to_move and link.phase is Phase.JOINED and not self._moving.is_under_way:
+            self._moving.begin(link)
+            self._signalling.dial_at(now)  # for a list of servers as it is now
+            return True
+        if self._moving.next_has_failed():
+            self._next_server(now)
+            return True
+        if (successor := self._moving.advance(now)) is None:
+            return False
+        self._link, self.alias = successor, successor.alias
+        return True
+
     def _leave(self, link: ServerLink) -> None:
-        if link.phase > Phase.ASKED:
-            self._emit(events.CloseLink(link.number))
+        link.close()
         if link.phase is Phase.JOINED:
             self._around.subscriptions.connection_lost()
 
     def _on_subscriptions_changed(self, event: events.SubscriptionsChanged, now: float) -> None:
-        if self.joined is not None:
+        # While two servers have the set it stays as it is; what changed is told when there is one again, some milliseconds later.
+        if self.joined is not None and not self._moving.is_overlapping:
             self.joined.subscriptions_changed(now)
 
     # ---------------------------------------------------------------------------------------------------------- time
@@ -327,8 +382,9 @@ class Session:
         if self._signalling.is_late(now):
             reason = "no WELCOME from the coordinator in time" if was_open else "the coordinator did not answer in time"
             self._on_dial_failed(ConnectionClosed(Code.TIMEOUT, reason), now)
-        if self._link is not None:
-            self._link.tick(now)
+        for link in self._all_links():
+            link.tick(now)
+        self._moving.tick(now)
         renew_at = self._credentials.renew_at
         if self.joined is not None and renew_at is not None and renew_at <= now:
             self._signalling.ask_token()

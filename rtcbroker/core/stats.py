@@ -41,6 +41,8 @@ class ClientStats:
     joins: int = 0
     """Times a comm server was joined."""
     reconnects: int = 0
-    """Joins after the first."""
+    """Times a lost connection was made again."""
+    moves: int = 0
+    """Times the client went to another comm server because its own asked it to, without losing a connection."""
     dropped: Counter[str] = field(default_factory=Counter)
     """Packets dropped, by reason (:class:`Drop`)."""

@@ -17,16 +17,42 @@ _GZIP_OVER = 1_000
 class Subscriber:
     """The subscriptions of one link."""
 
-    def __init__(self, subscriptions: SubscriptionSet, emit: Callable[[events.Output], None]) -> None:
+    def __init__(self, subscriptions: SubscriptionSet, emit: Callable[[events.Output], None], link: int) -> None:
         self.acknowledges = False
         """The server answers with SUBSCRIBED. An old one does not: then a set counts as in force once it was sent."""
         self._subscriptions = subscriptions
         self._emit = emit
+        self._link = link
+        self._is_mirror = False
+        self._mirrored: tuple[int, list[tuple[str, int]]] | None = None
+
+    def mirror(self, limit: int) -> bool:
+        """Send the set that another server has, whose word counts until :meth:`adopt`. False where it does not fit into a message."""
+        self._is_mirror = True
+        version, topics = self._subscriptions.present()
+        if not topics:
+            return True
+        message = packets.subscription(topics, version=version, gzip_over=_GZIP_OVER)
+        if len(message) > limit:
+            return False
+        self._emit(events.SendPacket(message, True, self._link))
+        return True
+
+    def adopt(self, now: float) -> None:
+        """This is the server that counts now."""
+        self._is_mirror = False
+        if self._mirrored is not None:
+            self.acknowledged(*self._mirrored, now)
 
     def begin(self, limit: int, now: float) -> None:
         """The server knows nothing of us yet: send the set, in a message of `limit` bytes at most."""
         if self._subscriptions.outstanding:
             self._send(limit, now)
+
+    def begin_anew(self, limit: int, now: float) -> None:
+        """As :meth:`begin`, whatever was mirrored."""
+        self._is_mirror = False
+        self.begin(limit, now)
 
     def update(self, limit: int, now: float) -> None:
         """Send the set, if it differs from the one the server has."""
@@ -41,12 +67,15 @@ class Subscriber:
             new = [topic for topic in topics if self._subscriptions.acknowledged(topic) is None]
             self.acknowledged(version, [(topic, Code.MESSAGE_TOO_LARGE) for topic in new], now)
             return
-        self._emit(events.SendPacket(message, reliable=True))
+        self._emit(events.SendPacket(message, True, self._link))
         if not self.acknowledges:
             self.acknowledged(version, (), now)
 
     def acknowledged(self, version: int, refused: Iterable[tuple[str, int]], now: float) -> None:
         """SUBSCRIBED came."""
+        if self._is_mirror:
+            self._mirrored = (version, list(refused))
+            return
         news = self._subscriptions.acknowledge(version, list(refused), now)
         self._emit(events.SubscriptionsSettled())
         if news:

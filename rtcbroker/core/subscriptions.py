@@ -91,6 +91,10 @@ class SubscriptionSet:
         """Whether a server that knows nothing of us has to be told: there are topics, or somebody waits for an acknowledgement."""
         return self.changed or bool(self._topics) or self._settled < self._sent
 
+    def present(self) -> tuple[int, list[str]]:
+        """The last version that was made: its number and the whole set."""
+        return self._sent, list(self._topics)
+
     def next_version(self) -> tuple[int, list[str]]:
         """Make the next version to be sent: its number and the whole set."""
         for name in self._let_go:

@@ -52,7 +52,7 @@ class LinkDialer(Protocol):
 
 
 class Links:
-    """The one link of a client, by its number; what older ones still say is not passed on."""
+    """The links of a client, by their numbers; what those that were closed still say is not passed on."""
 
     def __init__(
         self,
@@ -61,22 +61,27 @@ class Links:
         on_message: Callable[[int, bytes, bool], None],
         on_room: Callable[[], None],
     ) -> None:
-        self.link: AnsweredLink | None = None
         self._dialer = dialer
         self._report = report
         self._on_message = on_message
         self._on_room = on_room
-        self._number = 0
-        self._answering: asyncio.Task[None] | None = None
+        self._links: dict[int, AnsweredLink | None] = {}
+        """None while the answer is being made."""
+        self._answering: dict[int, asyncio.Task[None]] = {}
+
+    def get(self, number: int) -> AnsweredLink | None:
+        """The link of that number, if it is there."""
+        return self._links.get(number)
 
     def answer(self, number: int, sdp: str, ice_servers: Sequence[IceServer] = ()) -> None:
-        """Begin to answer an offer; the link is the current one from now on.
+        """Begin to answer an offer.
 
         With `ice_servers`, which may be slow, candidates follow the answer one by one; without, they are all in it.
         """
-        self._number = number
+        self._links[number] = None
         work = self._answer(number, sdp, ice_servers)
-        self._answering = asyncio.get_running_loop().create_task(work, name=f"answering offer {number}")
+        task = self._answering[number] = asyncio.get_running_loop().create_task(work, name=f"answering offer {number}")
+        task.add_done_callback(lambda _: self._answering.pop(number, None))
 
     async def _answer(self, number: int, sdp: str, ice_servers: Sequence[IceServer]) -> None:
         def on_candidate(candidate: CandidateInit) -> None:
@@ -89,8 +94,8 @@ class Links:
         except OSError as error:
             self._tell(number, events.LinkRefused(number, Code.LINK_LOST, f"no socket for the link: {error}"))
         else:
-            if number == self._number:
-                self.link = link
+            if number in self._links:
+                self._links[number] = link
                 link.on_reached = lambda: self._tell(number, events.LinkReached(number))
                 self._report(events.LinkAnswered(number, link.local_sdp))
             else:
@@ -98,47 +103,48 @@ class Links:
 
     def add_candidate(self, number: int, candidate: CandidateInit | None) -> None:
         """Give the link a candidate of its server; one that does not parse is dropped."""
-        if self.link is None or number != self._number:
+        if (link := self._links.get(number)) is None:
             return
         try:
-            self.link.add_candidate(candidate)
+            link.add_candidate(candidate)
         except CandidateError as error:
             logger.debug("a candidate of the server is dropped: %s", error)
 
     def close(self, number: int) -> None:
         """Close the link, or stop making it."""
-        if number != self._number:
+        if number not in self._links:
             return
-        self._number = 0
-        if self.link is not None:
-            self.link.close()
-            self.link = None
-        elif self._answering is not None:
-            self._answering.cancel()
+        link = self._links.pop(number)
+        if link is not None:
+            link.close()
+        elif (task := self._answering.get(number)) is not None:
+            task.cancel()
 
-    def send(self, data: bytes, *, reliable: bool) -> bool:
-        """Send on the current link; False when the message is larger than the server's SDP allows."""
-        if self.link is not None:
+    def send(self, number: int, data: bytes, *, reliable: bool) -> bool:
+        """Send on a link; False when the message is larger than the server's SDP allows."""
+        if (link := self._links.get(number)) is not None:
             try:
-                self.link.send(data, reliable=reliable)
+                link.send(data, reliable=reliable)
             except MessageTooLarge as error:
                 logger.debug("a message was not sent: %s", error)
                 return False
         return True
 
-    def buffered(self, *, reliable: bool) -> int:
-        """Bytes waiting on a channel of the current link."""
-        return 0 if self.link is None else self.link.buffered_amount(reliable=reliable)
+    def buffered(self, number: int, *, reliable: bool) -> int:
+        """Bytes waiting on a channel of a link."""
+        link = self._links.get(number)
+        return 0 if link is None else link.buffered_amount(reliable=reliable)
 
     async def shut(self) -> None:
         """Close everything, and wait until it is."""
-        self.close(self._number)
-        if self._answering is not None:
-            await asyncio.wait([self._answering])
+        for number in list(self._links):
+            self.close(number)
+        if self._answering:
+            await asyncio.wait(list(self._answering.values()))
         await self._dialer.close()
 
     def _tell(self, number: int, event: events.Event) -> None:
-        if number == self._number:
+        if number in self._links:
             self._report(event)
 
 
@@ -158,7 +164,7 @@ class _Handler:
         self._links._on_message(self._number, data, reliable)
 
     def on_buffered_low(self, link: Link, reliable: bool) -> None:
-        if self._number == self._links._number:
+        if self._number in self._links._links:
             self._links._on_room()
 
     def on_closed(self, link: Link, end: LinkEnd) -> None:

@@ -63,6 +63,7 @@ class Requests:
         driver = self.driver
         try:
             if driver.session.joined is not None:
+                driver.feed(events.Stay())
                 driver.flush()
                 if driver.sender.unconfirmed:
                     await self._confirm()

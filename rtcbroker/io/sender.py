@@ -24,11 +24,19 @@ _checked = lru_cache(maxsize=4_096)(check_topic)
 class Sender:
     """Both outboxes of a client. Bounded by the options' buffers: over its mark a channel takes nothing."""
 
-    def __init__(self, options: ClientOptions, stats: ClientStats, joined: Callable[[], ServerLink | None], links: Links) -> None:
-        """`joined` gives the link to send on, or None."""
+    def __init__(
+        self,
+        options: ClientOptions,
+        stats: ClientStats,
+        joined: Callable[[], ServerLink | None],
+        links: Links,
+        is_parting: Callable[[], bool],
+    ) -> None:
+        """`joined` gives the link to send on, or None; while `is_parting` nothing leaves reliably, since it is about to be another one."""
         self._stats = stats
         self._joined = joined
         self._links = links
+        self._is_parting = is_parting
         self._marks = {True: options.reliable_buffer, False: options.unreliable_buffer}
         self._outboxes = {reliable: Outbox(reliable=reliable) for reliable in (True, False)}
         self._room: Waiters[None, None] = Waiters()
@@ -42,13 +50,13 @@ class Sender:
         """
         _checked(topic)
         link = self._joined()
-        if link is None or not self._has_room(reliable):
+        if link is None or not self._has_room(link, reliable):
             return False
         self._outboxes[reliable].add(topic, body, identity=identity, limit=link.max_message_bytes)
         return True
 
-    def _has_room(self, reliable: bool) -> bool:
-        waiting = self._outboxes[reliable].pending_bytes + self._links.buffered(reliable=reliable)
+    def _has_room(self, link: ServerLink, reliable: bool) -> bool:
+        waiting = self._outboxes[reliable].pending_bytes + self._links.buffered(link.number, reliable=reliable)
         return waiting <= self._marks[reliable]
 
     def flush(self) -> None:
@@ -57,16 +65,27 @@ class Sender:
         if link is None:
             self.drop()
             return
-        for reliable, outbox in self._outboxes.items():
-            if outbox:
-                for message in outbox.drain(batched=link.batched, limit=link.max_message_bytes):
-                    if self._links.send(message.data, reliable=reliable):
-                        self._stats.sent += message.packets
-                        self._stats.bytes_sent += len(message.data)
-                        self.unconfirmed |= reliable
-                    else:
-                        self._stats.dropped[Drop.TOO_LARGE] += message.packets
+        if not self._is_parting():
+            self._send_all(link, reliable=True)
+        self._send_all(link, reliable=False)
         self.has_room()
+
+    def flush_reliable(self) -> None:
+        """Send what was offered on the reliable channel, though nothing may follow it."""
+        if (link := self._joined()) is not None:
+            self._send_all(link, reliable=True)
+
+    def _send_all(self, link: ServerLink, *, reliable: bool) -> None:
+        outbox = self._outboxes[reliable]
+        if not outbox:
+            return
+        for message in outbox.drain(batched=link.batched, limit=link.max_message_bytes):
+            if self._links.send(link.number, message.data, reliable=reliable):
+                self._stats.sent += message.packets
+                self._stats.bytes_sent += len(message.data)
+                self.unconfirmed |= reliable
+            else:
+                self._stats.dropped[Drop.TOO_LARGE] += message.packets
 
     def drop(self) -> None:
         """The connection is lost, and with it what had not left."""
@@ -81,7 +100,8 @@ class Sender:
 
     def has_room(self) -> None:
         """There may be room: wake up whoever waits for it."""
-        if self._room and self._joined() is not None and self._has_room(True):
+        link = self._joined()
+        if self._room and link is not None and self._has_room(link, True):
             self._room.serve(lambda _: True, None)
 
     def fail(self, error: Callable[[], Exception]) -> None:

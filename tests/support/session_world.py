@@ -23,7 +23,7 @@ from rtcbroker.core.subscriptions import SubscriptionSet
 
 NOW = 1_000_000.0
 ALIAS = 77
-ALL = (pb.BATCH, pb.SUBSCRIBE_ACK, pb.ERRORS)
+ALL = (pb.BATCH, pb.SUBSCRIBE_ACK, pb.ERRORS, pb.MOVES)
 OFFER = json.dumps({"type": "offer", "sdp": "the offer"}).encode()
 
 Kind = TypeVar("Kind")

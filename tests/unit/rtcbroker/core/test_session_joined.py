@@ -180,7 +180,7 @@ def test_a_ping_comes_back_with_its_time() -> None:
 def test_the_servers_ping_is_echoed_byte_for_byte_on_its_channel(reliable: bool) -> None:
     world = joined(5)
     data = packets.ping(123.0) + b"\xc2\x3e\x01x"  # with a field nobody knows
-    assert world.message(1, data, reliable=reliable) == [events.SendPacket(data, reliable)]
+    assert world.message(1, data, reliable=reliable) == [events.SendPacket(data, reliable, 1)]
 
 
 def test_a_ping_needs_a_server() -> None:

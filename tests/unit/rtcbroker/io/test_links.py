@@ -102,7 +102,7 @@ async def test_a_link_tells_of_its_life() -> None:
     dialed.other.send(b"hello", reliable=False)
     await until(lambda: world.messages == [(1, b"hello", False)], 5, "the message comes")
     dialed.fake.set_buffered(100_000, reliable=True)
-    assert world.links.buffered(reliable=True) == 100_000
+    assert world.links.buffered(1, reliable=True) == 100_000
     dialed.fake.set_buffered(0, reliable=True)
     await until(lambda: world.rooms == 1, 5, "there is room")
     dialed.fake.finish(LinkEnd.SILENT)
@@ -131,9 +131,9 @@ async def test_a_closed_link_says_nothing_any_more() -> None:
     dialed.fake.set_buffered(100_000, reliable=True)
     dialed.fake.set_buffered(0, reliable=True)
     world.links.close(1)
-    assert world.links.link is None
-    assert world.links.buffered(reliable=True) == 0
-    assert world.links.send(b"x", reliable=True)  # to nobody
+    assert world.links.get(1) is None
+    assert world.links.buffered(1, reliable=True) == 0
+    assert world.links.send(1, b"x", reliable=True)  # to nobody
     await until(lambda: dialed.fake.end_seen, 5, "it has ended")
     assert len(world.events) == told
     assert world.rooms == 0
@@ -151,16 +151,29 @@ async def test_a_link_closed_while_it_is_made_never_comes() -> None:
     assert world.dialer.links == []
 
 
-async def test_a_link_that_is_no_longer_wanted_when_it_comes_is_closed() -> None:
+async def test_a_link_that_is_no_longer_wanted_is_closed_and_the_other_lives() -> None:
     world = World()
     world.dialer.go.clear()
     world.links.answer(1, "offer")
     await asyncio.sleep(0)
     world.links.answer(2, "another offer")
+    world.links.close(1)
     world.dialer.go.set()
     await until(lambda: events.LinkOpened(2) in world.events, 5, "the second is open")
     assert [event for event in world.events if getattr(event, "link", 2) == 1] == []
-    await until(lambda: [link.fake.end_seen for link in world.dialer.links].count(LinkEnd.LOCAL) == 1, 5, "the first was closed")
+    await world.links.shut()
+
+
+async def test_two_links_live_beside_each_other() -> None:
+    world = World()
+    world.links.answer(1, "offer")
+    world.links.answer(2, "another offer")
+    await until(lambda: {events.LinkOpened(1), events.LinkOpened(2)} <= set(world.events), 5, "both are open")
+    for number, dialed in enumerate(world.dialer.links, start=1):
+        dialed.other.send(b"%d" % number, reliable=True)
+    await until(lambda: set(world.messages) == {(1, b"1", True), (2, b"2", True)}, 5, "both are heard")
+    world.links.close(1)
+    assert (world.links.get(1), world.links.get(2)) == (None, world.dialer.links[1])
     await world.links.shut()
 
 
@@ -201,7 +214,7 @@ async def test_candidates_pass_both_ways() -> None:
 async def test_a_message_the_server_does_not_take_is_not_sent() -> None:
     world = World()
     dialed = await world.opened()
-    assert not world.links.send(bytes(1_001), reliable=True)
-    assert world.links.send(bytes(1_000), reliable=True)
+    assert not world.links.send(1, bytes(1_001), reliable=True)
+    assert world.links.send(1, bytes(1_000), reliable=True)
     assert len(dialed.fake.sent) == 1
     await world.links.shut()

@@ -18,6 +18,7 @@ from rtcbroker.io.sender import Sender, as_bytes
 class Joined:
     """What the sender looks at of a link."""
 
+    number = 1
     batched = True
     max_message_bytes = 1_000
 
@@ -30,13 +31,13 @@ class Channel:
         self.waiting = {True: 0, False: 0}
         self.takes = 10_000
 
-    def send(self, data: bytes, *, reliable: bool) -> bool:
+    def send(self, number: int, data: bytes, *, reliable: bool) -> bool:
         if len(data) > self.takes:
             return False
         self.sent.append((data, reliable))
         return True
 
-    def buffered(self, *, reliable: bool) -> int:
+    def buffered(self, number: int, *, reliable: bool) -> int:
         return self.waiting[reliable]
 
 
@@ -46,7 +47,14 @@ class World:
         self.channel = Channel()
         self.link: Joined | None = Joined()
         options = ClientOptions(reliable_buffer=2_000, unreliable_buffer=1_000)
-        self.sender = Sender(options, self.stats, lambda: cast(ServerLink | None, self.link), cast(Links, self.channel))
+        self.is_parting = False
+        self.sender = Sender(
+            options,
+            self.stats,
+            lambda: cast(ServerLink | None, self.link),
+            cast(Links, self.channel),
+            lambda: self.is_parting,
+        )
 
     def offer(self, size: int, *, reliable: bool = True) -> bool:
         return self.sender.offer("a", bytes(size), reliable=reliable, identity=False)
@@ -114,3 +122,31 @@ async def test_those_who_wait_are_woken_by_room_and_not_before() -> None:
 @pytest.mark.parametrize("body", [b"x", "x", bytearray(b"x"), memoryview(b"x")])
 def test_bodies(body: bytes | str) -> None:
     assert as_bytes(body) == b"x"
+
+
+def test_while_the_client_parts_from_its_server_nothing_leaves_reliably() -> None:
+    world = World()
+    assert world.offer(10)
+    world.is_parting = True
+    world.sender.flush_reliable()
+    assert len(world.channel.sent) == 1, "what was offered before leaves"
+    assert world.offer(20)
+    assert world.offer(30, reliable=False)
+    world.sender.flush()
+    assert [reliable for _, reliable in world.channel.sent] == [True, False]
+    world.is_parting = False
+    world.sender.flush()
+    assert [reliable for _, reliable in world.channel.sent] == [True, False, True]
+    assert world.stats.sent == 3
+
+
+def test_what_is_held_back_counts_for_the_mark() -> None:
+    world = World()
+    world.is_parting = True
+    for _ in range(4):
+        assert world.offer(600)
+    world.sender.flush()
+    assert not world.offer(1)
+    world.link = None
+    world.sender.flush_reliable()
+    assert world.channel.sent == []
