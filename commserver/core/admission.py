@@ -57,7 +57,7 @@ class Admission:
             claims = self._claims(session, message)
             self._check(session, claims)
         except TokenError as error:
-            self._state.log(WARNING, "link %d of %d: AUTH refused: %s", session.link, session.alias, error)
+            self._state.log_of(session, WARNING, "is refused at AUTH: %s", error)
             self._state.counters.errors[error.code.name] += 1
             # What it can do is known although it was refused, so that it hears why.
             session.capabilities = session.capabilities or frozenset(message.capabilities)
@@ -115,7 +115,7 @@ class Admission:
         if not renewed:
             if session.is_server and not session.dialed and session.capabilities:
                 self._prove(session)
-            state.log(INFO, "link %d: %s %d is active as %r", session.link, session.kind.value, session.alias, claims.subject)
+            state.log_of(session, INFO, "is active as %r", claims.subject)
 
     @staticmethod
     def rivals(session: Session, others: list[Session], own_alias: int) -> list[Session]:

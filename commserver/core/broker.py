@@ -224,7 +224,7 @@ class Broker:
             return
         told = self._told_to_close.get(session.link)
         reason = event.reason if told is None else describe(told)
-        self._state.log(INFO, "link %d: %s %d left: %s", session.link, session.kind.value, session.alias, reason)
+        self._state.log_of(session, INFO, "left: %s", reason)
         self._state.counters.closes[event.reason] += 1
         self._gone(session, now, code=told)
 
@@ -246,7 +246,7 @@ class Broker:
             # Past the flow control: whoever is closed for a full queue should hear it too.
             self._state.emit(ev.Send((session.link,), packets.close(code), True))
         self._state.close_link(session.link, code)
-        self._state.log(INFO, "link %d: %s %d closed: %s", session.link, session.kind.value, session.alias, describe(code))
+        self._state.log_of(session, INFO, "closed: %s", describe(code))
         self._state.counters.closes[code.name] += 1
         self._gone(session, now, code=code)
 

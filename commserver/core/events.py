@@ -6,8 +6,8 @@ A link is named by the number the core gave it. Time is not part of an event: it
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from protocol.codes import Code
 from protocol.ice import IceServer
@@ -218,6 +218,8 @@ class Log:
     level: int
     message: str
     arguments: tuple[object, ...]
+    names: Mapping[str, object] = field(default_factory=dict)
+    """Fields of its own, by which it is found: link, peer, request_id."""
 
 
 Output = SendSignal | Send | AskBuffered | MakeOffer | ApplyAnswer | MakeAnswer | AddCandidate | CloseLink | Log

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 
-from commserver.core.events import AddCandidate, ApplyAnswer, LinkId, MakeAnswer, MakeOffer, SendSignal
+from commserver.core.events import AddCandidate, ApplyAnswer, LinkId, Log, MakeAnswer, MakeOffer, SendSignal
 from commserver.core.mesh import Mesh
 from commserver.core.session import Session, SessionLimits, SessionState, new_session
-from commserver.core.state import DEBUG, State
+from commserver.core.state import DEBUG, INFO, State
 from protocol import signalling
-from protocol.codes import Code
+from protocol.codes import Code, describe
 from protocol.errors import ProtocolError
 from protocol.limits import MAX_CANDIDATES
 from protocol.pb import broker_pb2 as pb
@@ -44,12 +44,17 @@ class Negotiation:
             if not pending.is_active and not pending.dialed:
                 self._forget(pending, Code.REPLACED, now)
         is_server = message.from_role in _SERVER_ROLES
+        name = signalling.request_id_of(message)
         if (code := self._refusal(is_server)) is not None:
+            names = {"peer": alias, "request_id": name} if name else {"peer": alias}
+            state.emit(Log(INFO, "peer %d is refused: %s", (alias, describe(code)), names))
             state.counters.errors[code.name] += 1
             state.peer_events.refused(alias, code, message.from_role)
             state.emit(SendSignal(signalling.refused(alias, state.alias, code)))
             return
         session = self._begin(alias, dialed=False, now=now, is_server=is_server)
+        session.request_id = name
+        state.log_of(session, INFO, "asks for a link")
         state.emit(MakeOffer(session.link))
         state.status_changed(now)
 

@@ -82,6 +82,8 @@ class Session:
     plain: TokenBucket
     begun_at: float
     """When it was heard of first."""
+    request_id: str = ""
+    """By which its join is found in the coordinator's log and in ours."""
     active_at: float = 0.0
     """When its first AUTH was accepted."""
     admitted_as_server: bool = False
@@ -106,6 +108,12 @@ class Session:
     packets: int = 0
     """Messages received; a probe compares it."""
     speaks_batch: bool = False
+
+    @property
+    def names(self) -> dict[str, object]:
+        """What tells its log lines from others', as fields of their own."""
+        names: dict[str, object] = {"link": self.link, "peer": self.alias}
+        return names | {"request_id": self.request_id} if self.request_id else names
 
     def activate(self, claims: Claims, capabilities: Collection[int]) -> None:
         """AUTH was accepted, or accepted again with a fresh token."""

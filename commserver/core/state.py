@@ -93,6 +93,11 @@ class State:
         """A line in the life of a connection."""
         self.out.append(Log(level, message, arguments))
 
+    def log_of(self, session: Session, level: int, message: str, *arguments: object) -> None:
+        """A line that begins with who it is about, and has that as fields."""
+        who = (session.link, session.kind.value, session.alias)
+        self.out.append(Log(level, f"link %d: %s %d {message}", (*who, *arguments), session.names))
+
     def interest_changed(self, topics: set[str], now: float) -> None:
         """Topics were added or removed by somebody: servers are told after the debounce."""
         if topics and self.interest.changed(topics):

@@ -90,7 +90,7 @@ class Driver:
             ev.MakeAnswer: self._make_answer,
             ev.AddCandidate: self._add_candidate,
             ev.CloseLink: self._close_link,
-            ev.Log: lambda output: log.log(output.level, output.message, *output.arguments),
+            ev.Log: lambda output: log.log(output.level, output.message, *output.arguments, extra=output.names),
         }
 
     async def drained(self) -> None:
