@@ -44,6 +44,7 @@ EXAMPLES: dict[str, Any] = {
     "token": "a signed token of role COMMUNICATION_SERVER",
     "token_file": "/etc/rtcbroker/server-token",
     "announce": ["203.0.113.7", "2001:db8::7"],
+    "stun": ["stun:stun.example.com:3478"],
     "latest": ["position/**"],
 }
 """What stands where an option has no default."""
