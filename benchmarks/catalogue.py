@@ -63,7 +63,7 @@ LOADS = (
     *(Load(name, "dense", clients, hz=CROWD_HZ, options=CROWD_OPTIONS) for name, clients in zip(GROWTH, CROWDS, strict=True)),
 )
 
-DRIVEN = ("subscriptions", "joins", "p2p")
+DRIVEN = ("subscriptions", "joins", "p2p", "hostile")
 """Scenarios with a driver of their own."""
 
 GROUPS_OF: dict[str, tuple[str, ...]] = {
@@ -114,6 +114,14 @@ WANTED = (
     Wanted("p2p", "NextRTC, 64 members: every pair negotiated", "s", "mesh_s"),
     Wanted("p2p", "CPU per message", "µs", "cpu_us_per_message"),
     Wanted("p2p", "joins per second as they came", "/s", "joins_per_s", digits=0),
+    Wanted("hostile", "CPU per datagram of a stranger", "µs", "cpu_us.strangers"),
+    Wanted("hostile", "the same with a peer's address", "µs", "cpu_us.own"),
+    Wanted("hostile", "the same of the dearest kind", "µs", "cpu_us.dearest"),
+    Wanted("hostile", "hostile datagrams a second", "/s", "packets_per_s", digits=0),
+    Wanted("hostile", "latency p50 of two who talk, calm", "ms", "calm_ms.p50"),
+    Wanted("hostile", "latency p50 of two who talk, flood", "ms", "flood_ms.p50"),
+    Wanted("hostile", "latency p99 of two who talk, calm", "ms", "calm_ms.p99"),
+    Wanted("hostile", "latency p99 of two who talk, flood", "ms", "flood_ms.p99"),
 )
 
 NAMES = tuple(dict.fromkeys([*(load.name for load in LOADS), *DRIVEN, *GROUPS_OF]))

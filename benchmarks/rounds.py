@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from benchmarks import direct, joins, p2p, simulated, subscriptions
+from benchmarks import direct, hostile, joins, p2p, simulated, subscriptions
 from benchmarks.catalogue import CPU, GROWTH, GROWTH_LABEL, LOADS, P50, WANTED
 from benchmarks.figures import MIN_RUNS, Figure, Outcome, figure, look_up, steps
 
@@ -21,10 +21,12 @@ class Size:
     idle_s: float
     changes: int
     """Of subscriptions."""
+    hostile: int = 200_000
+    """Datagrams of all kinds: a million in five rounds."""
 
 
 FULL = Size(seconds=15.0, clients=1_000, idle_s=20.0, changes=subscriptions.CHANGES)
-QUICK = Size(seconds=4.0, clients=200, idle_s=6.0, changes=500)
+QUICK = Size(seconds=4.0, clients=200, idle_s=6.0, changes=500, hostile=20_000)
 
 
 def run_rounds(
@@ -50,6 +52,8 @@ def run_one(name: str, size: Size) -> Outcome:
     """One run of the scenario `name`."""
     if name == "joins":
         return joins.run(size.clients, size.idle_s)
+    if name == "hostile":
+        return hostile.run(size.hostile)
     if name == "p2p":
         return p2p.run(size.seconds)
     if name == "subscriptions":

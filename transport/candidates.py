@@ -62,9 +62,12 @@ class IceCandidate:
         return CandidateInit(str(self), mid, 0, username_fragment)
 
 
-def host_candidate(host: str, port: int, rank: int = 0) -> IceCandidate:
-    """A host candidate with the priority of RFC 8445 section 5.1.2.1; `rank` 0 is the most wanted of an agent's addresses."""
-    return IceCandidate(str(rank + 1), 1, "udp", _priority("host", rank), host, port, "host")
+def host_candidate(host: str, port: int, rank: int = 0, foundation: int | None = None) -> IceCandidate:
+    """A host candidate with the priority of RFC 8445 section 5.1.2.1; `rank` 0 is the most wanted of an agent's addresses.
+
+    `foundation`: one for all candidates of the same address (RFC 8445 section 5.1.1.3); None where each has its own.
+    """
+    return IceCandidate(str(foundation or rank + 1), 1, "udp", _priority("host", rank), host, port, "host")
 
 
 def relay_candidate(relayed: tuple[str, int], mapped: tuple[str, int] | None, rank: int = 0) -> IceCandidate:

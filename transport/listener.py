@@ -12,24 +12,29 @@ import socket
 import string
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 
-from protocol.errors import CandidateError, ConfigError, SdpError
+from protocol.errors import CandidateError, SdpError
 from protocol.limits import MAX_CANDIDATES
 from protocol.signalling import CandidateInit
-from transport.candidates import from_init, host_candidate
+from transport.announce import read_words
+from transport.announcer import Announcer, check_stun_urls, shown
+from transport.candidates import IceCandidate, from_init
 from transport.fastpath.dtls import SharedCertificate
-from transport.ice_lite import Address, IceLite, IcePeer, Path
+from transport.ice_lite import Address, Drop, IceLite, IcePeer, Path
 from transport.link import LinkEnd, LinkHandler
 from transport.options import LinkOptions
 from transport.sdp import Description, Fingerprint, build, parse_answer
 from transport.session import Session
-from transport.sockets import announced, bind_all
+from transport.sockets import bind_all, local_addresses
 from transport.udp import Traffic, Turn, UdpSocket
 
 logger = logging.getLogger(__name__)
 
 CLOSE_TIMEOUT_S = 5.0
+
+MAX_HELD = 4
+"""Datagrams: a flight of a DTLS handshake has one or two."""
 
 _ICE_CHARS = string.ascii_letters + string.digits + "+/"
 
@@ -57,24 +62,35 @@ class ListenerLink(Session):
         self._peer = peer
         self._remote: Description | None = None
         self._candidates = 0
+        self.held: list[bytes] = []
+        """Datagrams of the handshake that wait until more has come from an address that has not proven itself."""
+        self._pwd = pwd
+
+    @cached_property
+    def local_sdp(self) -> str:
+        """The offer for the peer, with what is announced when it is first asked for."""
         offer = Description(
-            ufrag=peer.ufrag,
-            pwd=pwd,
+            ufrag=self._peer.ufrag,
+            pwd=self._pwd,
             fingerprints=(Fingerprint("sha-256", self._certificate.sha256),),
             setup="actpass",
             ice_lite=True,
-            max_message_size=options.max_message,
-            candidates=listener.candidates,
+            max_message_size=self._options.max_message,
+            candidates=self._listener.candidates,
             end_of_candidates=True,
         )
-        self.local_sdp = build(offer, secrets.randbits(62))
-        """The offer for the peer."""
+        return build(offer, secrets.randbits(62))
 
     @property
     def remote_address(self) -> tuple[str, int] | None:
         """Where the peer is reached just now; None before its first valid binding request."""
         path = self._peer.selected
         return None if path is None else (path[1][0], path[1][1])
+
+    @property
+    def is_proven(self) -> bool:
+        """The peer has shown that it receives what is sent there."""
+        return self._peer.route is not None and self._peer.route.proven
 
     def accept(self, answer_sdp: str) -> None:
         """Take the peer's answer; set-up goes on by itself. Does nothing on a link that has ended.
@@ -89,7 +105,7 @@ class ListenerLink(Session):
         if remote.ice_lite:
             raise SdpError("a=ice-lite in the answer: both sides would wait for the other's checks")
         self._remote = remote
-        self._peer.remote_ufrag = remote.ufrag
+        self._listener.ice.answered(self._peer, remote.ufrag, remote.pwd)
         self.start_if_ready()
 
     def add_candidate(self, init: CandidateInit | None) -> None:
@@ -107,6 +123,7 @@ class ListenerLink(Session):
         if self._setup is None and self._end is None and self._remote is not None and self._peer.selected is not None:
             # An active peer is the DTLS client (RFC 8842 section 5).
             server = self._remote.setup == "active"
+            self._listener.ice.begins(self._peer)
             self._setup = self._start_task(partial(self._establish, self._remote, dtls_server=server, create=True))
 
     def expire(self) -> None:
@@ -114,9 +131,29 @@ class ListenerLink(Session):
         self._finish(LinkEnd.SILENT, f"nothing heard for {self._options.silence} s")
 
     def _send_datagram(self, data: bytes) -> None:
-        path = self._peer.selected
-        if path is not None:
-            self._listener.transmit(data, path)
+        route = self._peer.route
+        if route is None:
+            return
+        if route.proven or (not self.held and route.takes(len(data))):
+            self._listener.transmit(data, route.path)
+        elif len(self.held) < MAX_HELD:
+            self.held.append(data)
+        else:
+            self._listener.ice.dropped[Drop.AMPLIFICATION] += 1
+
+    def heard(self) -> None:
+        """Something came: set-up may go on."""
+        self.start_if_ready()
+        route = self._peer.route
+        while self.held and route is not None and route.takes(len(self.held[0])):
+            self._listener.transmit(self.held.pop(0), route.path)
+
+    def _shaken(self) -> None:
+        self.held.clear()  # a handshake that is over needs nothing repeated
+        self._listener.established(self._peer)
+
+    def _authentic(self) -> None:
+        self._peer.heard = self._loop.time()
 
     def _release(self) -> None:
         self._listener.forget(self._peer)
@@ -125,11 +162,12 @@ class ListenerLink(Session):
 class Listener:
     """Makes offers, and serves all the peers that answer on one UDP port."""
 
-    def __init__(self, sockets: list[socket.socket], announce: Sequence[str], options: LinkOptions) -> None:
+    def __init__(self, sockets: list[socket.socket], announce: Sequence[str], stun: Sequence[str], options: LinkOptions) -> None:
         """Use :meth:`open`."""
         self._options = options
         self._loop = asyncio.get_running_loop()
-        self._ice = IceLite(options.silence)
+        self.ice = IceLite(options.silence, secrets.token_bytes(32))
+        """What is decided about datagrams; for the links of this listener."""
         self._links: dict[IcePeer, ListenerLink] = {}
         self._stats = ListenerStats()
         self.turn = Turn()
@@ -142,8 +180,14 @@ class Listener:
         self._closing = False
         self.port: int = sockets[0].getsockname()[1]
         """The UDP port, the same on all addresses."""
-        self.candidates = tuple(host_candidate(address, self.port, rank) for rank, address in enumerate(announce))
-        """What every offer announces."""
+        local = local_addresses(sock.getsockname()[0] for sock in sockets)
+        self.announcer = Announcer(read_words(announce), self._sockets, self.port, local, stun)
+        """What peers are told of our addresses."""
+
+    @property
+    def candidates(self) -> tuple[IceCandidate, ...]:
+        """What an offer announces now."""
+        return self.announcer.candidates
 
     @classmethod
     async def open(
@@ -152,6 +196,7 @@ class Listener:
         bind: Sequence[str] = ("0.0.0.0", "::"),
         port: int = 0,
         announce: Sequence[str] = (),
+        stun: Sequence[str] = (),
         fast: bool = True,
         silence: float = 30.0,
         setup_timeout: float = 15.0,
@@ -160,29 +205,24 @@ class Listener:
     ) -> Listener:
         """Bind `port` (0: any) on every address of `bind` and serve it.
 
-        `announce`: the addresses peers are told (behind a NAT: the public ones); default: those of the machine. `options` has
-        the rarer settings, and then stands for all that follow `announce`. Raises :class:`~protocol.errors.ConfigError` for an
-        address that is none, OSError for one that cannot be bound.
+        `announce`: what peers are told (:mod:`transport.announce`); default: the addresses of the machine. `stun`: URLs of the servers
+        that are asked for the public ones. `options` has the rarer settings, and then stands for all that follow `stun`. Raises
+        :class:`~protocol.errors.ConfigError` for an address that is none, OSError for one that cannot be bound.
         """
         if options is None:
             options = LinkOptions(fast=fast, silence=silence, setup_timeout=setup_timeout, certificate=certificate)
-        sockets = bind_all(bind, port)
-        try:
-            addresses = announced(announce, [sock.getsockname()[0] for sock in sockets])
-        except ConfigError:
-            for sock in sockets:
-                sock.close()
-            raise
-        listener = cls(sockets, addresses, options)
-        logger.info("listening on UDP port %d, announced as %s", listener.port, ", ".join(c.host for c in listener.candidates))
+        read_words(announce)
+        check_stun_urls(stun)
+        listener = cls(bind_all(bind, port), announce, stun, options)
+        logger.info("listening on UDP port %d, announced as %s", listener.port, ", ".join(map(shown, listener.announcer.told)))
         return listener
 
     @property
     def stats(self) -> ListenerStats:
         """The counters as they are now."""
         now = self._stats
-        now.binding_requests, now.address_changes = self._ice.requests, self._ice.moved
-        now.links, now.dropped = len(self._links), dict(self._ice.dropped)
+        now.binding_requests, now.address_changes = self.ice.requests, self.ice.moved
+        now.links, now.dropped = len(self._links), dict(self.ice.dropped)
         return now
 
     def offer(self, handler: LinkHandler) -> ListenerLink:
@@ -190,7 +230,7 @@ class Listener:
         if self._closing:
             raise RuntimeError("the listener is closed")
         ufrag, pwd = _random_text(8), _random_text(24)
-        peer = self._ice.add(ufrag, pwd, self._loop.time())
+        peer = self.ice.add(ufrag, pwd, self._loop.time())
         link = self._links[peer] = ListenerLink(self, peer, handler, self._options, pwd)
         self._keep_time()
         return link
@@ -198,6 +238,7 @@ class Listener:
     async def close(self) -> None:
         """End every link, telling its peer, and close the sockets."""
         self._closing = True
+        self.announcer.close()
         links = list(self._links.values())
         for link in links:
             link.close()
@@ -213,29 +254,49 @@ class Listener:
         """Send one datagram, or lose it."""
         self._sockets[path[0]].send(data, path[1])
 
+    def established(self, peer: IcePeer) -> None:
+        """Its DTLS handshake is over."""
+        self.ice.established(peer, self._loop.time())
+        self._send_challenges()
+
     def forget(self, peer: IcePeer) -> None:
         """A link has ended."""
-        self._ice.remove(peer)
+        self.ice.remove(peer)
         self._links.pop(peer, None)
 
     def _received(self, index: int, data: bytes, address: Address) -> None:
         path = (index, address)
-        found = self._ice.datagram(data, path, self._loop.time())
+        if self.announcer.is_asking and self.announcer.received(index, data, address):
+            return
+        now = self._loop.time()
+        found = self.ice.datagram(data, path, now)
         if isinstance(found, IcePeer):
-            self._links[found].datagram(data)
+            link = self._links[found]
+            if link.datagram(data):
+                found.heard = now
+            elif link.held:
+                link.heard()
         elif found is not None:
-            self.transmit(found.data, path)
-            self._links[found.peer].start_if_ready()
+            if found.data:
+                self.transmit(found.data, path)
+            self._links[found.peer].heard()
+        if self.ice.challenges:
+            self._send_challenges()
+
+    def _send_challenges(self) -> None:
+        challenges, self.ice.challenges = self.ice.challenges, []
+        for data, path in challenges:
+            self.transmit(data, path)
 
     def _keep_time(self) -> None:
         """One timer for the silence of all peers."""
-        deadline = self._ice.next_deadline()
+        deadline = self.ice.next_deadline()
         if self._timer is None and deadline is not None and not self._closing:
             self._timer = self._loop.call_at(deadline, self._timed_out)
 
     def _timed_out(self) -> None:
         self._timer = None
-        for peer in self._ice.expired(self._loop.time()):
+        for peer in self.ice.expired(self._loop.time()):
             self._links[peer].expire()
         self._keep_time()
 

@@ -117,16 +117,22 @@ class Session:
 
     # for subclasses
 
-    def datagram(self, data: bytes) -> None:
-        """A DTLS datagram came for this link. Never raises."""
+    def datagram(self, data: bytes) -> bool:
+        """A DTLS datagram came for this link; returns whether it was the peer's. False, too, where that is not known yet. Never raises."""
         if self._driven:
-            self._feed(data)
-        else:
-            self._port.put(data)
+            return self._feed(data)
+        self._port.put(data)
+        return False
 
     def _send_datagram(self, data: bytes) -> None:
         """Send a datagram to the peer; a loss is no error."""
         raise TypeError(f"{type(self).__name__} has no way to send")
+
+    def _shaken(self) -> None:
+        """The DTLS handshake is over: the peer has received what was sent to it."""
+
+    def _authentic(self) -> None:
+        """On the plain path: something of the peer's was decrypted."""
 
     def _release(self) -> None:
         """The link has ended and said so to its peer."""
@@ -153,11 +159,13 @@ class Session:
         await dtls.start(RTCDtlsParameters(fingerprints))
         if dtls.state != "connected":
             raise ConnectionError("the DTLS handshake failed")
+        self._shaken()
         dtls.on("statechange", self._dtls_changed)
         if isinstance(dtls, FastDtls):
             sctp: GuardedSctp = FastSctp(dtls, SCTP_PORT, self._options.max_message)
         else:
             sctp = GuardedSctp(dtls, SCTP_PORT, self._options.max_message)
+            sctp.on_packet = self._authentic
         self._sctp = sctp
         sctp.on_violation = self._fail
         sctp.on_ended = self._remote_ended
@@ -188,13 +196,14 @@ class Session:
 
     # events of aiortc
 
-    def _feed(self, data: bytes) -> None:
+    def _feed(self, data: bytes) -> bool:
         if self._end is not None:
-            return
+            return False
         assert isinstance(self._dtls, FastDtls)  # only then it is driven
+        authentic = False
         self._mailbox.held = True
         try:
-            self._dtls.feed(data)
+            authentic = self._dtls.feed(data)
         except ConnectionError as error:
             self._finish(LinkEnd.REMOTE, str(error))
         except Exception as error:  # of OpenSSL or aiortc: this link's alone, the socket serves others
@@ -202,6 +211,7 @@ class Session:
         finally:
             self._mailbox.held = False
         self._mailbox.tell()
+        return authentic
 
     def _adopt(self, channel: RTCDataChannel) -> None:
         """Take one of the two channels; others, and a second one of the same name, are left alone."""

@@ -1,4 +1,4 @@
-"""UDP sockets for a listener: bound, deep buffers, never blocking; and the addresses to announce for them."""
+"""UDP sockets for a listener: bound, deep buffers, never blocking; and the machine's own addresses."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def bind_all(addresses: Sequence[str], port: int) -> list[socket.socket]:
     if not addresses:
         raise ConfigError("bind: no address given")
     for address in addresses:
-        _ip(address, "bind")
+        _check_ip(address)
     for _ in range(_PORT_TRIES if port == 0 else 1):
         sockets: list[socket.socket] = []
         try:
@@ -47,13 +47,8 @@ def bind_all(addresses: Sequence[str], port: int) -> list[socket.socket]:
     raise OSError(errno.EADDRINUSE, f"no UDP port is free on all of {', '.join(addresses)}")
 
 
-def announced(wanted: Sequence[str], bound: Iterable[str]) -> list[str]:
-    """The addresses to offer: `wanted`, or what the machine has for the `bound` addresses; loopback only where nothing else is.
-
-    Raises :class:`ConfigError` for what is no IP address.
-    """
-    if wanted:
-        return list(dict.fromkeys(_ip(address, "announce") for address in wanted))
+def local_addresses(bound: Iterable[str]) -> list[str]:
+    """What the machine has for the `bound` addresses; loopback only where nothing else is."""
     found: list[str] = []
     for address in bound:
         ip = ipaddress.ip_address(address)
@@ -102,8 +97,8 @@ def _bind(address: str, port: int, *, optional: bool) -> socket.socket | None:
     return sock
 
 
-def _ip(text: str, option: str) -> str:
+def _check_ip(text: str) -> None:
     try:
-        return str(ipaddress.ip_address(text))
+        ipaddress.ip_address(text)
     except ValueError as error:
-        raise ConfigError(f"{option}: {text!r} is not an IP address") from error
+        raise ConfigError(f"bind: {text!r} is not an IP address") from error

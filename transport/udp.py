@@ -82,6 +82,11 @@ class UdpSocket:
         return host, port
 
     @property
+    def is_ipv6(self) -> bool:
+        """It speaks IPv6, and no IPv4."""
+        return self._sock.family == socket.AF_INET6
+
+    @property
     def is_closed(self) -> bool:
         """Nothing comes and goes any more."""
         return self._sock.fileno() < 0

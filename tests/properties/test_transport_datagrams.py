@@ -15,6 +15,7 @@ from transport.ice_lite import MAX_PATHS, IceLite, IcePeer, Path, Reply
 from transport.sctp_guard import ProtocolViolation, check_packet
 
 PWD = "p" * 24
+SECRET = b"s" * 16
 UFRAGS = ("one", "two", "three")
 paths = st.builds(lambda index, port: (index, ("192.0.2.1", port)), st.integers(0, 1), st.integers(1, 12))
 
@@ -29,11 +30,11 @@ def request(ufrag: str, pwd: str = PWD, *, nominate: bool = False) -> bytes:
 
 
 def state(ice: IceLite) -> list[Any]:
-    return [(p.ufrag, p.heard, p.selected, dict(p.paths)) for p in ice._peers.values()] + [dict(ice._routes), ice.requests]
+    return [(p.ufrag, p.heard, p.selected, list(p.routes)) for p in ice._peers.values()] + [dict(ice._routes), ice.requests]
 
 
 def core() -> IceLite:
-    ice = IceLite(30.0)
+    ice = IceLite(30.0, SECRET)
     for ufrag in UFRAGS:
         ice.add(ufrag, PWD, 0.0)
     ice.datagram(request("one"), (0, ("192.0.2.1", 1)), 0.0)
@@ -77,19 +78,19 @@ def test_a_request_with_anything_signed_replaced_changes_nothing(data: st.DataOb
 
 
 class Model:
-    """The rules in their simplest form: one address, one owner; nomination or the first address selects."""
+    """The rules of set-up in their simplest form: an address belongs to whom it was first; nomination or the first address selects."""
 
     def __init__(self) -> None:
         self.owner: dict[Path, str] = {}
         self.selected: dict[str, Path] = {}
 
     def bind(self, ufrag: str, path: Path, nominate: bool) -> None:
-        former = self.owner.get(path)
-        if former is not None and former != ufrag and self.selected.get(former) == path:
-            del self.selected[former]
-        self.owner[path] = ufrag
-        if nominate or ufrag not in self.selected:
+        if self.owner.setdefault(path, ufrag) == ufrag and (nominate or ufrag not in self.selected):
             self.selected[ufrag] = path
+
+    def remove(self, ufrag: str) -> None:
+        self.owner = {path: owner for path, owner in self.owner.items() if owner != ufrag}
+        self.selected.pop(ufrag, None)
 
 
 steps = st.lists(
@@ -100,45 +101,34 @@ steps = st.lists(
 @settings(max_examples=200)
 @given(steps)
 def test_against_a_naive_model(steps: list[tuple[str, str, Path]]) -> None:
-    ice, model = IceLite(30.0), Model()
+    ice, model = IceLite(30.0, SECRET), Model()
     peers = {ufrag: ice.add(ufrag, PWD, 0.0) for ufrag in UFRAGS}
     for number, (action, ufrag, path) in enumerate(steps):
         now = number / 1000  # within QUIET_S: only requests move a peer
-        known = len([p for p, o in model.owner.items() if o == ufrag]) < MAX_PATHS or model.owner.get(path) == ufrag
+        known = len([p for p, o in model.owner.items() if o == ufrag]) < MAX_PATHS or path in model.owner
         if action in ("bind", "nominate") and ufrag in peers and known:
             reply = ice.datagram(request(ufrag, nominate=action == "nominate"), path, now)
             assert isinstance(reply, Reply)
             assert reply.peer is peers[ufrag]
-            before = dict(model.selected)
             model.bind(ufrag, path, action == "nominate")
-            lost = [u for u in before if u not in model.selected]
-            for other in lost:  # which of its other addresses is taken is the core's choice
-                if peers[other].selected is not None:
-                    chosen = peers[other].selected
-                    assert chosen is not None
-                    assert model.owner[chosen] == other
-                    model.selected[other] = chosen
         elif action == "dtls":
             found = ice.datagram(b"\x17" + bytes(20), path, now)
             owner = model.owner.get(path)
             assert found is (None if owner is None else peers[owner])
-            if owner is not None:
-                model.selected.setdefault(owner, path)
         elif action == "wrong":
             assert ice.datagram(request(ufrag, "q" * 24), path, now) is None
         elif action == "remove" and ufrag in peers:
             ice.remove(peers.pop(ufrag))
-            model.owner = {p: o for p, o in model.owner.items() if o != ufrag}
-            model.selected.pop(ufrag, None)
+            model.remove(ufrag)
         check(ice, model, peers)
 
 
 def check(ice: IceLite, model: Model, peers: dict[str, IcePeer]) -> None:
-    assert {path: peer.ufrag for path, peer in ice._routes.items()} == model.owner
+    assert {path: route.peer.ufrag for path, route in ice._routes.items()} == model.owner
     for ufrag, peer in peers.items():
-        assert set(peer.paths) == {path for path, owner in model.owner.items() if owner == ufrag}
+        assert set(peer.routes) == {path for path, owner in model.owner.items() if owner == ufrag}
         assert peer.selected == model.selected.get(ufrag)
-        assert len(peer.paths) <= MAX_PATHS
+        assert len(peer.routes) <= MAX_PATHS
 
 
 chunks = st.lists(

@@ -150,14 +150,14 @@ class FastDtls(DataDtls):
     async def _RTCDtlsTransport__run(self) -> None:  # the name Python gives aiortc's private __run
         """No pump: :meth:`feed` is called instead."""
 
-    def feed(self, data: bytes) -> None:
-        """Take one datagram through DTLS and SCTP. Empty: only what OpenSSL still holds.
+    def feed(self, data: bytes) -> bool:
+        """Take one datagram through DTLS and SCTP. Empty: only what OpenSSL still holds. Returns whether anything in it was the peer's.
 
         Raises ConnectionError when the peer has shut DTLS down.
         """
         ssl = self._ssl
         assert ssl is not None  # set by start()
-        single = False
+        single = authentic = False
         if data:
             ssl.bio_write(data)
             single = (
@@ -174,11 +174,13 @@ class FastDtls(DataDtls):
                 if ssl.get_shutdown() & SSL.RECEIVED_SHUTDOWN:
                     raise ConnectionError("DTLS was shut down by the peer") from error
                 break  # a record that does not verify is dropped, as if it had been lost (RFC 6347 section 4.1.2.7)
+            authentic = True
             if packet and not self.shortcut(packet) and self._data_receiver is not None:
                 drive(self._data_receiver._handle_data(packet))
             if single:
-                return  # one record of data: nothing more to read, and OpenSSL has nothing to say to it
+                return True  # one record of data: nothing more to read, and OpenSSL has nothing to say to it
         drive(self._write_ssl())
+        return authentic
 
     async def _send_data(self, data: bytes) -> None:
         self.send_record(data)

@@ -44,7 +44,7 @@ class IceAgent(Connection):
         remote_pwd: str,
         remote_is_lite: bool,
         silence: float,
-        receive: Callable[[bytes], None],
+        receive: Callable[[bytes], object],
         lost: Callable[[], None],
         relay_only: bool = False,
     ) -> None:

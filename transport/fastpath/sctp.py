@@ -89,10 +89,13 @@ class GuardedSctp(RTCSctpTransport):
         self._max_message = max_message
         self.on_violation: Callable[[Exception], None] = lambda error: None
         """Called with what the peer broke, once or more; nothing is raised."""
+        self.on_packet: Callable[[], None] = lambda: None
+        """Called with every packet that DTLS has decrypted."""
         self.on_ended: Callable[[], None] = lambda: None
         """Called when the association was shut down, aborted, or gave up."""
 
     async def _handle_data(self, data: bytes) -> None:
+        self.on_packet()
         try:
             check_packet(data)
             await super()._handle_data(data)

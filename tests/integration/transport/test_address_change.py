@@ -1,58 +1,19 @@
-"""A NAT gives a peer another port in the middle of traffic: the listener follows it."""
+"""A NAT gives a peer another port, or it changes to another network, in the middle of traffic: the listener follows it, and no forger."""
 
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 import pytest_asyncio
 from aiortc import RTCDataChannel
 
 from tests.integration.transport.conftest import OpenRtc
+from tests.support.nat import Nat
 from tests.support.poll import until
 from tests.support.rtc import Recorder, answer_with_aiortc
-from transport.udp import Traffic, UdpSocket
-
-
-class Nat:
-    """Stands between one client and the listener; :meth:`rebind` gives the client another port, and the old one is gone."""
-
-    def __init__(self, server_port: int) -> None:
-        self._server = ("127.0.0.1", server_port)
-        self._client: tuple[Any, ...] | None = None
-        self._inside = self._socket(self._from_client)
-        self._outside = self._socket(self._from_server)
-        self.port = self._inside.address[1]
-        self.lost = 0
-
-    def rebind(self) -> None:
-        self._outside.close()
-        self._outside = self._socket(self._from_server)
-
-    @property
-    def outside_port(self) -> int:
-        return self._outside.address[1]
-
-    def close(self) -> None:
-        self._inside.close()
-        self._outside.close()
-
-    def _socket(self, receive: Any) -> UdpSocket:
-        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        sock.setblocking(False)
-        sock.bind(("127.0.0.1", 0))
-        return UdpSocket(sock, receive, Traffic())
-
-    def _from_client(self, data: bytes, address: tuple[Any, ...]) -> None:
-        self._client = address
-        self._outside.send(data, self._server)
-
-    def _from_server(self, data: bytes, address: tuple[Any, ...]) -> None:
-        if self._client is not None:
-            self._inside.send(data, self._client)
+from transport.paths import AMPLIFICATION
 
 
 @pytest_asyncio.fixture
@@ -63,8 +24,9 @@ async def nats() -> AsyncIterator[list[Nat]]:
         nat.close()
 
 
+@pytest.mark.parametrize("network", ["127.0.0.1", "127.0.0.9"], ids=["another port", "another network"])
 async def test_our_dialer_is_followed_and_nothing_reliable_is_lost(
-    open_rtc: OpenRtc, nats: list[Nat], fast: bool, monkeypatch: pytest.MonkeyPatch
+    open_rtc: OpenRtc, nats: list[Nat], fast: bool, network: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("transport.ice_lite.QUIET_S", 1e9)  # by its nominations alone
     rtc = await open_rtc(fast=fast, silence=2.0)
@@ -72,26 +34,27 @@ async def test_our_dialer_is_followed_and_nothing_reliable_is_lost(
     nats.append(nat)
     a, b = Recorder(), Recorder()
     link = rtc.listener.offer(a)
-    other = await rtc.dialer.answer(link.local_sdp.replace(f" {rtc.listener.port} typ", f" {nat.port} typ"), b)
+    other = await rtc.dialer.answer(nat.redirected(link.local_sdp), b)
     link.accept(other.local_sdp)
     await a.is_open()
     await b.is_open()
-    assert link.remote_address == ("127.0.0.1", nat.outside_port)
+    assert link.remote_address == nat.outside
     sent = 0
     for turn in range(40):
         if turn == 10:
-            nat.rebind()
+            nat.rebind(network)
         link.send(b"%d" % sent, reliable=True)
         other.send(b"%d" % sent, reliable=True)
         sent += 1
         await asyncio.sleep(0.02)
-    await until(lambda: link.remote_address == ("127.0.0.1", nat.outside_port), 5, "the peer is not followed")
+    await until(lambda: link.remote_address == nat.outside, 5, "the peer is not followed")
     await a.has(sent)
     await b.has(sent)
     expected = [b"%d" % number for number in range(sent)]
     assert a.bodies(reliable=True) == expected
     assert b.bodies(reliable=True) == expected
     assert rtc.listener.stats.address_changes == 1
+    assert link.is_proven
     assert rtc.listener.stats.dropped["dtls_unknown_address"] > 0, "until the first check from there, it is a stranger's"
 
 
@@ -106,7 +69,7 @@ async def test_a_peer_that_never_nominates_again_is_followed(
     a = Recorder()
     received: list[bytes] = []
     link = rtc.listener.offer(a)
-    connection, answer = await answer_with_aiortc(link.local_sdp.replace(f" {rtc.listener.port} typ", f" {nat.port} typ"))
+    connection, answer = await answer_with_aiortc(nat.redirected(link.local_sdp))
     channels: list[RTCDataChannel] = []
 
     @connection.on("datachannel")
@@ -118,7 +81,7 @@ async def test_a_peer_that_never_nominates_again_is_followed(
     await a.is_open()
     nat.rebind()
     sent = 0
-    while link.remote_address != ("127.0.0.1", nat.outside_port):
+    while link.remote_address != nat.outside:
         link.send(b"%d" % sent, reliable=True)
         sent += 1
         assert sent < 500, "the peer is not followed"
@@ -129,3 +92,33 @@ async def test_a_peer_that_never_nominates_again_is_followed(
     assert received == [b"%d" % number for number in range(sent)]
     await connection.close()
     await a.has_ended()
+
+
+async def test_who_records_and_replays_from_elsewhere_gets_next_to_nothing(
+    open_rtc: OpenRtc, nats: list[Nat], fast: bool
+) -> None:
+    """All that the client ever sent, again from other addresses, while both sides talk: nobody is moved, nothing is kept."""
+    rtc = await open_rtc(fast=fast, silence=2.0)
+    nat, forger = Nat(rtc.listener.port, recording=True), Nat(rtc.listener.port)
+    nats += [nat, forger]
+    a, b = Recorder(), Recorder()
+    link = rtc.listener.offer(a)
+    other = await rtc.dialer.answer(nat.redirected(link.local_sdp), b)
+    link.accept(other.local_sdp)
+    await a.is_open()
+    await b.is_open()
+    assert nat.recorded is not None
+    for _ in range(3):
+        paths = rtc.listener.ice.paths
+        for data in list(nat.recorded):
+            forger.inject(data)
+            link.send(b"to you", reliable=True)
+            other.send(b"to me", reliable=True)
+            await asyncio.sleep(0)
+        await until(lambda: forger.traffic.datagrams_in > 0, 5, "a recorded check is answered")
+        assert rtc.listener.ice.paths == paths
+        forger.rebind()
+    await until(lambda: len(a.messages) == len(b.messages) > 10, 10, "everything arrives")
+    assert link.remote_address == nat.outside
+    assert rtc.listener.stats.address_changes == 0
+    assert forger.traffic.bytes_in < AMPLIFICATION * forger.traffic.bytes_out

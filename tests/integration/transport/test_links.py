@@ -7,10 +7,8 @@ import gc
 import random
 import socket
 import time
-from typing import Any
 
 import pytest
-from aioice import stun
 from aiortc import RTCDtlsTransport, RTCSctpTransport
 
 from protocol.errors import CandidateError, ConfigError, SdpError
@@ -19,12 +17,11 @@ from protocol.signalling import END_OF_CANDIDATES, CandidateInit
 from tests.integration.transport.conftest import OpenRtc, Rtc
 from tests.support.poll import until
 from tests.support.rtc import Recorder
+from tests.support.stun_server import StunServer
 from transport import Dialer, IceServer, Link, LinkEnd, Listener
 from transport.candidates import parse_candidate
 from transport.ice_lite import Drop
 from transport.sdp import parse_offer
-from transport.sockets import bind_all
-from transport.udp import Traffic, UdpSocket
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
@@ -402,9 +399,9 @@ def test_the_credential_of_an_ice_server_is_not_shown() -> None:
     assert "hush" not in repr(IceServer("turn:example.org", "me", "hush"))
 
 
-@pytest.mark.parametrize(("option", "message"), [({"bind": ["nowhere"]}, "bind"), ({"announce": ["nowhere"]}, "announce")])
+@pytest.mark.parametrize(("option", "message"), [({"bind": ["nowhere"]}, "bind"), ({"announce": ["no where"]}, "announce")])
 async def test_addresses_that_are_none(option: dict[str, list[str]], message: str) -> None:
-    with pytest.raises(ConfigError, match=f"{message}: 'nowhere'"):
+    with pytest.raises(ConfigError, match=f"{message}: 'no ?where'"):
         await Listener.open(**({"bind": ["127.0.0.1"]} | option))  # type: ignore[arg-type]  # only these two options
 
 
@@ -431,23 +428,6 @@ async def test_many_options_at_once(open_rtc: OpenRtc) -> None:
         await b.has(40)
         other.close()
     await until(lambda: rtc.listener.stats.links == 0, 5, "links are left")
-
-
-class StunServer:
-    """Answers binding requests from loopback with an address of the documentation's, or not at all."""
-
-    def __init__(self, mapped: tuple[str, int] | None) -> None:
-        self._mapped = mapped
-        [sock] = bind_all(["127.0.0.1"], 0)
-        self.udp = UdpSocket(sock, self._received, Traffic())
-        self.server = IceServer(f"stun:127.0.0.1:{self.udp.address[1]}")
-
-    def _received(self, data: bytes, address: tuple[Any, ...]) -> None:
-        if self._mapped is not None:
-            request = stun.parse_message(data)
-            response = stun.Message(stun.Method.BINDING, stun.Class.RESPONSE, request.transaction_id)
-            response.attributes["XOR-MAPPED-ADDRESS"] = self._mapped
-            self.udp.send(bytes(response), address)
 
 
 @pytest.mark.parametrize("trickle", [True, False])

@@ -13,7 +13,7 @@ import pytest
 from protocol.errors import ConfigError
 from tests.support.poll import until
 from transport import sockets
-from transport.sockets import announced, bind_all, machine_addresses, source_address
+from transport.sockets import bind_all, local_addresses, machine_addresses, source_address
 from transport.udp import MAX_DATAGRAMS_A_TURN, RECEIVE_BYTES, Traffic, Turn, UdpSocket
 
 
@@ -90,12 +90,6 @@ def test_bind_wants_addresses(addresses: list[str]) -> None:
         bind_all(addresses, 0)
 
 
-def test_announced_are_the_wanted_ones_once() -> None:
-    assert announced(["203.0.113.5", "2001:DB8::5", "203.0.113.5"], ["0.0.0.0"]) == ["203.0.113.5", "2001:db8::5"]
-    with pytest.raises(ConfigError, match="announce: "):
-        announced(["example.org"], ["0.0.0.0"])
-
-
 class Ip:
     def __init__(self, ip: Any) -> None:
         self.ip = ip
@@ -106,7 +100,7 @@ class Adapter:
         self.ips = [Ip(ip) for ip in ips]
 
 
-def test_announced_for_any_address_are_the_machines(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_local_for_any_address_are_the_machines(monkeypatch: pytest.MonkeyPatch) -> None:
     adapters = [
         Adapter("127.0.0.1", ("::1", 0, 0)),
         Adapter("192.0.2.7", ("fe80::7", 0, 2), ("2001:db8::7", 0, 0)),
@@ -114,13 +108,13 @@ def test_announced_for_any_address_are_the_machines(monkeypatch: pytest.MonkeyPa
     ]
     monkeypatch.setattr("ifaddr.get_adapters", lambda: adapters)
     assert machine_addresses(4) == ["192.0.2.7", "198.51.100.7"]
-    assert announced([], ["0.0.0.0", "::"]) == ["192.0.2.7", "198.51.100.7", "2001:db8::7"]
-    assert announced([], ["192.0.2.7", "127.0.0.1"]) == ["192.0.2.7", "127.0.0.1"]
+    assert local_addresses(["0.0.0.0", "::"]) == ["192.0.2.7", "198.51.100.7", "2001:db8::7"]
+    assert local_addresses(["192.0.2.7", "127.0.0.1"]) == ["192.0.2.7", "127.0.0.1"]
 
 
-def test_loopback_is_announced_where_there_is_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_loopback_is_local_where_there_is_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ifaddr.get_adapters", lambda: [Adapter("127.0.0.1", ("::1", 0, 0))])
-    assert announced([], ["0.0.0.0", "::"]) == ["127.0.0.1", "::1"]
+    assert local_addresses(["0.0.0.0", "::"]) == ["127.0.0.1", "::1"]
 
 
 def test_the_way_to_loopback_starts_on_loopback() -> None:

@@ -162,8 +162,6 @@ WHY: dict[tuple[Any, str], tuple[str, str]] = {
     (StunProtocol, "request"): ("97991c38f65ea939", f"{ICE} IceAgent.query_consent calls it"),
     (aioice.ice, "server_reflexive_candidate"): ("76dd5558471714f7", f"{ICE} IceAgent.gather_servers calls it"),
     (aioice.ice, "get_host_addresses"): ("d4a54f9a68c39ff1", f"{ICE} local_addresses calls it"),
-    (aioice.stun, "parse_message"): ("3a0a63ed663f89e6", "transport/ice_lite.py relies on its checks of length and fingerprint"),
-    (aioice.stun.Message, "check_message_integrity"): ("0f593352a39f234c", "transport/ice_lite.py trusts it"),
 }
 
 
