@@ -198,7 +198,7 @@ def test_coturn_takes_the_file_that_init_makes(made: Composition, tmp_path: Path
         port = found.getsockname()[1]
     log = tmp_path / "log"
     options = ["--listening-ip=127.0.0.1", f"--listening-port={port}", "--log-file=stdout", f"--pidfile={tmp_path / 'pid'}"]
-    command = ["turnserver", "-c", made.secret("turnserver-conf"), *options, f"--userdb={tmp_path / 'turndb'}"]
+    command = ["turnserver", "-c", str(made.secret("turnserver-conf")), *options, f"--userdb={tmp_path / 'turndb'}"]
     with log.open("wb") as output, subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output) as process:
         try:
             deadline = time.monotonic() + 15

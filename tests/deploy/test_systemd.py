@@ -21,7 +21,10 @@ from tests.support.deployment import DEPLOY
 from tests.support.talk import heard_by_all
 
 SYSTEMD = DEPLOY / "systemd"
-UNITS = {"rtcbroker-coordinator.service": CoordinatorSettings, "rtcbroker-commserver@.service": CommServerSettings}
+UNITS: dict[str, type[ServiceSettings]] = {
+    "rtcbroker-coordinator.service": CoordinatorSettings,
+    "rtcbroker-commserver@.service": CommServerSettings,
+}
 ENVIRONMENTS = {"rtcbroker-coordinator.service": "coordinator.env", "rtcbroker-commserver@.service": "commserver@a.env"}
 MOST_EXPOSED = 15
 """Tenths, of 100: systemd's own sum of what a unit may do beyond what it is told not to."""
@@ -66,7 +69,7 @@ def test_it_is_little_exposed(name: str) -> None:
 
 @unit
 def test_its_options_are_some(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    model: type[ServiceSettings] = UNITS[name]
+    model = UNITS[name]
     given = directives(name)
     assert given["ExecStart"] == [f"/opt/rtcbroker/bin/rtcbroker {model.command}"]
     lines = [*given["Environment"], *(SYSTEMD / ENVIRONMENTS[name]).read_text(encoding="utf-8").splitlines()]

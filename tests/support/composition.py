@@ -30,7 +30,7 @@ class Composition:
     def variables(self) -> dict[str, str]:
         """Of .env."""
         lines = (self.folder / ".env").read_text(encoding="utf-8").splitlines()
-        return dict(line.split("=", 1) for line in lines)  # type: ignore[misc]  # there is one = in each
+        return dict(line.split("=", 1) for line in lines)
 
     @property
     def services(self) -> dict[str, dict[str, Any]]:
