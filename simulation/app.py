@@ -15,6 +15,7 @@ from random import SystemRandom
 from rich.console import Console
 
 from protocol.errors import ConfigError, RtcBrokerError
+from simulation.core.impairment import Impairment
 from simulation.core.latency import Histogram, Timeline
 from simulation.core.messages import Credentials, Job, Progress, Result, Start
 from simulation.core.pace import Pace
@@ -24,9 +25,11 @@ from simulation.core.scenarios import Scenario
 from simulation.io.children import ChildError
 from simulation.io.crew import Crew, share_out, workers_for
 from simulation.io.files import check_writable, write_json
+from simulation.io.impaired import Place, check_possible, place
 from simulation.io.interrupt import Interrupted, interruptible
 from simulation.io.live import Display, display, report_table
 from simulation.io.measure import ServerMeter
+from simulation.io.netns import NetnsError
 from simulation.io.plot import check_available, write_plot
 from simulation.io.spawn import Cluster
 
@@ -78,9 +81,17 @@ class RunOptions:
     """Load processes; None: as many as it takes."""
     connect_timeout_s: float
     max_loss: float
-    """0..1"""
+    """0..1; beside what `impairment` takes on the unreliable channel."""
     json: Path | None
     plot: Path | None
+    impairment: Impairment | None = None
+    """What becomes of the clients' packets on their way to the cluster and back."""
+
+    @property
+    def allowed_loss(self) -> float:
+        """0..1; a batch is lost as a whole, so chance may take half as much again as the network does on average."""
+        expected = 0.0 if self.reliable or self.impairment is None else 1.5 * self.impairment.round_loss
+        return min(1.0, self.max_loss + expected)
 
 
 async def simulate(options: RunOptions, out: Console, progress: Console) -> int:
@@ -92,12 +103,13 @@ async def simulate(options: RunOptions, out: Console, progress: Console) -> int:
     check_writable(options.plot, "--plot")
     if options.plot is not None:
         check_available()
+    check_possible(options.impairment, options.url)
     try:
         report = await interruptible(_run(options, progress))
     except Interrupted:
         progress.print("interrupted")
         return EXIT_INTERRUPTED
-    except (SimulationError, ChildError) as error:
+    except (SimulationError, ChildError, NetnsError) as error:
         progress.print(f"simulate: {error}", markup=False, soft_wrap=True)
         return EXIT_FAILED
     return _publish(report, options, out, progress)
@@ -119,9 +131,9 @@ async def _run(options: RunOptions, console: Console) -> Report:
     prefix = f"{options.prefix}/{run:08x}"
     scenario = options.scenario(prefix)
     _check(scenario, options)
-    with tempfile.TemporaryDirectory(prefix="rtcbroker-") as name:
+    with tempfile.TemporaryDirectory(prefix="rtcbroker-") as name, place(options.impairment, options.url) as where:
         directory = Path(name)
-        async with _cluster(options, directory, console) as (url, credentials, cluster):
+        async with _cluster(options, where, directory, console) as (url, credentials, cluster):
             job = Job(
                 url=url,
                 credentials=credentials,
@@ -137,7 +149,7 @@ async def _run(options: RunOptions, console: Console) -> Report:
                 ca_file=options.ca_file,
             )
             workers = options.workers or workers_for(scenario.peak(), scenario.deliveries_per_s(options.hz))
-            async with Crew(share_out(job, workers), directory) as crew:
+            async with Crew(share_out(job, workers), directory, where.prefix) as crew:
                 with display(console) as screen:
                     cost = await _Conduct(scenario, crew, cluster, screen).perform(options.connect_timeout_s)
                 results = await crew.results()
@@ -157,13 +169,13 @@ def _check(scenario: Scenario, options: RunOptions) -> None:
 
 @asynccontextmanager
 async def _cluster(
-    options: RunOptions, directory: Path, console: Console
+    options: RunOptions, where: Place, directory: Path, console: Console
 ) -> AsyncIterator[tuple[str, Credentials, Cluster | None]]:
     if options.url is not None:
         yield options.url, options.credentials, None
         return
     console.print(f"starting a coordinator and {options.spawn} comm server{'s' * (options.spawn != 1)}")
-    async with Cluster(options.spawn, directory, server_options=options.server_options) as cluster:
+    async with Cluster(options.spawn, directory, host=where.host, server_options=options.server_options) as cluster:
         yield cluster.url, Credentials(secret=cluster.secret), cluster
 
 
@@ -255,6 +267,7 @@ def _report(options: RunOptions, scenario: Scenario, results: list[Result], cost
         connect=connect,
         presence=[span for result in results for span in result.presence],
         cost=cost,
-        max_loss=options.max_loss,
+        max_loss=options.allowed_loss,
+        impairment=str(options.impairment or ""),
         generator_lag_s=max(result.lag_s for result in results),
     )

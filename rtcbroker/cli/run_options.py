@@ -18,7 +18,7 @@ from service.tls import client_context
 F = TypeVar("F", bound=Callable[..., Any])
 
 _option = Options("simulate")
-_LOAD, _CLUSTER, _RESULT, _OTHER = "Load", "Cluster: one of --spawn and --url", "Result", "Other"
+_LOAD, _CLUSTER, _NETWORK, _RESULT, _OTHER = "Load", "Cluster: one of --spawn and --url", "Network", "Result", "Other"
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 MIN_SIZE, MAX_SIZE = 24, 60_000
@@ -95,6 +95,13 @@ _SHARED = (
     ),
     _option(_CLUSTER, "--prefix", default="sim", metavar="TOPIC", help="What all topics begin with."),
     _option(_CLUSTER, "--connect-timeout", type=DURATION, default="15s", help="For one client to be connected."),
+    _option(
+        _NETWORK,
+        "--impair",
+        metavar="WHAT",
+        help="A bad network between clients and cluster, each way: loss=2%,delay=80ms,jitter=10ms,rate=2mbit, any of them. A packet from "
+        "client to client goes two ways. Needs Linux, root and iproute2; clients run in a network namespace.",
+    ),
     _option(_RESULT, "--json", type=_FILE, metavar="FILE", help="Write the figures there."),
     _option(_RESULT, "--plot", type=_FILE, metavar="FILE", help="Draw latency over time and its distribution there (PNG)."),
     _option(
@@ -103,7 +110,7 @@ _SHARED = (
         type=SHARE,
         default="0.1%",
         metavar="SHARE",
-        help="Loss above which the run has failed: 0.001 or 0.1%.",
+        help="Loss above which the run has failed: 0.001 or 0.1%. What --impair takes of unreliable packets is not counted against it.",
     ),
     _option(_OTHER, "--verbose", is_flag=True, help="Log what the clients do, too."),
     config_option("simulate", _scenarios),
@@ -135,6 +142,7 @@ def run_options(
     server_options: tuple[str, ...],
     prefix: str,
     connect_timeout: float,
+    impair: str | None,
     json: Path | None,
     plot: Path | None,
     max_loss: float,
@@ -146,6 +154,7 @@ def run_options(
     not go together.
     """
     from simulation.app import RunOptions
+    from simulation.core.impairment import parse_impairment
     from simulation.core.messages import Credentials
     from simulation.server_options import server_arguments
 
@@ -175,6 +184,7 @@ def run_options(
         max_loss=max_loss,
         json=json,
         plot=plot,
+        impairment=None if impair is None else parse_impairment(impair),
     )
 
 

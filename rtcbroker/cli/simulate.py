@@ -37,6 +37,7 @@ def simulate() -> None:
       rtcbroker simulate groups --spawn 2 --clients 100 --groups 10 --json result.json --plot result.png
       rtcbroker simulate churn --url ws://localhost:9090 --token "$TOKEN" --arrivals 5 --stay 20s
       rtcbroker simulate replay people.csv --spawn 2 --hz 10 --cell 4
+      rtcbroker simulate groups --spawn 2 --clients 20 --groups 5 --reliable --impair loss=2%,delay=80ms
     """
 
 

@@ -42,6 +42,11 @@ class Impairment:
     """Bits a second; 0: no limit."""
 
     @property
+    def round_loss(self) -> float:
+        """Share of the packets that are lost on a way there and a way back."""
+        return 1.0 - (1.0 - self.loss) ** 2
+
+    @property
     def queue_packets(self) -> int:
         """How many may be on their way, or wait."""
         if not self.rate_bps:

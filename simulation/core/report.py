@@ -16,6 +16,8 @@
 ``server_cpu_s``            processor time of the comm server processes alone, in the measured time
 ``cpu_us_per_delivery``     ``server_cpu_s`` per ``received``
 ``server_rss_mb``           resident memory of the comm servers together, at its greatest
+``max_loss``                the greatest loss with which the run is a success: ``--max-loss``, and what ``--impair`` may take
+``impairment``              what ``--impair`` said, or null
 ==========================  ==================================================================================================
 """
 
@@ -81,6 +83,8 @@ class Report:
     cost: ServerCost | None
     max_loss: float
     """The greatest loss (0..1) with which the run still is a success."""
+    impairment: str = ""
+    """What the network did to the clients' packets on purpose, each way."""
     generator_lag_s: float = 0.0
     """How late the most delayed packet was published: bots that cannot keep up measure themselves."""
 
@@ -147,6 +151,7 @@ class Report:
             "foreign": counts.foreign,
             "generator_lag_ms": _ms(self.generator_lag_s),
             "max_loss": self.max_loss,
+            "impairment": self.impairment or None,
             "problems": self.problems,
         }
 
@@ -162,6 +167,8 @@ class Report:
         if counts.reconnects:
             yield "reconnects", f"{counts.reconnects:,}"
         yield "measured", f"{self.seconds:.1f} s" + (f" on {cost.servers} comm server{'s' * (cost.servers != 1)}" if cost else "")
+        if self.impairment:
+            yield "network", f"{self.impairment}, each way"
         yield "sent", f"{counts.sent:,}" + (f", {counts.rejected:,} not taken by the client" if counts.rejected else "")
         yield "delivered", f"{tally.delivered:,} of {tally.expected:,} expected"
         yield "loss", _percent(self.loss)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from math import ceil
@@ -82,9 +83,10 @@ class _Member:
 class Crew:
     """``async with Crew(jobs, directory) as crew``: the workers have their jobs inside, and are gone outside."""
 
-    def __init__(self, jobs: Sequence[Job], directory: Path) -> None:
-        """`directory` takes their logs."""
+    def __init__(self, jobs: Sequence[Job], directory: Path, prefix: Sequence[str] = ()) -> None:
+        """`directory` takes their logs; `prefix` is put before their command."""
         self._jobs = jobs
+        self._command = [*prefix, sys.executable, "-m", "simulation.io.worker"]
         self._directory = directory
         self._members: list[_Member] = []
 
@@ -93,7 +95,8 @@ class Crew:
             for number, job in enumerate(self._jobs, 1):
                 name = f"load worker {number}"
                 log_file = self._directory / f"worker-{number}.log"
-                child = await children.start(name, ["-m", "simulation.io.worker"], log_file, {}, piped=True)
+                program, *arguments = self._command
+                child = await children.start(name, arguments, log_file, {}, piped=True, program=program)
                 self._members.append(_Member(child))
                 self._members[-1].tell(job)
         except BaseException:

@@ -71,7 +71,7 @@ class Namespace:
         """Make it. `name` is for messages. Raises :class:`NetnsError`."""
         self.name = name
         self._holder: subprocess.Popen[bytes] | None
-        self._holder, _ = _held(["unshare", "--net", "--", "sh", "-c", _HOLD], name)
+        self._holder, _ = held(["unshare", "--net", "--", "sh", "-c", _HOLD], name)
         self.pid = self._holder.pid
 
     @classmethod
@@ -113,7 +113,7 @@ class Namespace:
     def close(self) -> None:
         """Let go of it; it is gone when the last process in it is. Idempotent."""
         if self._holder is not None:
-            _let_go(self._holder)
+            let_go(self._holder)
 
     def __enter__(self) -> Namespace:
         return self
@@ -153,7 +153,7 @@ class Cable:
     def _join_by_process(self) -> subprocess.Popen[bytes]:
         """The process makes its devices in the first namespace; the second gets one of them."""
         (a, a_device), (b, b_device) = self._ends
-        wire, names = _held([*a.prefix, sys.executable, "-m", "simulation.io.wire"], f"a cable of {a.name}")
+        wire, names = held([*a.prefix, sys.executable, "-m", "simulation.io.wire"], f"a cable of {a.name}")
         one, other = names.split()
         a.ip(f"link set {one} name {a_device}", f"link set {other} netns {b.pid} name {b_device}")
         return wire
@@ -161,7 +161,7 @@ class Cable:
     def close(self) -> None:
         """Take it away. Idempotent."""
         if self._wire is not None:
-            _let_go(self._wire)
+            let_go(self._wire)
         else:
             namespace, device = self._ends[0]
             with contextlib.suppress(NetnsError):  # with one of its ends' namespaces it is gone already
@@ -174,7 +174,7 @@ class Cable:
         self.close()
 
 
-def _held(command: Sequence[str], name: str) -> tuple[subprocess.Popen[bytes], str]:
+def held(command: Sequence[str], name: str) -> tuple[subprocess.Popen[bytes], str]:
     """Start what lives until its input ends, and wait for the first line it writes. Raises :class:`NetnsError`."""
     process = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0, start_new_session=True
@@ -186,12 +186,12 @@ def _held(command: Sequence[str], name: str) -> tuple[subprocess.Popen[bytes], s
     if not line:
         process.kill()
         said = process.stderr.read().decode(errors="replace").strip()
-        _let_go(process)
+        let_go(process)
         raise NetnsError(f"{name}: {said or 'was not ready in time'}")
     return process, line.decode()
 
 
-def _let_go(process: subprocess.Popen[bytes]) -> None:
+def let_go(process: subprocess.Popen[bytes]) -> None:
     """The end of its input ends it."""
     for pipe in (process.stdin, process.stdout, process.stderr):
         if pipe is not None:

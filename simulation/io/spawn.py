@@ -25,10 +25,18 @@ class Cluster:
     """``async with Cluster(servers, directory) as cluster``: runs inside, is gone outside. Makes its own secret."""
 
     def __init__(
-        self, servers: int, directory: Path, *, port: int = 0, server_options: Sequence[str] = (), coordinators: int = 1
+        self,
+        servers: int,
+        directory: Path,
+        *,
+        host: str = HOST,
+        port: int = 0,
+        server_options: Sequence[str] = (),
+        coordinators: int = 1,
     ) -> None:
-        """`directory` takes logs and ready files. `port` is the first coordinator's, 0 a free one. `server_options` are more arguments
-        of every comm server (:func:`simulation.server_options.server_arguments`). Several coordinators meet on a Redis of their own.
+        """`directory` takes logs and ready files. `host` is the address of this machine where all listen. `port` is the first
+        coordinator's, 0 a free one. `server_options` are more arguments of every comm server
+        (:func:`simulation.server_options.server_arguments`). Several coordinators meet on a Redis of their own.
         """
         self.secret = secrets.token_hex(32)
         self.urls: list[str] = []
@@ -40,6 +48,7 @@ class Cluster:
         self._count = servers
         self._coordinator_count = coordinators
         self._directory = directory
+        self._host = host
         self._port = port
         self._server_options = server_options
         self._children: list[Child] = []
@@ -75,13 +84,13 @@ class Cluster:
             "--coordinator",
             self.url,
             "--host",
-            HOST,
+            self._host,
             "--port",
             "0",
             "--bind",
-            HOST,
+            self._host,
             "--announce",
-            HOST,
+            self._host,
             "--udp-port",
             "0",
             *self._server_options,
@@ -91,7 +100,7 @@ class Cluster:
         )
         for server, document in started:
             self.servers.append(server)
-            self.pages.append(f"http://{HOST}:{document['port']}")
+            self.pages.append(f"http://{self._host}:{document['port']}")
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=START_S)) as session:
             await asyncio.gather(*(self._until_known(session, *each) for each in zip(self.servers, self.pages, strict=True)))
 
@@ -104,9 +113,9 @@ class Cluster:
         for number in range(1, self._coordinator_count + 1):
             name = f"coordinator {number}" if backplane else "coordinator"
             port = str(self._port if number == 1 else 0)
-            child, document = await self._launch(name, "coordinator", ["--host", HOST, "--port", port, *backplane])
+            child, document = await self._launch(name, "coordinator", ["--host", self._host, "--port", port, *backplane])
             self.coordinators.append(child)
-            self.urls.append(f"ws://{HOST}:{document['port']}")
+            self.urls.append(f"ws://{self._host}:{document['port']}")
 
     async def _until_known(self, session: aiohttp.ClientSession, server: Child, page: str) -> None:
         """Until the coordinator knows the server, and clients can be sent to it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from rich.console import Console
 from rtcbroker.cli import main, run_options
 from simulation import app
 from simulation.app import RunOptions
+from simulation.core.impairment import Impairment
 from simulation.core.messages import Credentials
 from simulation.core.payload import MAX_BODY_BYTES, MIN_BODY_BYTES
 from tests.support.certificates import put_pair
@@ -50,6 +52,16 @@ def test_dense(runs: list[RunOptions]) -> None:
     assert (found.workers, found.prefix, found.connect_timeout_s, found.json, found.plot) == (None, "sim", 15.0, None, None)
     scenario = found.scenario("run")
     assert (scenario.name, len(scenario.plans), scenario.seconds, scenario.warmup_s) == ("dense", 7, 4.0, 0.5)
+
+
+def test_a_bad_network(runs: list[RunOptions]) -> None:
+    found = one(runs, "dense", "--spawn", "1", "--impair", "loss=2%,delay=80ms", "--max-loss", "1%")
+    assert found.impairment == Impairment(loss=0.02, delay_s=0.08)
+    assert found.allowed_loss == pytest.approx(0.01 + 1.5 * 0.0396)
+    assert replace(found, reliable=True).allowed_loss == replace(found, impairment=None).allowed_loss == 0.01
+    result = invoke("dense", "--spawn", "1", "--impair", "loss=2")
+    assert (result.exit_code, len(runs)) == (2, 1)
+    assert "--impair 'loss=2': a share from 0 to 1" in result.output
 
 
 def test_groups(runs: list[RunOptions]) -> None:
