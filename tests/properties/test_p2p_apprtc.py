@@ -368,7 +368,8 @@ class AppRtcMachine(RuleBasedStateMachine):
         if self.is_late:
             return
         model, collider = self.model, self.core.collider
-        assert (self.core.rooms, self.core.members) == (len(model.places), model.members())
+        room_server = self.core.room_server
+        assert (room_server.rooms, room_server.members) == (len(model.places), model.members())
         assert (collider.rooms, collider.members) == (len({client.room for client in model.clients}), len(model.clients))
         assert collider.registered == sum(client.key is not None for client in model.clients)
         for room in ROOMS:
