@@ -117,7 +117,8 @@ class AppRtc:
         """Time has passed."""
         self.collider.tick(now)
         for room_id, client in self._newcomers.due(now):
-            if not self.collider.holds(room_id, client):  # else Collider will miss him, should he go
+            # One whom Collider has it will miss, should he go.
+            if self.room_server.holds(room_id, client) and not self.collider.holds(room_id, client):
                 self.counts.errors["never_registered"] += 1
                 self.room_server.leave_everywhere(room_id, client, now)
         self.room_server.tick(now)
