@@ -55,7 +55,7 @@ def test_what_is_sealed_is_opened(sender: Make, receiver: Make) -> None:
     for body in (b"x", b"y" * 1200, bytes(range(256)) * 5):
         record = sealed.seal(body)
         assert record[0] == 23
-        assert body not in record
+        assert len(body) < 100 or body[:100] not in record
         opened.put(record)
         assert opened.open() == body
         with pytest.raises(SSL.WantReadError):
