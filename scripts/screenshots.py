@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 from pathlib import Path
+from typing import Literal
 
-from playwright.async_api import Browser, CDPSession
+from playwright.async_api import Browser, CDPSession, Page
 
 from tests.support.browser import NARROW, WIDE, chromium
 from tests.support.demo import running_demo
@@ -19,25 +20,32 @@ SETTLE_S = {"dashboard": 70.0, "demo": 20.0}
 that starts is not; in the plaza somebody wants to say something."""
 REDRAW_S = 2.0
 SIZES = {"dashboard": ((WIDE[0], 1120), NARROW), "demo": (WIDE, NARROW)}
+THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 MAX_BYTES = 150_000
 QUALITY = 85
 
 
 async def pictures(browser: Browser, name: str, url: str) -> None:
-    """All pictures of one page."""
-    context = await browser.new_context(viewport={"width": WIDE[0], "height": WIDE[1]})
-    page = await context.new_page()
-    session = await context.new_cdp_session(page)
-    await page.goto(url, wait_until="load")
+    """All pictures of one page: a laptop and a phone look at it for the same time."""
+    looks = [await look(browser, url, size) for size in SIZES[name]]
     await asyncio.sleep(SETTLE_S[name])
-    for theme in ("light", "dark"):
-        await page.emulate_media(color_scheme=theme)
-        for width, size in zip(("wide", "narrow"), SIZES[name], strict=True):
-            await page.set_viewport_size({"width": size[0], "height": size[1]})
-            await session.send("Emulation.setTouchEmulationEnabled", {"enabled": size == NARROW})
+    for theme in THEMES:
+        for width, (page, session) in zip(("wide", "narrow"), looks, strict=True):
+            await page.bring_to_front()
+            await page.emulate_media(color_scheme=theme)
             await asyncio.sleep(REDRAW_S)
             await keep(session, f"{name}-{theme}-{width}")
-    await context.close()
+    for page, _ in looks:
+        await page.context.close()
+
+
+async def look(browser: Browser, url: str, size: tuple[int, int]) -> tuple[Page, CDPSession]:
+    """The page on a screen of that size, a phone's with a finger for a mouse."""
+    phone = size == NARROW
+    context = await browser.new_context(viewport={"width": size[0], "height": size[1]}, has_touch=phone, is_mobile=phone)
+    page = await context.new_page()
+    await page.goto(url, wait_until="load")
+    return page, await context.new_cdp_session(page)
 
 
 async def keep(session: CDPSession, name: str) -> None:

@@ -44,11 +44,14 @@ which server that is."""
 
 @dataclass(slots=True, eq=False)
 class Filling:
-    """What a topic has pending that would leave together."""
+    """What a topic has pending that is to leave together, in one message."""
 
+    due: float
     size: int = 0
     groups: dict[int, Pending] = field(default_factory=dict)
     """By serial."""
+    open: dict[_Key, Pending] = field(default_factory=dict)
+    """Those of the groups that more may be added to."""
 
 
 @dataclass(slots=True, eq=False)
@@ -96,9 +99,9 @@ class Window:
         self._serial = 0
         self._bytes = 0
         self._pending: dict[int, Pending] = {}
-        self._open: dict[_Key, Pending] = {}
         self._of_topic: Counter[str] = Counter()
-        self._filling: dict[str, Filling] = {}
+        self._fillings: dict[str, list[Filling]] = {}
+        """By topic: the one that more goes into, and a second one where something larger than a record did not fit the first."""
         self._places: dict[tuple[str, int], tuple[Pending, int]] = {}
         """Of `latest` topics: where each sender's record waits."""
         self._last: dict[Session, Pending] = {}
@@ -170,31 +173,29 @@ class Window:
 
     def _add_raw(self, source: Session, group: Group, now: float) -> None:
         assert group.raw is not None  # the caller's choice of path
-        pending = self._group_for(source, (group.topic, bytes, source), None, len(group.raw) + GROUP_BYTES, now)
+        size = len(group.raw) + GROUP_BYTES
+        pending = self._group_for(source, (group.topic, bytes, source), None, size, now, max_fillings=1 if self._ordered else 2)
         pending.raw.append(group.raw)
         pending.arrivals.append(now)
         pending.records += len(group.bodies)
-        self._grow(pending, len(group.raw) + GROUP_BYTES)
+        self._grow(pending, size)
 
     def _grow(self, pending: Pending, size: int) -> None:
         pending.size += size
         pending.filling.size += size
         self._bytes += size
 
-    def _group_for(self, source: Session, key: _Key, identity: SenderIdentity | None, size: int, now: float) -> Pending:
+    def _group_for(
+        self, source: Session, key: _Key, identity: SenderIdentity | None, size: int, now: float, max_fillings: int = 1
+    ) -> Pending:
         """The open group that `source` may add `size` bytes to, or a new one."""
-        topic = key[0]
-        filling, pending = self._filling.get(topic), self._open.get(key)
-        known = pending is not None and identity is not None and identity.alias in pending.senders
-        introduction = 0 if identity is None or known else len(identity.identity) + SENDER_BYTES
-        if filling is not None and filling.size + size + introduction > self._limit:
-            self._fill_up(topic, filling, now)
-            pending = None
+        introduction = 0 if identity is None else len(identity.identity) + SENDER_BYTES
+        filling, pending = self._filling_for(key, identity, size, introduction, now, max_fillings)
         if pending is None or not self._in_order(source, pending):
-            pending = self._open[key] = self._begin(key, now)
+            pending = filling.open[key] = self._begin(key, filling)
         if identity is not None and identity.alias not in pending.senders:
             pending.senders[identity.alias] = identity
-            self._grow(pending, len(identity.identity) + SENDER_BYTES)
+            self._grow(pending, introduction)
         if source not in pending.sources:
             pending.sources.add(source)
             if self._ordered:
@@ -203,31 +204,54 @@ class Window:
             self._last[source] = pending
         return pending
 
+    def _filling_for(
+        self, key: _Key, identity: SenderIdentity | None, size: int, introduction: int, now: float, max_fillings: int
+    ) -> tuple[Filling, Pending | None]:
+        """The first of the topic's messages with so much room, and the group in it that is open; room is made by sending the oldest off.
+
+        What fits not beside `max_fillings` others leaves the first as it is: where another server's groups come half a message at a
+        time, the rest of a message is filled up with records of our own.
+        """
+        topic = key[0]
+        fillings = self._fillings.setdefault(topic, [])
+        while True:
+            for filling in fillings:
+                pending = filling.open.get(key)
+                known = pending is not None and identity is not None and identity.alias in pending.senders
+                if filling.size + size + (0 if known else introduction) <= self._limit:
+                    return filling, pending
+                if max_fillings == 1:
+                    break
+            if len(fillings) < max_fillings or not fillings:
+                break
+            self._fill_up(topic, fillings.pop(0), now)
+        # The first of a topic is due when its window is over; one beside it has a window of its own.
+        due = now + self._window if fillings else max(now, self._busy_until.get(topic, now))
+        fillings.append(Filling(due))
+        return fillings[-1], None
+
     def _in_order(self, source: Session, pending: Pending) -> bool:
         if not self._ordered:
             return True
         last = self._last.get(source)
         return last is None or last.serial <= pending.serial
 
-    def _begin(self, key: _Key, now: float) -> Pending:
+    def _begin(self, key: _Key, filling: Filling) -> Pending:
         topic, _, relayed_by = key
         self._serial += 1
-        filling = self._filling.setdefault(topic, Filling())
         pending = self._pending[self._serial] = filling.groups[self._serial] = Pending(
             self._serial, key, topic, relayed_by, filling
         )
         self._grow(pending, GROUP_BYTES + len(topic.encode()))
         self._of_topic[topic] += 1
-        # A second group of a topic is due with the first: it is the same window.
-        self._deadlines.set(self._serial, max(now, self._busy_until.get(topic, now)))
+        self._deadlines.set(self._serial, filling.due)
         return pending
 
     def _fill_up(self, topic: str, filling: Filling, now: float) -> None:
-        """What waits of `topic` makes a full message: it is due, and what comes next begins another."""
-        for serial, pending in filling.groups.items():
+        """What waits in `filling` makes a full message: it is due, and takes no more."""
+        filling.open.clear()
+        for serial in filling.groups:
             self._deadlines.set(serial, now)
-            self._close(pending)
-        del self._filling[topic]
         if self._busy_until.get(topic, now) > now:  # of a topic that was quiet the rest leaves in this turn, too
             self._busy_until[topic] = now + self._window
 
@@ -286,15 +310,16 @@ class Window:
         self._of_topic[pending.topic] -= 1
         if not self._of_topic[pending.topic]:
             del self._of_topic[pending.topic]
-        self._close(pending)
         if self._places:
             for alias in pending.aliases:
                 self._places.pop((pending.topic, alias), None)
         filling = pending.filling
         filling.size -= pending.size
         del filling.groups[pending.serial]
-        if not filling.groups and self._filling.get(pending.topic) is filling:
-            del self._filling[pending.topic]
+        if filling.open.get(pending.key) is pending:
+            del filling.open[pending.key]
+        if not filling.groups:
+            self._forget_filling(pending.topic, filling)
         if not self._ordered:
             return
         for source in pending.sources:
@@ -304,10 +329,12 @@ class Window:
             if self._last.get(source) is pending:
                 del self._last[source]
 
-    def _close(self, pending: Pending) -> None:
-        """Nothing more is added to it."""
-        if self._open.get(pending.key) is pending:
-            del self._open[pending.key]
+    def _forget_filling(self, topic: str, filling: Filling) -> None:
+        fillings = self._fillings.get(topic, [])
+        if filling in fillings:
+            fillings.remove(filling)
+            if not fillings:
+                del self._fillings[topic]
 
 
 def _drop(column: list[T], place: int) -> None:

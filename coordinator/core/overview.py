@@ -98,8 +98,12 @@ class Overview:
 
     def server_down(self, alias: int, now: float) -> None:
         """It went."""
-        if self._servers.pop(alias, None) is not None:
-            self.journal.add("server-left", f"server {alias} left the cluster", now, server=alias)
+        server = self._servers.pop(alias, None)
+        if server is not None:
+            # A server that was killed has nobody to say that its clients left: they stand here, and join others.
+            clients = self._clients(alias, server)
+            moved = f", with {clients} client{'s' if clients > 1 else ''} on it" if clients else ""
+            self.journal.add("server-left", f"server {alias} left the cluster{moved}", now, server=alias)
             self._note_links(alias, frozenset(), now)
 
     def report(self, alias: int, report: pb.ServerReportMessage, now: float) -> None:

@@ -7,7 +7,6 @@ should wait is lost, and nothing waits that should be gone.
 from __future__ import annotations
 
 import json
-import math
 import random
 from dataclasses import dataclass, field
 
@@ -15,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from coordinator.p2p.core.apprtc import LOOPBACK_CLIENT_ID, ROOM_LIFETIME_S, Joined, Result
+from coordinator.p2p.core.apprtc_newcomers import PATIENCE_S
 from coordinator.p2p.core.apprtc_service import AppRtc
 from coordinator.p2p.core.collider import ABSENCE_S, UNREGISTERED_S
 from coordinator.p2p.core.limits import Limits
@@ -58,6 +58,8 @@ class Model:
         self.sockets: dict[int, float] = {}
         """Open ones, and when they came."""
         self.expected: list[Output] = []
+        self.newcomers: dict[tuple[str, str], float] = {}
+        """Who has joined and is to be seen at Collider, and when it was last heard."""
 
     # the room server
 
@@ -143,12 +145,17 @@ class Model:
                 self.lose(key)
 
     def sweep(self) -> None:
-        for name, place in list(self.places.items()):
-            if place.ends_at <= self.now:
-                del self.places[name]
         for client in list(self.clients):
             if client.key is None and client.away_since + ABSENCE_S <= self.now:
                 self.remove(client)
+        for (room, newcomer), since in list(self.newcomers.items()):
+            if since + PATIENCE_S <= self.now:
+                del self.newcomers[room, newcomer]
+                for origin in ORIGINS if self.find(room, newcomer) is None else []:
+                    self.leave(origin, room, newcomer)
+        for name, place in list(self.places.items()):
+            if place.ends_at <= self.now:
+                del self.places[name]
         for key, since in list(self.sockets.items()):
             if self.of(key) is None and since + UNREGISTERED_S <= self.now:
                 self.expect(key, error="websocket.JSON.Receive error: i/o timeout", closes=True)
@@ -168,7 +175,7 @@ class AppRtcMachine(RuleBasedStateMachine):
     @initialize(seed=st.integers(0, 9), rooms=st.integers(2, 6), members=st.integers(2, 9))
     def begin(self, seed: int, rooms: int, members: int) -> None:
         limits = Limits(max_rooms=rooms, max_members=members, max_room_bytes=40)
-        self.core = AppRtc(limits, random.Random(seed), patience_s=math.inf)  # who never registers has unit tests
+        self.core = AppRtc(limits, random.Random(seed))
         self.model = Model(limits)
 
     def check(self) -> None:
@@ -207,12 +214,15 @@ class AppRtcMachine(RuleBasedStateMachine):
         place.ends_at = self.model.now + ROOM_LIFETIME_S
         self.model.places[origin, room] = place
         self.names.append(joined.client)
+        self.model.newcomers[room, joined.client] = self.model.now
         return self.check()
 
     @rule(origin=st.sampled_from(ORIGINS), room=st.sampled_from(ROOMS), choice=st.integers(0, 20), text=st.sampled_from(TEXTS))
     def message(self, origin: str, room: str, choice: int, text: str) -> None:
         self.model.sweep()
         name, place = self.name(choice), self.model.place(origin, room)
+        if (room, name) in self.model.newcomers:
+            self.model.newcomers[room, name] = self.model.now
         result = self.core.message(origin, room, name, text.encode(), self.model.now)
         if not place.clients:
             assert result is Result.UNKNOWN_ROOM
@@ -235,6 +245,7 @@ class AppRtcMachine(RuleBasedStateMachine):
         is_in = Result.SUCCESS if name in place.clients else Result.UNKNOWN_CLIENT
         assert self.core.leave(origin, room, name, self.model.now) is (is_in if place.clients else Result.UNKNOWN_ROOM)
         self.model.leave(origin, room, name)
+        self.model.newcomers.pop((room, name), None)
         self.check()
 
     @rule(room=st.sampled_from(ROOMS), choice=st.integers(0, 20))
@@ -351,7 +362,7 @@ class AppRtcMachine(RuleBasedStateMachine):
             self.model.lose(key)
         self.check()
 
-    @rule(seconds=st.sampled_from([0.1, 3.0, 9.9, 10.0, 11.0, 80_000.0, 86_400.0]), ticks=st.booleans())
+    @rule(seconds=st.sampled_from([0.1, 3.0, 9.9, 10.0, 11.0, 30.0, 60.0, 80_000.0, 86_400.0]), ticks=st.booleans())
     def wait(self, seconds: float, ticks: bool) -> None:
         """The timer may be late: then whatever comes next finds the time as it is."""
         self.model.now += seconds
@@ -368,7 +379,8 @@ class AppRtcMachine(RuleBasedStateMachine):
         if self.is_late:
             return
         model, collider = self.model, self.core.collider
-        assert (self.core.rooms, self.core.members) == (len(model.places), model.members())
+        room_server = self.core.room_server
+        assert (room_server.rooms, room_server.members) == (len(model.places), model.members())
         assert (collider.rooms, collider.members) == (len({client.room for client in model.clients}), len(model.clients))
         assert collider.registered == sum(client.key is not None for client in model.clients)
         for room in ROOMS:
@@ -383,6 +395,7 @@ class AppRtcMachine(RuleBasedStateMachine):
         ends = [place.ends_at for place in self.model.places.values()]
         ends += [client.away_since + ABSENCE_S for client in self.model.clients if client.key is None]
         ends += [since + UNREGISTERED_S for key, since in self.model.sockets.items() if self.model.of(key) is None]
+        ends += [since + PATIENCE_S for since in self.model.newcomers.values()]
         deadline = self.core.next_deadline()
         assert not ends or (deadline is not None and deadline <= min(ends))
 

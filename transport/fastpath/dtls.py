@@ -12,13 +12,14 @@ from aiortc import RTCCertificate, RTCDtlsParameters, RTCDtlsTransport, RTCIceTr
 from aiortc.rtcdtlstransport import SRTPProtectionProfile, State, certificate_digest
 from OpenSSL import SSL
 
+from transport.fastpath.records import Records, records_of
+
 MAX_WAITING_DATAGRAMS = 1024
 """Datagrams held for a handshake or a pump. More come only from a flood; DTLS and SCTP send again what was lost."""
 
 _DTLS_1_2: Final = 0xFEFD
 _RECORD_HEADER: Final = 13
 _APPLICATION_DATA: Final = 23
-_READ: Final = 16 * 1024
 
 T = TypeVar("T")
 
@@ -141,6 +142,7 @@ class FastDtls(DataDtls):
 
     shortcut: Callable[[bytes], bool] = staticmethod(_no_shortcut)
     """Given each SCTP packet first; True when it has dealt with it."""
+    _records: Records | None = None
 
     async def stop(self) -> None:
         """As :meth:`DataDtls.stop`."""
@@ -155,11 +157,10 @@ class FastDtls(DataDtls):
 
         Raises ConnectionError when the peer has shut DTLS down.
         """
-        ssl = self._ssl
-        assert ssl is not None  # set by start()
+        records = self._records or self._begin_records()
         single = authentic = False
         if data:
-            ssl.bio_write(data)
+            records.put(data)
             single = (
                 len(data) > _RECORD_HEADER
                 and data[0] == _APPLICATION_DATA
@@ -167,11 +168,11 @@ class FastDtls(DataDtls):
             )
         while True:
             try:
-                packet = ssl.recv(_READ)
+                packet = records.open()
             except SSL.WantReadError:
                 break
             except SSL.Error as error:
-                if ssl.get_shutdown() & SSL.RECEIVED_SHUTDOWN:
+                if self._ssl is not None and self._ssl.get_shutdown() & SSL.RECEIVED_SHUTDOWN:
                     raise ConnectionError("DTLS was shut down by the peer") from error
                 break  # a record that does not verify is dropped, as if it had been lost (RFC 6347 section 4.1.2.7)
             authentic = True
@@ -182,6 +183,12 @@ class FastDtls(DataDtls):
         drive(self._write_ssl())
         return authentic
 
+    def _begin_records(self) -> Records:
+        ssl = self._ssl
+        assert ssl is not None  # set by start(), after which alone there are records
+        self._records = records_of(ssl)
+        return self._records
+
     async def _send_data(self, data: bytes) -> None:
         self.send_record(data)
 
@@ -189,11 +196,9 @@ class FastDtls(DataDtls):
         """Send one SCTP packet as a DTLS record; nothing before the handshake and after the end."""
         if self._state is not State.CONNECTED:
             return
-        ssl = self._ssl
-        assert ssl is not None  # as above
+        records = self._records or self._begin_records()
         try:
-            ssl.send(data)
-            record = ssl.bio_read(_READ)
+            record = records.seal(data)
         except SSL.Error:
             self._set_state(State.FAILED)
             return

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class AppRtc:
     """Requests of the room server and of Collider, and Collider's sockets; see :class:`coordinator.p2p.core.signalling.Signalling`.
 
-    Rooms and members are those of the room server, which a client joins before it turns to Collider.
+    A client joins the room server before it turns to Collider; one of another room server's is at Collider alone, and counts, too.
     """
 
     def __init__(self, limits: Limits, rng: random.Random, patience_s: float = PATIENCE_S) -> None:
@@ -117,7 +117,8 @@ class AppRtc:
         """Time has passed."""
         self.collider.tick(now)
         for room_id, client in self._newcomers.due(now):
-            if not self.collider.holds(room_id, client):  # else Collider will miss him, should he go
+            # One whom Collider has it will miss, should he go.
+            if self.room_server.holds(room_id, client) and not self.collider.holds(room_id, client):
                 self.counts.errors["never_registered"] += 1
                 self.room_server.leave_everywhere(room_id, client, now)
         self.room_server.tick(now)
@@ -140,9 +141,9 @@ class AppRtc:
     @property
     def rooms(self) -> int:
         """Rooms with somebody in them."""
-        return self.room_server.rooms
+        return self.room_server.rooms + self.collider.beside(self.room_server.holds)[0]
 
     @property
     def members(self) -> int:
         """Clients in all of them."""
-        return self.room_server.members
+        return self.room_server.members + self.collider.beside(self.room_server.holds)[1]

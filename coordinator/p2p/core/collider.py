@@ -211,6 +211,15 @@ class Collider:
         """Clients that have a socket now."""
         return self._members - len(self._absent)
 
+    def beside(self, held: Callable[[str, str], bool]) -> tuple[int, int]:
+        """Rooms without a client that is `held` elsewhere, and clients that are not."""
+        rooms = members = 0
+        for room in self._rooms.values():
+            strangers = sum(not held(room.id, client_id) for client_id in room.clients)
+            members += strangers
+            rooms += strangers == len(room.clients)
+        return rooms, members
+
     def holds(self, room_id: str, client_id: str) -> bool:
         """Whether there is that client."""
         return self._find(room_id, client_id) is not None

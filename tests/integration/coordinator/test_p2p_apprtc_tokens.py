@@ -61,7 +61,7 @@ async def test_a_whole_call_with_a_token_where_clients_have_a_query(opened: Open
     other = await site.register(callee)
     for client in (caller, callee):
         assert (await site.post(f"/leave/room/{client['client_id']}")).status == 200
-    assert site.service.members == 0
+    assert site.service.room_server.members == 0
     await other.close()
     assert await site.ask("DELETE", path) == (200, SAID, "OK\n")
     assert site.service.collider.members == 1, "the caller's socket is still there"
@@ -87,10 +87,10 @@ async def test_ids_that_nobody_was_told_prove_nothing(opened: Opened) -> None:
         ("POST", f"{site.url}/apprtc/bye/room/LOOPBACK_CLIENT_ID"),
     ]:
         assert (await site.ask(method, url, "m")).status == 401
-    assert (site.service.members, site.service.collider.members) == (2, 1)
+    assert (site.service.room_server.members, site.service.collider.members) == (2, 1)
     assert (await site.ask("DELETE", f"{site.collider}/room/1{query}")).status == 200
     assert (await site.post(f"/leave/room/LOOPBACK_CLIENT_ID{query}")).status == 200
-    assert (site.service.members, site.service.collider.members) == (1, 0)
+    assert (site.service.room_server.members, site.service.collider.members) == (1, 0)
 
 
 async def test_who_is_unknown_is_answered_as_ever(opened: Opened) -> None:

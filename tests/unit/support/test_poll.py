@@ -7,6 +7,7 @@ import itertools
 
 import pytest
 
+from tests.support import poll
 from tests.support.poll import until
 
 
@@ -23,8 +24,10 @@ async def test_an_async_condition_is_awaited() -> None:
     assert await until(ready, 1, "ready") == "yes"
 
 
-async def test_says_what_was_awaited() -> None:
-    with pytest.raises(AssertionError, match=r"not within 0\.02 s: two peers"):
+@pytest.mark.parametrize(("patience", "told"), [(1.0, r"0\.02"), (3.0, r"0\.06")])
+async def test_says_what_was_awaited_and_how_long(patience: float, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(poll, "PATIENCE", patience)
+    with pytest.raises(AssertionError, match=rf"not within {told} s: two peers"):
         await until(lambda: False, 0.02, "two peers")
 
 

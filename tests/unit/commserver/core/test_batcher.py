@@ -259,19 +259,56 @@ def test_a_burst_for_a_quiet_topic_leaves_whole_however_many_messages_it_makes()
     assert waiting.next_deadline() is None
 
 
-def test_what_a_topic_has_from_here_and_from_elsewhere_counts_together() -> None:
-    waiting, ann, server = window(reliable=False), session(1), session(9)
+def received(waiting: Window, server: Session, first: int, count: int, now: float) -> None:
+    """A group of another server, of as many records."""
+    bodies = tuple(b"y" * 26 for _ in range(count))
+    frame = batch.group_frame("t", range(first, first + count), bodies)
+    (raw,) = pb.TopicBatchMessage.FromString(batch.batch([frame])).groups
+    waiting.add(server, Group("t", tuple(range(first, first + count)), bodies, raw=raw.SerializeToString()), now)
+
+
+def in_window(waiting: Window, records: int) -> Session:
+    """A topic in the midst of its window, with so many records of one of our clients, at 1.005; its window ends at 1.02."""
+    ann = session(1)
     add(waiting, ann, "t", b"first", 1.0)
     waiting.pop_due(1.0)
-    for _ in range(20):
+    for _ in range(records):
         add(waiting, ann, "t", b"x" * 26, 1.005)
-    bodies = tuple(b"y" * 26 for _ in range(20))
-    frame = batch.group_frame("t", range(100, 120), bodies)
-    (raw,) = pb.TopicBatchMessage.FromString(batch.batch([frame])).groups
     assert waiting.next_deadline() == pytest.approx(1.02)
-    waiting.add(server, Group("t", tuple(range(100, 120)), bodies, raw=raw.SerializeToString()), 1.006)
-    assert [group.records for group in waiting.pop_due(1.006)] == [20], "the two do not fit into one message"
-    assert [group.records for group in waiting.pop_due(1.026)] == [20]
+    return ann
+
+
+def test_what_a_topic_has_from_here_and_from_elsewhere_counts_together() -> None:
+    waiting, server = window(reliable=False), session(9)
+    ann = in_window(waiting, 10)
+    received(waiting, server, 100, 15, 1.006)
+    rest = fill(waiting, ann, "t", 1.007)
+    assert [(bool(group.raw), group.records) for group in waiting.pop_due(1.007)] == [(False, 10 + rest), (True, 15)]
+    assert 0 < rest < 10
+
+
+def test_a_group_from_elsewhere_that_does_not_fit_leaves_room_for_records_that_do() -> None:
+    """Another server's groups come half a message at a time: closing a message for each would send them out half empty."""
+    waiting, server = window(reliable=False), session(9)
+    ann = in_window(waiting, 20)
+    received(waiting, server, 100, 20, 1.006)
+    assert waiting.next_deadline() == pytest.approx(1.02), "nothing leaves for it"
+    rest = fill(waiting, ann, "t", 1.007)
+    assert [(bool(group.raw), group.records) for group in waiting.pop_due(1.007)] == [(False, 20 + rest)]
+    assert rest >= 5
+    assert waiting.next_deadline() == pytest.approx(1.026), "the other message has a window of its own"
+    add(waiting, ann, "t", b"last", 1.008)
+    assert [(bool(group.raw), group.records) for group in waiting.pop_due(1.026)] == [(True, 20), (False, 2)]
+
+
+def test_of_two_messages_that_a_third_does_not_fit_the_older_one_leaves() -> None:
+    waiting, server = window(reliable=False), session(9)
+    in_window(waiting, 20)
+    for first, now in ((100, 1.006), (200, 1.007)):
+        received(waiting, server, first, 20, now)
+    assert [(bool(group.raw), group.records) for group in waiting.pop_due(1.007)] == [(False, 20)]
+    assert waiting.next_deadline() == pytest.approx(1.026)
+    assert [(bool(group.raw), group.records) for group in waiting.pop_due(1.03)] == [(True, 20), (True, 20)]
 
 
 def test_identified_records_are_apart_and_name_each_sender_once() -> None:

@@ -195,6 +195,15 @@ def test_servers_come_and_go(world: World) -> None:
     assert state(world)["servers"] == []
 
 
+@pytest.mark.parametrize(("clients", "told"), [(0, ""), (1, ", with 1 client on it"), (12, ", with 12 clients on it")])
+def test_a_server_that_leaves_takes_its_clients_along(world: World, clients: int, told: str) -> None:
+    """One that was killed has nobody to report that they left."""
+    server = world.server()
+    tell(server, clients=clients)
+    server.leave()
+    assert [line["text"] for line in log(world, "server-left")] == [f"server {server.alias} left the cluster{told}"]
+
+
 def test_a_server_that_comes_back_in_time_was_never_away(world: World) -> None:
     server = world.server("server")
     tell(server)

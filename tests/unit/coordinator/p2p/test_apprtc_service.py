@@ -246,7 +246,7 @@ def test_a_room_that_was_forgotten_keeps_its_sockets(world: World) -> None:
     caller_key, _ = world.register(caller)
     callee_key, _ = world.register(callee)
     world.later(ROOM_LIFETIME_S)
-    assert world.core.rooms == 0
+    assert world.core.room_server.rooms == 0
     assert heard(world.say(caller_key, "still here"), callee_key) == ["still here"]
 
 
@@ -297,3 +297,14 @@ def test_stopping(world: World) -> None:
     assert (world.core.rooms, world.core.members, world.core.collider.rooms) == (0, 0, 0)
     world.later(2 * ROOM_LIFETIME_S)
     assert world.core.next_deadline() is None
+
+
+def test_who_is_at_collider_alone_counts_too(world: World) -> None:
+    """Somebody else's room server sends its clients to our Collider."""
+    caller = world.join().client
+    world.register(caller)
+    assert (world.core.rooms, world.core.members) == (1, 1)
+    world.register("stranger")
+    assert (world.core.rooms, world.core.members) == (1, 2)
+    world.core.leave(HERE, ROOM, caller, world.now)
+    assert (world.core.rooms, world.core.members) == (1, 2), "he is at Collider still"

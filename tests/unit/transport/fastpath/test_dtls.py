@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import datetime
-from typing import Any
 
 import pytest
 from OpenSSL import SSL
 
+from tests.support.poll import until
 from tests.support.rtc import MemorySession, Recorder, ended, memory_pair
-from transport.fastpath import dtls
+from transport.fastpath import dtls, records
 from transport.fastpath.dtls import MAX_WAITING_DATAGRAMS, DatagramPort, SharedCertificate, process_certificate
+from transport.fastpath.records import PublicRecords
 from transport.link import LinkEnd
 from transport.options import LinkOptions
 
@@ -86,20 +87,24 @@ async def test_a_changed_record_counts_as_lost() -> None:
 async def test_openssl_that_fails_to_send_ends_the_link(monkeypatch: pytest.MonkeyPatch) -> None:
     first, second, a, _ = await joined()
 
-    class Broken:
-        def __init__(self, inner: Any) -> None:
-            self._inner = inner
+    def fail(data: bytes) -> bytes:
+        raise SSL.Error([("SSL routines", "", "made up")])
 
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self._inner, name)
-
-        def send(self, data: bytes) -> int:
-            raise SSL.Error([("SSL routines", "", "made up")])
-
-    first.dtls._ssl = Broken(first.dtls._ssl)
+    monkeypatch.setattr(first.dtls._records, "seal", fail)
     first.send(b"x", reliable=True)
     assert not first.is_open
     assert await a.has_ended() is LinkEnd.FAILED
+    await ended(first, second)
+
+
+async def test_it_works_on_pyopenssls_public_methods(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a version whose inside we do not know falls back to."""
+    monkeypatch.setattr(records, "direct", lambda connection: False)
+    first, second, a, b = await joined()
+    assert isinstance(first.dtls._records, PublicRecords)
+    first.send(b"there", reliable=True)
+    second.send(b"and back", reliable=False)
+    await until(lambda: (a.messages, b.messages) == ([(b"and back", False)], [(b"there", True)]), 5, "both have come")
     await ended(first, second)
 
 
