@@ -41,6 +41,8 @@ EXIT_INTERRUPTED = 130
 POLL_S = 0.2
 """As often as the workers tell how it goes."""
 
+SLACK_S = 10.0
+"""For clients to begin, and to say how it went, on a machine that is busy; who does not get in says so itself, and why, before that."""
 START_DELAY_S = 0.5
 """Between "everyone is there" and the first packet: more than SETTLE_S, so that the subscriptions are everywhere."""
 
@@ -208,7 +210,7 @@ class _Conduct:
 
     async def _connecting(self, connect_timeout_s: float) -> None:
         total = sum(plan.joins_at is None for plan in self._scenario.plans)
-        deadline = time.monotonic() + 2 * connect_timeout_s + 0.25 * total
+        deadline = time.monotonic() + SLACK_S + 2 * connect_timeout_s + 0.25 * total
         while total:
             progress = self._look()
             done = progress.connected + progress.failed
