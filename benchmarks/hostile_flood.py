@@ -44,7 +44,7 @@ class Tap:
                 self.forge = lambda forged: original(sock, forged, address)
             original(sock, data, address)
 
-        UdpSocket.send = send  # type: ignore[method-assign]  # this process does nothing else
+        UdpSocket.send = send  # type: ignore[method-assign, assignment]  # this process does nothing else
 
     def recording(self) -> Recording:
         """Of the one client that is here."""

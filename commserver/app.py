@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -20,7 +20,10 @@ from commserver.io.driver import Driver
 from commserver.io.metrics import VERSION, BrokerCollector, readiness, registry_of
 from commserver.settings import CommServerSettings
 from commserver.supervisor import Supervisor
-from protocol.errors import ConfigError
+from protocol import signalling
+from protocol.errors import ConfigError, ProtocolError
+from protocol.ice import IceServer
+from protocol.pb import broker_pb2 as pb
 from service.auth import Authenticator
 from service.clock import Clock
 from service.credentials import TokenSource, token_source
@@ -46,6 +49,7 @@ def _link_options(settings: CommServerSettings) -> LinkOptions:
         setup_timeout=settings.setup_timeout,
         low_mark=RELIABLE_FLOW.low_bytes,
         max_message=settings.max_message,
+        ice_transport_policy=settings.ice_transport_policy,
     )
 
 
@@ -55,11 +59,23 @@ async def _open_listener(settings: CommServerSettings) -> Listener:
             bind=settings.bind,
             port=settings.udp_port,
             announce=settings.announce,
+            stun=settings.stun,
             options=_link_options(settings),
         )
     except OSError as error:
         where = f"--bind {','.join(settings.bind)} --udp-port {settings.udp_port}"
         raise ConfigError(f"{where}: cannot listen there ({error.strerror or error})") from error
+
+
+def _ice_servers(frame: bytes) -> Sequence[IceServer] | None:
+    """Those in a frame of the coordinator's; None where it is about something else, or broken, which the core tells."""
+    try:
+        message = signalling.decode_signal(frame)
+    except ProtocolError:
+        return None
+    if isinstance(message, pb.WelcomeMessage | pb.IceServersMessage):
+        return signalling.ice_grant(message).servers
+    return None
 
 
 class CommServer:
@@ -85,7 +101,7 @@ class CommServer:
             settings.coordinator,
             Registration(settings.role, rng),
             self._token,
-            lambda frame: self.driver.feed(ev.SignalReceived(frame)),
+            self._frame,
             lambda: self.driver.feed(ev.CoordinatorLost()),
             ca_file=settings.ca_file,
         )
@@ -139,6 +155,12 @@ class CommServer:
         if self._runner is not None:
             await self._runner.cleanup()
         await self._authenticator.close()
+
+    def _frame(self, frame: bytes) -> None:
+        """From the coordinator. Its STUN servers are asked for our address before anyone is told of it."""
+        if self.listener.announcer.is_auto and (servers := _ice_servers(frame)) is not None:
+            self.listener.announcer.discover(servers)
+        self.driver.feed(ev.SignalReceived(frame))
 
     def _token(self) -> str:
         return self._tokens.token(self._clock.now())

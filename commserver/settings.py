@@ -9,11 +9,14 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from commserver.core.config import BrokerConfig
 from commserver.core.flow import RELIABLE_FLOW, UNRELIABLE_FLOW, FlowLimits, Policy
-from protocol.errors import TopicError
+from protocol.errors import ConfigError, TopicError
+from protocol.ice import IceTransportPolicy
 from protocol.limits import MAX_CLIENT_MESSAGE_BYTES, MAX_DRAIN_S, MAX_TOPICS, PeerLimits
 from protocol.tokens import TokenRole
 from protocol.topics import PatternSet
 from service.settings import ServiceSettings, group
+from transport.announce import read_words
+from transport.announcer import check_stun_urls
 
 _CLUSTER = group("Cluster")
 _NETWORK = group("Network")
@@ -64,9 +67,10 @@ class CommServerSettings(ServiceSettings):
         default=9091, ge=0, le=MAX_PORT, description="TCP port of those pages; 0 takes a free one.", json_schema_extra=_NETWORK
     )
     bind: list[str] = Field(
-        default_factory=lambda: ["0.0.0.0"],
+        default_factory=lambda: ["0.0.0.0", "::"],
         min_length=1,
-        description="Address the one UDP socket for all peers is bound to; may be given several times, IPv6 too.",
+        description="Address the UDP port for all peers is bound on; may be given several times. By default any address, of IPv4 and, where "
+        "the machine has it, of IPv6.",
         json_schema_extra=_NETWORK,
     )
     udp_port: int = Field(
@@ -78,8 +82,20 @@ class CommServerSettings(ServiceSettings):
     )
     announce: list[str] = Field(
         default_factory=list,
-        description="Address peers are told to reach us at (behind NAT: the public one); may be given several times. "
-        "Default: the addresses bound, or this machine's own where that is any.",
+        description="Where peers are told to reach us, the most wanted first; may be given several times. An IP address or a host name "
+        "(behind NAT: the public one), with :PORT behind it where the NAT has another one; 'auto' for what STUN servers see; 'local' for the "
+        "addresses bound, or this machine's own where that is any. Default: local.",
+        json_schema_extra=_NETWORK,
+    )
+    stun: list[str] = Field(
+        default_factory=list,
+        description="URL of a STUN server (stun:HOST:PORT) that --announce auto asks; may be given several times, two are asked. "
+        "Default: the coordinator's --ice-servers.",
+        json_schema_extra=_NETWORK,
+    )
+    ice_transport_policy: IceTransportPolicy = Field(
+        default="all",
+        description="How this server reaches other servers that it dials: 'relay' by the coordinator's TURN servers and no other way.",
         json_schema_extra=_NETWORK,
     )
     fast_path: bool = Field(
@@ -183,6 +199,15 @@ class CommServerSettings(ServiceSettings):
         json_schema_extra=group("Process"),
     )
 
+    @field_validator("announce", "stun")
+    @classmethod
+    def _are_addresses(cls, texts: list[str], info: ValidationInfo) -> list[str]:
+        try:
+            read_words(texts) if info.field_name == "announce" else check_stun_urls(texts)
+        except ConfigError as error:
+            raise ValueError(str(error).partition(": ")[2]) from error
+        return texts
+
     @field_validator("latest")
     @classmethod
     def _are_patterns(cls, patterns: list[str]) -> list[str]:
@@ -202,6 +227,9 @@ class CommServerSettings(ServiceSettings):
                 raise ValueError(
                     f"from {flag} {first} on, the last one would get port {first + processes - 1}; ports end at {MAX_PORT}"
                 )
+        for word in read_words(info.data.get("announce", ())):
+            if word.port is not None and word.port + processes - 1 > MAX_PORT:
+                raise ValueError(f"from --announce {word.text} on, ports are counted up; they end at {MAX_PORT}")
         return processes
 
     @property

@@ -21,6 +21,7 @@ from commserver.core.supervision import Restarts
 from commserver.settings import CommServerSettings
 from service.process import tied_to
 from service.run import EXIT_CONFIG, write_ready_file
+from transport.announce import read_word
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ def child_settings(settings: CommServerSettings, index: int) -> CommServerSettin
         "processes": 1,
         "port": settings.port + index if settings.port else 0,
         "udp_port": settings.udp_port + index if settings.udp_port else 0,
+        "announce": [read_word(text).counted_up(index) for text in settings.announce],
         "ready_file": _child_ready_file(settings.ready_file, index),
     }
     return settings.model_copy(update=changes)

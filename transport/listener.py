@@ -62,7 +62,7 @@ class ListenerLink(Session):
         self._peer = peer
         self._remote: Description | None = None
         self._candidates = 0
-        self.held: list[bytes] = []
+        self.held_back: list[bytes] = []
         """Datagrams of the handshake that wait until more has come from an address that has not proven itself."""
         self._pwd = pwd
 
@@ -134,10 +134,10 @@ class ListenerLink(Session):
         route = self._peer.route
         if route is None:
             return
-        if route.proven or (not self.held and route.takes(len(data))):
+        if route.proven or (not self.held_back and route.takes(len(data))):
             self._listener.transmit(data, route.path)
-        elif len(self.held) < MAX_HELD:
-            self.held.append(data)
+        elif len(self.held_back) < MAX_HELD:
+            self.held_back.append(data)
         else:
             self._listener.ice.dropped[Drop.AMPLIFICATION] += 1
 
@@ -145,11 +145,11 @@ class ListenerLink(Session):
         """Something came: set-up may go on."""
         self.start_if_ready()
         route = self._peer.route
-        while self.held and route is not None and route.takes(len(self.held[0])):
-            self._listener.transmit(self.held.pop(0), route.path)
+        while self.held_back and route is not None and route.takes(len(self.held_back[0])):
+            self._listener.transmit(self.held_back.pop(0), route.path)
 
     def _shaken(self) -> None:
-        self.held.clear()  # a handshake that is over needs nothing repeated
+        self.held_back.clear()  # a handshake that is over needs nothing repeated
         self._listener.established(self._peer)
 
     def _authentic(self) -> None:
@@ -274,7 +274,7 @@ class Listener:
             link = self._links[found]
             if link.datagram(data):
                 found.heard = now
-            elif link.held:
+            elif link.held_back:
                 link.heard()
         elif found is not None:
             if found.data:

@@ -62,7 +62,7 @@ class Broker:
         self._relay = Relay(state, self._delivery)
         self._subscribing = Subscribing(state, self._delivery, self._relay.settle)
         self._mesh = Mesh(state)
-        self._negotiation = Negotiation(state, self._mesh, self._close)
+        self._negotiation = Negotiation(state, self._mesh, self._delivery, self._close)
         self._probing = Probing(state, self._delivery)
         self._standing = Standing(state)
         self._syncing = Syncing(state, self._delivery, self._relay, self._mesh, self._subscribing.tell_interest)

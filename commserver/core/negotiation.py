@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 
+from commserver.core.delivery import Delivery
 from commserver.core.events import AddCandidate, ApplyAnswer, LinkId, Log, MakeAnswer, MakeOffer, SendSignal
 from commserver.core.mesh import Mesh
 from commserver.core.session import Session, SessionLimits, SessionState, new_session
@@ -19,15 +20,18 @@ from protocol.limits import MAX_CANDIDATES
 from protocol.pb import broker_pb2 as pb
 from protocol.signalling import CandidateInit
 
+NO_RESTART = "ICE is not restarted; CONNECT makes a new link"
+
 _SERVER_ROLES = (pb.COMMUNICATION_SERVER, pb.COMMUNICATION_SERVER_HUB)
 
 
 class Negotiation:
     """Handles every signalling frame but WELCOME and PEER_GONE."""
 
-    def __init__(self, state: State, mesh: Mesh, forget: Callable[[Session, Code, float], None]) -> None:
+    def __init__(self, state: State, mesh: Mesh, delivery: Delivery, forget: Callable[[Session, Code, float], None]) -> None:
         self._state = state
         self._mesh = mesh
+        self._delivery = delivery
         self._forget = forget
         self._early: defaultdict[LinkId, list[CandidateInit]] = defaultdict(list)
 
@@ -101,7 +105,7 @@ class Negotiation:
         """An offer: expected only from a server we dialed."""
         session = self._state.peers.negotiating(message.from_alias, dialed=True)
         if session is None or session.answered:
-            self._ignore("offer that was not asked for", message.from_alias)
+            self._not_asked_for("offer", message.from_alias, now)
             return
         try:
             sdp = signalling.read_description(message.data, "offer")
@@ -117,7 +121,7 @@ class Negotiation:
         """The answer to our offer."""
         session = self._state.peers.negotiating(message.from_alias, dialed=False)
         if session is None or session.answered or not session.described:
-            self._ignore("answer that was not asked for", message.from_alias)
+            self._not_asked_for("answer", message.from_alias, now)
             return
         try:
             sdp = signalling.read_description(message.data, "answer")
@@ -189,6 +193,15 @@ class Negotiation:
         if not session.dialed:
             self._state.emit(SendSignal(signalling.refused(session.alias, self._state.alias, code)))
         self._forget(session, code, now)
+
+    def _not_asked_for(self, what: str, alias: int, now: float) -> None:
+        """A description out of turn changes nothing. Who has a link that is up may have meant to restart ICE (RFC 8445 section 9), and hears
+        that this is refused: whoever wants another way to us sends CONNECT, and its new link takes the old one's place.
+        """
+        self._ignore(f"{what} that was not asked for", alias)
+        for session in self._state.peers.of_alias(alias):
+            if session.is_active:
+                self._delivery.error(session, Code.UNEXPECTED_MESSAGE, now, reason=f"{what} on a link that is up: {NO_RESTART}")
 
     def _ignore(self, what: str, alias: int) -> None:
         self._state.counters.signals_ignored[what] += 1

@@ -12,6 +12,7 @@ from commserver.core.session import Session
 from commserver.core.state import State
 from protocol import packets
 from protocol.codes import Code
+from protocol.pb import broker_pb2 as pb
 
 LAST_WORDS = 0.3
 """Share of the probe's time in which only the echo counts."""
@@ -24,8 +25,9 @@ class Probing:
         self._state = state
         self._delivery = delivery
         # Both sides of a server link echo PINGs, so our own must be known when it comes back, however late, or it would go to and fro for
-        # ever. A peer's PING holds its time, which is not negative.
-        self._ping = packets.ping(-1.0 - state.rng.random())
+        # ever. They are numbered, since a peer echoes the same one only once, and negative with a fraction, as nobody else's are.
+        self._fraction = state.rng.random()
+        self._count = 0
         self._probes: dict[LinkId, int | None] = {}
         """Links being probed, and how many messages had come when last words were over; None until then."""
 
@@ -46,7 +48,8 @@ class Probing:
         if session.link in self._probes or not session.capabilities:
             return
         self._probes[session.link] = None
-        self._delivery.control(session, self._ping)
+        self._count += 1
+        self._delivery.control(session, self._own(self._count))
         self._state.deadlines.set(("probe", session.link), now + LAST_WORDS * self._state.config.probe_timeout)
 
     def due(self, session: Session, now: float) -> bool:
@@ -60,13 +63,17 @@ class Probing:
         del self._probes[session.link]
         return session.packets != before
 
+    def _own(self, number: int) -> bytes:
+        return packets.ping(-(number + self._fraction))
+
     def ended(self, session: Session) -> None:
         """The session is over."""
         self._probes.pop(session.link, None)
 
     def ping(self, session: Session, data: bytes, *, reliable: bool) -> None:
         """A PING came: send it back byte for byte, unless it is our own coming back."""
-        if data == self._ping:
+        number = -pb.PingMessage.FromString(data).time
+        if 1.0 <= number <= self._count + 1 and data == self._own(int(number)):
             self._probes.pop(session.link, None)
             self._state.deadlines.cancel(("probe", session.link))
             return

@@ -208,7 +208,12 @@ class Driver:
     def _make_offer(self, output: ev.MakeOffer) -> None:
         link = self._listener.offer(PeerLink(self, output.link))
         self._links[output.link] = link
-        self.feed(ev.DescriptionMade(output.link, link.local_sdp))
+        self._listener.announcer.when_known(partial(self._offered, output.link, link))
+
+    def _offered(self, number: ev.LinkId, link: ListenerLink) -> None:
+        """What the offer announces is known; mostly that is at once."""
+        if self._links.get(number) is link:
+            self.feed(ev.DescriptionMade(number, link.local_sdp))
 
     def _apply_answer(self, output: ev.ApplyAnswer) -> None:
         link = self._links.get(output.link)

@@ -15,6 +15,7 @@ from commserver.core.counters import Histogram
 from commserver.io.coordinator_link import CoordinatorLink
 from service.process import cpu_seconds, rss_bytes
 from transport import Listener
+from transport.announcer import shown
 
 VERSION = importlib.metadata.version("rtcbroker")
 _CHANNELS = ("unreliable", "reliable")
@@ -78,7 +79,14 @@ class BrokerCollector(Collector):
         yield _labelled(
             "rtcbroker_signals_ignored", "Signalling frames that did not fit, by reason.", "reason", counters.signals_ignored
         )
-        yield _labelled("rtcbroker_datagrams_dropped", "Datagrams dropped, by reason.", "reason", self._listener.stats.dropped)
+        stats = self._listener.stats
+        yield _labelled("rtcbroker_datagrams_dropped", "Datagrams dropped, by reason.", "reason", stats.dropped)
+        yield _counter("rtcbroker_peer_moves", "Times a peer was followed to another address.", stats.address_changes)
+        announced = GaugeMetricFamily("rtcbroker_announced", "Always 1; where peers are told to come.", labels=["address"])
+        for endpoint in self._listener.announcer.told:
+            announced.add_metric([shown(endpoint)], 1)
+        yield announced
+        yield _counter("rtcbroker_announced_changes", "Times that turned out to be another.", self._listener.announcer.changes)
 
     def _process(self) -> Iterable[Metric]:
         info = GaugeMetricFamily("rtcbroker_server_info", "Always 1; says who this is.", labels=["alias", "version"])

@@ -11,7 +11,7 @@ from rtcbroker import Client, ClientOptions, ConnectError, IceServer
 from tests.support.cluster import Cluster, cluster
 from tests.support.coturn import SECRET, Coturn, coturn
 from tests.support.poll import until
-from tests.support.talk import collect
+from tests.support.talk import collect, heard_by_all, spread
 
 pytestmark = pytest.mark.needs("turnserver")
 
@@ -93,6 +93,42 @@ async def test_relays_alone_where_there_is_no_turn_server_are_told_clearly() -> 
     async with cluster(1) as made:
         with pytest.raises(ConnectError, match="no TURN server is known"):
             await Client(made.url, token=made.token("relayed"), options=impatient).connect()
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_servers_link_by_turn_and_no_other_way(transport: str) -> None:
+    """As behind a firewall that lets nothing else out: what clients of two servers say to each other crosses the relay."""
+    async with coturn() as turn, cluster(2, coordinator=turn.options(transport), ice_transport_policy="relay") as made:
+        async with spread(made, 2) as (one, other):
+            assert one.server != other.server
+            async with one.subscribe("to/one") as to_one, other.subscribe("to/other") as to_other:
+                await heard_by_all(one, "to/other", [to_other])
+                await heard_by_all(other, "to/one", [to_one])
+                for number in range(PACKETS):
+                    await one.publish("to/other", body(number), reliable=True)
+                    await other.publish("to/one", body(number), reliable=True)
+                for packets in (to_one, to_other):
+                    bodies: list[bytes] = []
+                    while len(bodies) < PACKETS:
+                        [packet] = await collect(packets, 1)
+                        bodies += [] if packet.body == b"anyone?" else [packet.body]
+                    assert bodies == [body(number) for number in range(PACKETS)]
+            servers = {str(one.server), str(other.server)}
+        users = [user for user in turn.users("ALLOCATE") if user.partition(":")[2] in servers]
+        assert len(set(users)) == 1, f"one of the two dials, by credentials of its own: {users}"
+        for server in made.servers:
+            await server.terminate()
+        await until(
+            lambda: min(turn.relayed(users[0])) > PACKETS * SIZE, 10, lambda: f"coturn tells what it relayed: {_log(turn)}"
+        )
+
+
+async def test_servers_without_a_relay_that_may_use_nothing_else_stay_apart() -> None:
+    async with coturn(peer="203.0.113.11") as turn, cluster(1, coordinator=turn.options(), ice_transport_policy="relay") as made:
+        second = await made.add_server(ice_transport_policy="relay", setup_timeout="3")
+        told = f"{turn.url()}: 403 Forbidden IP for 127.0.0.1"
+        await until(lambda: told in second.log.read_text(), 15, lambda: f"it says why: {second.log.read_text()[-2_000:]}")
+        assert await second.metric("rtcbroker_peers", role="server", state="active") == 0
 
 
 async def test_fixed_credentials_of_the_application_serve_as_well() -> None:

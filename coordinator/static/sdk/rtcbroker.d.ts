@@ -207,8 +207,10 @@ export interface ClientStats {
 	bytesReceived: number;
 	/** Times a comm server was joined. */
 	joins: number;
-	/** Joins after the first. */
+	/** Times a lost connection was made again. */
 	reconnects: number;
+	/** Times the client went to another comm server because its own asked it to, without losing a connection. */
+	moves: number;
 	/** Packets dropped, by reason. */
 	dropped: Record<DropReason, number>;
 }

@@ -24,6 +24,8 @@ from protocol.tokens import TokenRole, anonymous
 from service.clock import Clock
 from tests.support.poll import until
 from transport import LinkEnd, Listener, ListenerLink
+from transport.announce import read_words
+from transport.announcer import Announcer
 from transport.link import Expiry
 from transport.udp import Turn
 
@@ -80,6 +82,7 @@ class StubListener(Listener):
     def __init__(self) -> None:
         self.links: list[StubLink] = []
         self.turn = Turn()
+        self.announcer = Announcer(read_words(["local"]), [], 7000, ["127.0.0.1"])
 
     def offer(self, handler: Any) -> ListenerLink:
         self.links.append(StubLink(handler))
@@ -164,6 +167,23 @@ async def test_a_connect_becomes_an_offer_and_an_answer_goes_to_the_link() -> No
     shell.signal(signalling.answer(1, "good", 77))
     assert link.accepted == ["good"]
     assert [init.candidate for init in link.candidates if init] == ["candidate"]
+    await shell.driver.close()
+
+
+async def test_an_offer_waits_until_it_is_known_what_to_announce() -> None:
+    shell = Shell()
+    shell.listener.announcer = Announcer(read_words(["auto"]), [], 7000, ["127.0.0.1"])
+    shell.signal(signalling.connect(1, 77))
+    shell.signal(signalling.connect(1, 78))
+    assert shell.signals == []
+    shell.driver.link_ended(1, LinkEnd.TIMEOUT)
+    shell.signals.clear()
+    shell.listener.announcer.discover([])
+    await until(lambda: shell.signals, 2, "the offer goes out")
+    assert [(signal.type, signal.to_alias) for signal in shell.signals] == [(pb.WEBRTC_OFFER, 78)], (
+        "none for a link that has ended"
+    )
+    shell.listener.announcer.close()
     await shell.driver.close()
 
 

@@ -54,7 +54,7 @@ class Victim:
         ice, listener = self.rtc.listener.ice, self.rtc.listener
         peer = self.link._peer
         tables = [len(ice), ice.paths, len(ice._numbered), len(ice._deadlines), len(ice.challenges), len(listener._links)]
-        return [*tables, peer.selected, sorted(peer.routes), peer.moves, self.link.held, len(asyncio.all_tasks())]
+        return [*tables, peer.selected, sorted(peer.routes), peer.moves, self.link.held_back, len(asyncio.all_tasks())]
 
 
 @pytest_asyncio.fixture
@@ -176,7 +176,7 @@ async def test_who_does_the_first_steps_and_falls_silent_gets_three_times_what_i
     assert got[1][0] == 22, "the handshake began"
     assert sum(map(len, got)) <= AMPLIFICATION * sum(map(len, sent))
     assert len(got) <= AMPLIFICATION * len(sent)
-    assert link.held or rtc.listener.stats.dropped[Drop.AMPLIFICATION], "more was to be sent"
+    assert link.held_back or rtc.listener.stats.dropped[Drop.AMPLIFICATION], "more was to be sent"
 
 
 async def _an_answer(rtc: Rtc) -> str:

@@ -6,6 +6,8 @@ from commserver.core.session import PINGS_PER_S
 from protocol import signalling
 from protocol.codes import Code
 from protocol.pb import broker_pb2 as pb
+from rtcbroker.core.states import ClientState
+from tests.support.moving import Mover
 from tests.support.world import World
 from tests.support.world_client import OLD, Client, joined
 
@@ -147,3 +149,18 @@ def test_a_flood_of_pings_is_not_answered() -> None:
     assert len(client.of_type(pb.PING)) == 2 * PINGS_PER_S
     assert client.is_open
     assert client.errors[0][0] == Code.RATE_LIMITED
+
+
+def test_one_hint_after_another_is_answered_by_a_client_that_echoes_each_ping_once() -> None:
+    """As a client that looks for another server dials its coordinator anew, again and again."""
+    world = World()
+    server = world.server()
+    world.run()
+    mover = Mover(world, "t")
+    world.run(2)
+    for _ in range(20):
+        world.unregister(mover)
+        world.registered[mover.alias] = mover
+        world.run(1.5)
+    assert mover.states == [ClientState.CONNECTING, ClientState.CONNECTED]
+    assert server.broker.counters.closes == {}

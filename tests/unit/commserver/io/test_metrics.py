@@ -36,6 +36,9 @@ NAMES = {
     "rtcbroker_links_closed": ("counter", {"reason"}),
     "rtcbroker_signals_ignored": ("counter", {"reason"}),
     "rtcbroker_datagrams_dropped": ("counter", {"reason"}),
+    "rtcbroker_peer_moves": ("counter", set()),
+    "rtcbroker_announced": ("gauge", {"address"}),
+    "rtcbroker_announced_changes": ("counter", set()),
     "rtcbroker_coordinator_connected": ("gauge", set()),
     "rtcbroker_coordinator_connects": ("counter", set()),
     "rtcbroker_coordinator_frames_dropped": ("counter", set()),
@@ -62,7 +65,8 @@ def page() -> str:
     server.broker.counters.signals_ignored["not decodable"] += 1
     server.broker.counters.closes["TIMEOUT"] += 1
     link: Any = SimpleNamespace(welcomed=True, connects=3, dropped=4)
-    listener: Any = SimpleNamespace(stats=SimpleNamespace(dropped={"stranger": 5}))
+    announcer = SimpleNamespace(told=[("203.0.113.7", 7000), ("2001:db8::7", 7000)], changes=4)
+    listener: Any = SimpleNamespace(stats=SimpleNamespace(dropped={"stranger": 5}, address_changes=6), announcer=announcer)
     return generate_latest(registry_of(BrokerCollector(server.broker, link, listener))).decode()
 
 
@@ -99,6 +103,8 @@ def test_the_values_are_those_of_the_core(page: str) -> None:
     assert values["rtcbroker_coordinator_connected", ()] == 1
     assert values["rtcbroker_coordinator_connects_total", ()] == 3
     assert values["rtcbroker_datagrams_dropped_total", ("stranger",)] == 5
+    assert values["rtcbroker_announced", ("203.0.113.7:7000",)] == values["rtcbroker_announced", ("[2001:db8::7]:7000",)] == 1
+    assert (values["rtcbroker_announced_changes_total", ()], values["rtcbroker_peer_moves_total", ()]) == (4, 6)
     assert values["rtcbroker_process_resident_bytes", ()] > 1e6
 
 

@@ -6,6 +6,7 @@ import {
   type TopicGroup,
   type TopicIdentityFWMessage,
 } from "../gen/broker.ts";
+import { Seen } from "./overlap.ts";
 import { Packet, type SenderRole } from "./packet.ts";
 import { DecodeError } from "./packets.ts";
 import type { ClientStats } from "./stats.ts";
@@ -23,6 +24,7 @@ const ROLES: Readonly<Record<number, SenderRole>> = {
 export class Delivery {
   /** The client's own alias: in a batch, which is encoded once for everyone, its own packets come back to it and are dropped. */
   alias = 0;
+  readonly seen = new Seen();
   readonly #sinks = new Map<string, readonly Sink[]>();
 
   constructor(readonly stats: ClientStats) {}
@@ -43,13 +45,15 @@ export class Delivery {
 
   /** Deliver a TOPIC_BATCH. Throws DecodeError at a group that is none; those before it are delivered. */
   batch(message: TopicBatchMessage, reliable: boolean): void {
-    for (const group of message.groups) this.#group(group, reliable);
+    for (const group of message.groups) this.group(group, reliable);
   }
 
-  #group(group: TopicGroup, reliable: boolean): void {
+  /** Deliver one group, if it has not come by another link. Throws DecodeError. */
+  group(group: TopicGroup, reliable: boolean): void {
     const { topic, fromAlias, body: bodies } = group;
     if (bodies.length === 0 || fromAlias.length !== bodies.length)
       throw new DecodeError(`a group of ${bodies.length} bodies has ${fromAlias.length} aliases`);
+    if (!this.seen.isNew(group, reliable)) return;
     const sinks = this.#sinks.get(topic);
     if (sinks === undefined) {
       this.stats.dropped.not_subscribed += bodies.length;

@@ -1,6 +1,6 @@
 // What the session is told (events) and what it wants done (outputs): the whole border between core and io.
 //
-// Links are numbered by the session, from its first CONNECT on; an event of a link that is no longer the current one says nothing.
+// Links are numbered by the session, from its first CONNECT on; an event of a link that it has closed says nothing.
 import type { RtcBrokerError } from "./errors.ts";
 import type { IceServer } from "./options.ts";
 import type { CandidateInit } from "./signals.ts";
@@ -27,6 +27,8 @@ export type Event =
   | { kind: "start" }
   /** Come to an end, by the application's wish (no cause) or because it gave up waiting. */
   | { kind: "stop"; cause?: RtcBrokerError }
+  /** The application is about to leave: what is published now goes by the present link, wherever the client was moving. */
+  | { kind: "stay" }
   | { kind: "token"; token: string }
   | { kind: "tokenFailed"; reason: string }
   | { kind: "socketOpened" }
@@ -52,7 +54,11 @@ export type Output =
   /** Give the transport a candidate of the server; null ends them. Only after `answered`. */
   | { kind: "addCandidate"; link: number; candidate: CandidateInit | null }
   | { kind: "closeLink"; link: number }
-  | { kind: "sendPacket"; data: Uint8Array; reliable: boolean }
+  | { kind: "sendPacket"; link: number; data: Uint8Array; reliable: boolean }
+  /** Send what was published reliably on the joined link; what is published from now on is held back until `moved`. */
+  | { kind: "flushReliable" }
+  /** Another link is the joined one, or the present one stays it after all: what was held back may be sent. */
+  | { kind: "moved" }
   /** Gzip this and answer with `compressed`. */
   | { kind: "compress"; link: number; data: Uint8Array }
   | { kind: "stateChanged"; state: ClientState; cause?: RtcBrokerError }

@@ -7,11 +7,13 @@ import {
   Format,
   MessageHeader,
   MessageType,
+  MoveMessage,
   PingMessage,
   ReadyMessage,
   Role,
   SubscribedMessage,
   SubscriptionMessage,
+  SyncMessage,
   TopicBatchMessage,
   TopicFWMessage,
   TopicIdentityFWMessage,
@@ -30,7 +32,9 @@ export type ServerPacket =
   | { kind: "ready"; message: ReadyMessage }
   | { kind: "batch"; message: TopicBatchMessage }
   | { kind: "subscribed"; message: SubscribedMessage }
-  | { kind: "close"; message: CloseMessage };
+  | { kind: "close"; message: CloseMessage }
+  | { kind: "move"; message: MoveMessage }
+  | { kind: "synced"; message: SyncMessage };
 
 // What is above and unknown is a newer peer's; what is below and not handled does not come from a server.
 const FIRST_UNKNOWN_TYPE = 113;
@@ -64,6 +68,10 @@ export function decodePacket(data: Uint8Array): ServerPacket | undefined {
       return { kind: "subscribed", message: parse(SubscribedMessage, data) };
     case MessageType.CLOSE:
       return { kind: "close", message: parse(CloseMessage, data) };
+    case MessageType.MOVE:
+      return { kind: "move", message: parse(MoveMessage, data) };
+    case MessageType.SYNCED:
+      return { kind: "synced", message: parse(SyncMessage, data) };
   }
   if (type >= FIRST_UNKNOWN_TYPE) return undefined;
   throw new DecodeError(`message type ${type} does not belong on a client's data channel`);
@@ -80,7 +88,12 @@ export function ping(time: number): Uint8Array {
   return PingMessage.encode({ type: MessageType.PING, time }).finish();
 }
 
-const CAPABILITIES = [Capability.BATCH, Capability.SUBSCRIBE_ACK, Capability.ERRORS];
+/** SYNC: tell me when all that I have sent before has taken effect everywhere. */
+export function sync(number: number): Uint8Array {
+  return SyncMessage.encode({ type: MessageType.SYNC, number }).finish();
+}
+
+const CAPABILITIES = [Capability.BATCH, Capability.SUBSCRIBE_ACK, Capability.ERRORS, Capability.MOVES];
 
 /** AUTH: the first message on a link. */
 export function auth(token: Uint8Array): Uint8Array {

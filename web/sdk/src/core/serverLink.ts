@@ -11,7 +11,8 @@ import type { Emit, LinkEvent } from "./events.ts";
 import type { IceChoice } from "./iceChoice.ts";
 import { Liveness } from "./liveness.ts";
 import type { ClientOptions } from "./options.ts";
-import { auth, DecodeError, decodePacket, type ServerPacket } from "./packets.ts";
+import type { Held } from "./overlap.ts";
+import { auth, DecodeError, decodePacket, type ServerPacket, sync } from "./packets.ts";
 import { answer, connect, readOffer, type Signal } from "./signals.ts";
 import type { ClientStats } from "./stats.ts";
 import { Subscriber } from "./subscriber.ts";
@@ -47,13 +48,18 @@ export interface Surroundings {
   emit: Emit;
 }
 
-/** The client's link to one comm server; a session has at most one. */
+/** The client's link to one comm server; a session has one, and while it moves a second. */
 export class ServerLink {
   phase: Phase = Phase.ASKED;
   end: End | undefined;
   joinedAt = 0;
   /** The server takes TOPIC_BATCH. */
   batched = false;
+  /** The server answers SYNC, and its groups have stamps. */
+  syncs = false;
+  toldToMove = false;
+  #syncsSent = 0;
+  #synced = 0;
   maxMessageBytes = OLD_SERVER_MESSAGE_BYTES;
   #transportLimit = MAX_MESSAGE_BYTES;
   #isOld = false;
@@ -69,6 +75,7 @@ export class ServerLink {
    * @param alias ours at the coordinator
    * @param maybeOld the coordinator speaks Part 1 only, so the server may too
    * @param hurried there is another server to try should this one be out of reach
+   * @param held takes the packets until `takeOver`, where there is a link to another server that counts
    */
   constructor(
     readonly number: number,
@@ -78,6 +85,7 @@ export class ServerLink {
     readonly maybeOld: boolean,
     hurried: boolean,
     readonly askedAt: number,
+    private held?: Held | undefined,
   ) {
     const { options, subscriptions, emit, random } = around;
     this.#subscriber = new Subscriber(number, subscriptions, emit);
@@ -110,7 +118,7 @@ export class ServerLink {
         this.#candidates.open();
         break;
       case "linkRefused":
-        this.#fail(event.code, event.reason);
+        this.fail(event.code, event.reason);
         break;
       case "localCandidate":
         this.#candidates.found(event.candidate);
@@ -125,7 +133,7 @@ export class ServerLink {
         this.probe(now);
         break;
       case "linkEnded":
-        this.#fail(Code.LINK_LOST, event.reason);
+        this.fail(Code.LINK_LOST, event.reason);
         break;
       case "compressed":
         if (this.phase === Phase.JOINED) this.#subscriber.compressed(event.data);
@@ -141,24 +149,24 @@ export class ServerLink {
       this.around.emit({ kind: "answerOffer", link: this.number, sdp, iceServers: this.around.ice.servers(now) });
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
-      this.#fail(Code.BAD_SDP, error.message);
+      this.fail(Code.BAD_SDP, error.message);
     }
   }
 
   #refused(code: number): void {
     // By the server, or by the coordinator in its name.
-    if (this.phase < Phase.AUTHENTICATING) this.#fail(code, "connection refused", true);
+    if (this.phase < Phase.AUTHENTICATING) this.fail(code, "connection refused", true);
   }
 
   /** The coordinator's socket is gone: without it no offer comes and no answer goes. */
   signallingLost(): void {
-    if (this.phase < Phase.OPENING) this.#fail(Code.LINK_LOST, "the coordinator's socket closed while joining");
+    if (this.phase < Phase.OPENING) this.fail(Code.LINK_LOST, "the coordinator's socket closed while joining");
   }
 
   #serverGone(now: number): void {
     // The server's own socket is gone: it may be dead, or only have lost its coordinator.
     if (this.phase === Phase.JOINED) this.probe(now);
-    else if (this.phase < Phase.OPENING) this.#fail(Code.PEER_NOT_FOUND, "the server left while joining");
+    else if (this.phase < Phase.OPENING) this.fail(Code.PEER_NOT_FOUND, "the server left while joining");
     else this.#deadline = Math.min(this.#deadline, now + this.around.options.probeTimeout);
   }
 
@@ -198,8 +206,9 @@ export class ServerLink {
     try {
       const packet = decodePacket(data);
       if (packet === undefined) return;
-      if (packet.kind === "batch") delivery.batch(packet.message, reliable);
+      if (packet.kind === "batch") (this.held ?? delivery).batch(packet.message, reliable);
       else this.#control(packet, data, reliable, now);
+      if (this.held?.isOver) this.fail(Code.SLOW_CONSUMER, "the server brings far more than the present one");
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
       stats.dropped.undecodable += 1;
@@ -227,14 +236,20 @@ export class ServerLink {
         this.around.emit({ kind: "refused", error: new RequestRefused(code, reason, topic) });
         break;
       }
+      case "move":
+        this.toldToMove = true;
+        break;
+      case "synced":
+        this.#synced = packet.message.number;
+        break;
       case "close":
-        this.#fail(packet.message.code, packet.message.reason, true);
+        this.fail(packet.message.code, packet.message.reason, true);
     }
   }
 
   #pinged(time: number, data: Uint8Array, reliable: boolean, now: number): void {
     if (this.#liveness.isToBeEchoed(time)) {
-      this.around.emit({ kind: "sendPacket", data, reliable });
+      this.around.emit({ kind: "sendPacket", link: this.number, data, reliable });
       return;
     }
     const echo = this.#liveness.echoed(time, now);
@@ -247,6 +262,7 @@ export class ServerLink {
     const { capabilities, limits } = message;
     this.maxMessageBytes = Math.min(limits?.maxMessageBytes || MAX_CLIENT_MESSAGE_BYTES, this.#transportLimit);
     this.batched = capabilities.includes(Capability.BATCH);
+    this.syncs = capabilities.includes(Capability.MOVES);
     this.#subscriber.acknowledges = capabilities.includes(Capability.SUBSCRIBE_ACK);
     this.alias = message.alias || this.alias;
     this.#join(now);
@@ -255,11 +271,55 @@ export class ServerLink {
   #join(now: number): void {
     this.around.credentials.accepted();
     this.#subscriber.limit = this.maxMessageBytes;
-    this.around.delivery.alias = this.alias;
+    if (this.held === undefined) this.around.delivery.alias = this.alias;
     if (this.phase !== Phase.AUTHENTICATING) return;
     this.phase = Phase.JOINED;
     this.joinedAt = now;
-    this.#subscriber.begin();
+    if (this.held === undefined) this.#subscriber.begin();
+  }
+
+  // -------------------------------------------------------------------------------------------------------------- moving
+
+  /** As the next link: ask for the set that the present one has, then to be told when it is known everywhere. */
+  mirror(): void {
+    this.#subscriber.mirror((fits) => {
+      if (fits) this.sync();
+      else this.fail(Code.MESSAGE_TOO_LARGE, "the subscriptions do not fit into a message of this server");
+    });
+  }
+
+  /** Ask to be told, by `isSynced`, when what was sent has taken effect everywhere. */
+  sync(): void {
+    this.#syncsSent += 1;
+    this.#send(sync(this.#syncsSent));
+  }
+
+  /** Whether there was a SYNC, and the last was answered. */
+  get isSynced(): boolean {
+    return this.#syncsSent > 0 && this.#synced >= this.#syncsSent;
+  }
+
+  /** As the present link: whether the subscriptions stay as they are for now. */
+  freeze(isFrozen: boolean): void {
+    this.#subscriber.isFrozen = isFrozen;
+    if (!isFrozen) this.subscriptionsChanged();
+  }
+
+  /** This is the present link from now on; `mirrored`: the server has the whole set, else, as after a loss, it is told now. */
+  takeOver(mirrored: boolean): void {
+    const { held } = this;
+    this.held = undefined;
+    if (this.phase === Phase.JOINED) {
+      this.around.delivery.alias = this.alias;
+      if (mirrored) this.#subscriber.adopt();
+      else this.#subscriber.beginAnew();
+    }
+    held?.release();
+  }
+
+  /** Have the transport end it, if it has begun. */
+  close(): void {
+    if (this.phase > Phase.ASKED) this.around.emit({ kind: "closeLink", link: this.number });
   }
 
   /** Send the set, if it differs from the one the server has. */
@@ -285,7 +345,7 @@ export class ServerLink {
   tick(now: number): void {
     if (this.phase === Phase.JOINED) {
       const sign = this.#liveness.look(now);
-      if (sign === "lost") this.#fail(Code.TIMEOUT, "nothing was heard from the server in time");
+      if (sign === "lost") this.fail(Code.TIMEOUT, "nothing was heard from the server in time");
       else if (sign === "quiet") this.ping(now);
     } else if (this.#deadline <= now) {
       this.#late(now);
@@ -297,7 +357,7 @@ export class ServerLink {
       this.#isOld = true; // in Part 1 nothing answers AUTH: the link is taken for accepted
       this.#join(now);
     } else {
-      this.#fail(Code.TIMEOUT, this.awaited);
+      this.fail(Code.TIMEOUT, this.awaited);
     }
   }
 
@@ -309,10 +369,11 @@ export class ServerLink {
   }
 
   #send(data: Uint8Array): void {
-    this.around.emit({ kind: "sendPacket", data, reliable: true });
+    this.around.emit({ kind: "sendPacket", link: this.number, data, reliable: true });
   }
 
-  #fail(code: number, reason: string, told = false): void {
+  /** It has ended; the first reason counts. */
+  fail(code: number, reason: string, told = false): void {
     this.end ??= { code, reason, told };
   }
 }

@@ -1,8 +1,9 @@
 // The life of one client: dial the coordinator, join a server, notice that it is lost, come back. Pure: events in, outputs out.
 //
 // Two things live beside each other. The socket to the coordinator is always wanted; without it nothing can be joined, but a joined server
-// does not need it. The link to a server, at most one, is wanted whenever there is none and the socket is welcomed: the servers of WELCOME
-// are tried in turn (a round), then the coordinator is dialed again for a fresh list, after a pause with full jitter.
+// does not need it. The link to a server is wanted whenever there is none and the socket is welcomed: the servers of WELCOME are tried in
+// turn (a round), then the coordinator is dialed again for a fresh list, after a pause with full jitter. Where the server asks its client to go
+// elsewhere, the same happens beside the link it has (a move), until another takes its place.
 import { Code } from "../gen/constants.ts";
 import type { Random } from "./backoff.ts";
 import { AUTH_CODES, Credentials } from "./credentials.ts";
@@ -10,6 +11,7 @@ import type { Delivery } from "./delivery.ts";
 import { ConnectError, RtcBrokerError } from "./errors.ts";
 import type { Event, Output } from "./events.ts";
 import { IceChoice } from "./iceChoice.ts";
+import { Moving } from "./moving.ts";
 import type { ClientOptions } from "./options.ts";
 import { DecodeError } from "./packets.ts";
 import { finalError, Patience } from "./patience.ts";
@@ -48,6 +50,7 @@ export class Session {
   readonly #around: Surroundings;
   readonly #signalling: Signalling;
   readonly #patience: Patience;
+  readonly #moving: Moving;
   readonly #lifecycle = new Lifecycle();
   #outputs: Output[] = [];
   #link: ServerLink | undefined;
@@ -62,6 +65,7 @@ export class Session {
     this.#around = { ...parts, credentials, ice: new IceChoice(options.iceServers), emit };
     this.#signalling = new Signalling(options, credentials, random, emit);
     this.#patience = new Patience(options, credentials, random);
+    this.#moving = new Moving(this.#around);
   }
 
   // ---------------------------------------------------------------------------------------------------------- the border
@@ -74,6 +78,19 @@ export class Session {
   get joined(): ServerLink | undefined {
     const link = this.#link;
     return link?.phase === Phase.JOINED && link.end === undefined ? link : undefined;
+  }
+
+  /** Whether what is published reliably has to wait for `moved`. */
+  get isParting(): boolean {
+    return this.#moving.isParting;
+  }
+
+  get #allLinks(): ServerLink[] {
+    return [this.#link, this.#moving.next].filter((link) => link !== undefined);
+  }
+
+  #linkOf(number: number): ServerLink | undefined {
+    return this.#allLinks.find((link) => link.number === number);
   }
 
   /** Why there is no connection: what the present try waits for, if it has for some time, else why the last one failed. */
@@ -98,6 +115,10 @@ export class Session {
         break;
       case "stop":
         this.#finish(event.cause);
+        break;
+      case "stay":
+        this.#moving.giveUp();
+        if (this.#link) this.#link.toldToMove = false;
         break;
       case "token":
         this.#onToken(event.token, now);
@@ -124,14 +145,15 @@ export class Session {
         this.#onDeadline(now);
         break;
       default:
-        if (this.#link?.number === event.link) this.#link.happened(event, now);
+        this.#linkOf(event.link)?.happened(event, now);
     }
   }
 
   /** Take a message that came by a link: `handle` for the busiest of all events. */
   received(link: number, data: Uint8Array, reliable: boolean, now: number): Output[] {
-    if (this.#link?.number !== link) return [];
-    this.#link.message(data, reliable, now);
+    const found = this.#linkOf(link);
+    if (found === undefined) return [];
+    found.message(data, reliable, now);
     return this.#drain(now);
   }
 
@@ -144,7 +166,8 @@ export class Session {
   /** When to send `deadline`, at the latest; undefined for never. */
   nextDeadline(): number | undefined {
     if (this.state === "closed") return undefined;
-    const deadlines = [this.#signalling.deadline, this.#link?.nextDeadline(), this.joined && this.#around.credentials.renewAt];
+    const deadlines = [this.#signalling.deadline, this.#moving.deadline, this.joined && this.#around.credentials.renewAt];
+    deadlines.push(...this.#allLinks.map((link) => link.nextDeadline()));
     const known = deadlines.filter((deadline) => deadline !== undefined);
     return known.length > 0 ? Math.min(...known) : undefined;
   }
@@ -156,7 +179,7 @@ export class Session {
         this.#onLinkOver(link, link.end, now);
       } else if (link.phase === Phase.JOINED && this.state !== "connected") {
         this.#onJoined(link);
-      } else {
+      } else if (!this.#moveOn(link, now)) {
         break;
       }
     }
@@ -174,6 +197,7 @@ export class Session {
   }
 
   #finish(cause: RtcBrokerError | undefined): void {
+    this.#moving.giveUp();
     if (this.#link !== undefined) {
       this.#leave(this.#link);
       this.#link = undefined;
@@ -187,7 +211,7 @@ export class Session {
   #onToken(token: string, now: number): void {
     this.#around.credentials.received(token, now);
     if (this.#signalling.socket === "token") this.#signalling.dial(now);
-    this.joined?.authenticate();
+    for (const link of this.#allLinks) if (link.phase === Phase.JOINED) link.authenticate();
   }
 
   #onTokenFailed(reason: string, now: number): void {
@@ -209,7 +233,7 @@ export class Session {
   #onDialFailed(failure: RtcBrokerError, now: number): void {
     this.#signalling.dialLater(now);
     if (this.#link !== undefined) {
-      this.#link.signallingLost();
+      for (const link of this.#allLinks) link.signallingLost();
     } else {
       this.failure = failure;
       this.#countFailedAttempt();
@@ -239,12 +263,13 @@ export class Session {
     if (signal?.kind === "welcome" || signal?.kind === "iceServers") this.#around.ice.granted(signal.ice, now);
     if (signal?.kind === "welcome") {
       this.#signalling.welcomed(signal.alias, signal.servers, signal.resume);
+      if (this.#moving.isSeeking) this.#nextServer(now);
       if (this.#link !== undefined) return;
       this.alias = signal.alias;
       if (signal.servers.length === 0) this.failure = new RtcBrokerError(Code.NO_SERVERS);
       this.#nextServer(now);
     } else if (signal !== undefined && this.#signalling.socket === "welcomed") {
-      this.#link?.signal(signal, now);
+      for (const link of this.#allLinks) link.signal(signal, now);
     }
   }
 
@@ -252,18 +277,26 @@ export class Session {
 
   #nextServer(now: number): void {
     if (this.#signalling.socket !== "welcomed") return; // the next WELCOME begins a round
-    const server = this.#signalling.servers.next();
+    let server = this.#signalling.servers.next();
+    if (server === this.#link?.server) server = this.#signalling.servers.next(); // it does not want us any more
     if (server === undefined) {
       this.#endRound(now);
       return;
     }
     this.#links += 1;
     const { alias, speaksPart2, servers } = this.#signalling;
-    this.#link = new ServerLink(this.#links, server, alias, this.#around, !speaksPart2, servers.hasMore, now);
+    const held = this.#moving.holding();
+    const link = new ServerLink(this.#links, server, alias, this.#around, !speaksPart2, servers.hasMore, now, held);
+    if (this.#moving.isUnderWay) this.#moving.next = link;
+    else this.#link = link;
   }
 
   /** None of the servers will do: ask the coordinator for a fresh list, after a pause. */
   #endRound(now: number): void {
+    if (this.#moving.isUnderWay) {
+      this.#signalling.dialAt(now + this.#moving.pause());
+      return;
+    }
     this.#signalling.dialAt(now + this.#patience.pause());
     this.#countFailedAttempt();
   }
@@ -285,7 +318,12 @@ export class Session {
     const isVerdict = end.told && (link.phase >= Phase.AUTHENTICATING || AUTH_CODES.has(end.code));
     const isSettled = isVerdict && this.#isSettledBy(this.failure, now);
     if (wasConnected && this.#lifecycle.state === "connected") this.#change("reconnecting", this.failure);
-    if (isSettled) return;
+    if (isSettled) {
+      this.#moving.giveUp();
+      return;
+    }
+    this.#link = this.#moving.promote(now);
+    if (this.#link !== undefined) return;
     if (wasConnected) this.#onLost(link, end, now);
     // The socket broke while joining: a coordinator that does so each time is not to be asked at full speed.
     else if (this.#signalling.socket === "down") this.#endRound(now);
@@ -305,8 +343,26 @@ export class Session {
     this.#nextServer(now);
   }
 
+  /** Whether something is to be done about a move; then it is done. */
+  #moveOn(link: ServerLink, now: number): boolean {
+    if (link.toldToMove && link.phase === Phase.JOINED && !this.#moving.isUnderWay) {
+      this.#moving.begin(link);
+      this.#signalling.dialAt(now); // for a list of servers as it is now
+      return true;
+    }
+    if (this.#moving.nextHasFailed()) {
+      this.#nextServer(now);
+      return true;
+    }
+    const successor = this.#moving.advance(now);
+    if (successor === undefined) return false;
+    this.#link = successor;
+    this.alias = successor.alias;
+    return true;
+  }
+
   #leave(link: ServerLink): void {
-    if (link.phase > Phase.ASKED) this.#emit({ kind: "closeLink", link: link.number });
+    link.close();
     if (link.phase === Phase.JOINED) this.#around.subscriptions.connectionLost();
   }
 
@@ -323,7 +379,8 @@ export class Session {
     const { socket } = this.#signalling;
     if (this.#signalling.isLate(now))
       this.#onDialFailed(new RtcBrokerError(Code.TIMEOUT, socket === "open" ? UNWELCOMED : UNANSWERED), now);
-    this.#link?.tick(now);
+    for (const link of this.#allLinks) link.tick(now);
+    this.#moving.tick(now);
     const { renewAt } = this.#around.credentials;
     if (this.joined !== undefined && renewAt !== undefined && renewAt <= now) this.#signalling.askToken();
   }

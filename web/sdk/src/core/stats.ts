@@ -22,13 +22,15 @@ export interface ClientStats {
   bytesReceived: number;
   /** Times a comm server was joined. */
   joins: number;
-  /** Joins after the first. */
+  /** Times a lost connection was made again. */
   reconnects: number;
+  /** Times the client went to another comm server because its own asked it to, without losing a connection. */
+  moves: number;
   /** Packets dropped, by reason. */
   dropped: Record<DropReason, number>;
 }
 
 export function newStats(): ClientStats {
   const dropped = { not_connected: 0, send_buffer: 0, too_large: 0, queue: 0, not_subscribed: 0, undecodable: 0, callback: 0 };
-  return { sent: 0, received: 0, bytesSent: 0, bytesReceived: 0, joins: 0, reconnects: 0, dropped };
+  return { sent: 0, received: 0, bytesSent: 0, bytesReceived: 0, joins: 0, reconnects: 0, moves: 0, dropped };
 }

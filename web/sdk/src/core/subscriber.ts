@@ -16,6 +16,11 @@ export class Subscriber {
   /** Bytes of the largest message the server takes. */
   limit = 0;
   /** The version that is being gzipped: browsers do that in the background, and the next version must not overtake it. */
+  /** Another server has the same set, which must not change now. */
+  isFrozen = false;
+  /** What to do once the set of another server has gone out to this one, whose word counts from `adopt` on. */
+  #mirrored: ((fits: boolean) => void) | undefined;
+  #answer: [number, ReadonlyMap<string, number>] | undefined;
   #compressing: { version: number; topics: string[]; text: Uint8Array } | undefined;
 
   constructor(
@@ -31,7 +36,28 @@ export class Subscriber {
 
   /** Send the set, if it differs from the one the server has. */
   update(): void {
-    if (this.subscriptions.changed && this.#compressing === undefined) this.#make();
+    const mayChange = this.#compressing === undefined && !this.isFrozen && !this.#mirrored;
+    if (this.subscriptions.changed && mayChange) this.#make();
+  }
+
+  /** Send the set that another server has; `mirrored` is called when it has gone out, or does not fit into a message. */
+  mirror(mirrored: (fits: boolean) => void): void {
+    this.#mirrored = mirrored;
+    const [version, topics] = this.subscriptions.present();
+    if (topics.length > 0) this.#encode(version, topics);
+    else mirrored(true);
+  }
+
+  /** This is the server that counts now. */
+  adopt(): void {
+    this.#mirrored = undefined;
+    if (this.#answer) this.acknowledged(...this.#answer);
+  }
+
+  /** As `begin`, whatever was mirrored. */
+  beginAnew(): void {
+    this.#mirrored = this.#compressing = undefined;
+    this.begin();
   }
 
   /** The set was gzipped; where that failed, it goes as it is. */
@@ -44,7 +70,10 @@ export class Subscriber {
   }
 
   #make(): void {
-    const [version, topics] = this.subscriptions.nextVersion();
+    this.#encode(...this.subscriptions.nextVersion());
+  }
+
+  #encode(version: number, topics: string[]): void {
     const text = encodeText(topics.join(" "));
     if (text.length > GZIP_OVER) {
       this.#compressing = { version, topics, text };
@@ -55,18 +84,26 @@ export class Subscriber {
   }
 
   #send(version: number, topics: string[], message: Uint8Array): void {
-    if (message.length > this.limit) {
+    const fits = message.length <= this.limit;
+    if (!fits && this.#mirrored) {
+      this.#mirrored(false);
+    } else if (!fits) {
       // The server keeps the set it has; what is new is refused in its name.
       const news = topics.filter((name) => !this.subscriptions.isAcknowledged(name));
       this.acknowledged(version, new Map(news.map((name) => [name, Code.MESSAGE_TOO_LARGE])));
-      return;
+    } else {
+      this.emit({ kind: "sendPacket", link: this.link, data: message, reliable: true });
+      if (this.#mirrored) this.#mirrored(true);
+      else if (!this.acknowledges) this.acknowledged(version, new Map());
     }
-    this.emit({ kind: "sendPacket", data: message, reliable: true });
-    if (!this.acknowledges) this.acknowledged(version, new Map());
   }
 
   /** SUBSCRIBED came. */
   acknowledged(version: number, refused: ReadonlyMap<string, number>): void {
+    if (this.#mirrored) {
+      this.#answer = [version, refused];
+      return;
+    }
     const news = this.subscriptions.acknowledge(version, refused);
     this.emit({ kind: "settled" });
     if (news.size > 0) this.emit({ kind: "refused", error: new SubscriptionRefused(news) });

@@ -77,6 +77,11 @@ export class SubscriptionSet {
     return this.changed || this.#topics.size > 0 || this.#settled < this.#sent;
   }
 
+  /** The last version that was made: its number and the whole set. */
+  present(): [number, string[]] {
+    return [this.#sent, [...this.#topics.keys()]];
+  }
+
   /** Make the next version to be sent: its number and the whole set. */
   nextVersion(): [number, string[]] {
     for (const name of this.#letGo) {

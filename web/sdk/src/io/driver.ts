@@ -71,7 +71,7 @@ export class Driver {
       message: (link, data, reliable) => this.#message(link, data, reliable),
       room: () => this.#room(),
     });
-    this.sender = new Sender(platform, options, stats, () => this.session.joined, this.#links);
+    this.sender = new Sender(platform, options, stats, () => this.session, this.#links);
     this.connected = new Waiters(platform);
     this.settled = new Waiters(platform);
     this.pings = new Waiters(platform);
@@ -184,7 +184,14 @@ export class Driver {
         this.#links.close(output.link);
         break;
       case "sendPacket":
-        if (this.#links.send(output.data, output.reliable) === undefined) this.stats.bytesSent += output.data.length;
+        if (this.#links.send(output.link, output.data, output.reliable) === undefined) this.stats.bytesSent += output.data.length;
+        break;
+      case "flushReliable":
+        this.sender.flushReliable();
+        break;
+      case "moved":
+        this.flushSoon();
+        this.#room();
         break;
       case "compress":
         void this.#compress(output.link, output.data);

@@ -1,4 +1,4 @@
-// The client's link: answers an offer with an RTCPeerConnection, and tells the session what becomes of it.
+// The client's links: answers offers with an RTCPeerConnection each, and tells the session what becomes of them.
 import type { Event } from "../core/events.ts";
 import type { IceServer } from "../core/options.ts";
 import type { CandidateInit } from "../core/signals.ts";
@@ -19,9 +19,9 @@ export type Unsent = DropReason & ("not_connected" | "too_large");
 const RELIABLE = "reliable";
 const UNRELIABLE = "unreliable";
 
-/** The one link of a client, by its number; what older ones still say is not passed on. */
+/** The links of a client, by their numbers; what those that were closed still say is not passed on. */
 export class Links {
-  #link: PeerLink | undefined;
+  readonly #links = new Map<number, PeerLink>();
 
   /** @param lowMark bytes waiting on a channel below which `room` is called */
   constructor(
@@ -31,14 +31,14 @@ export class Links {
     readonly user: LinksUser,
   ) {}
 
-  /** Begin to answer an offer; the link is the current one from now on. */
+  /** Begin to answer an offer. */
   answer(number: number, sdp: string, iceServers: readonly IceServer[]): void {
-    this.#link?.close();
     const { iceTransportPolicy } = this;
     try {
       const connection = this.platform.peerConnection({ iceServers: [...iceServers], iceTransportPolicy });
-      this.#link = new PeerLink(number, connection, this.lowMark, this.user, iceTransportPolicy === "relay");
-      void this.#link.answer(sdp);
+      const link = new PeerLink(number, connection, this.lowMark, this.user, iceTransportPolicy === "relay");
+      this.#links.set(number, link);
+      void link.answer(sdp);
     } catch (error) {
       this.user.feed({ kind: "linkRefused", link: number, code: Code.INTERNAL, reason: String(error) });
     }
@@ -46,24 +46,24 @@ export class Links {
 
   /** Give the link a candidate of its server; null ends them. One that the browser does not take is dropped. */
   addCandidate(number: number, candidate: CandidateInit | null): void {
-    if (this.#link?.number === number) this.#link.addCandidate(candidate);
+    this.#links.get(number)?.addCandidate(candidate);
   }
 
   /** Close the link, or stop making it. */
   close(number: number): void {
-    if (this.#link?.number !== number) return;
-    this.#link.close();
-    this.#link = undefined;
+    this.#links.get(number)?.close();
+    this.#links.delete(number);
   }
 
-  /** Send on the current link. Returns why not, where the browser does not take the message. */
-  send(data: Uint8Array, reliable: boolean): Unsent | undefined {
-    return this.#link ? this.#link.send(data, reliable) : "not_connected";
+  /** Send on a link. Returns why not, where the browser does not take the message. */
+  send(number: number, data: Uint8Array, reliable: boolean): Unsent | undefined {
+    const link = this.#links.get(number);
+    return link ? link.send(data, reliable) : "not_connected";
   }
 
-  /** Bytes waiting on a channel of the current link. */
-  buffered(reliable: boolean): number {
-    return this.#link?.channel(reliable)?.bufferedAmount ?? 0;
+  /** Bytes waiting on a channel of a link. */
+  buffered(number: number, reliable: boolean): number {
+    return this.#links.get(number)?.channel(reliable)?.bufferedAmount ?? 0;
   }
 }
 

@@ -29,6 +29,7 @@ export class Requests {
   async close(): Promise<void> {
     const { driver } = this;
     if (driver.session.joined) {
+      driver.feed({ kind: "stay" });
       driver.flush();
       // The reliable channel keeps its order: once a PING is back, all that was sent before it has arrived.
       if (driver.sender.unconfirmed) await this.ping(driver.options.closeTimeout).catch(() => undefined);

@@ -3,6 +3,7 @@ import type { ClientClosed, RtcBrokerError } from "../core/errors.ts";
 import type { ClientOptions } from "../core/options.ts";
 import { Outbox } from "../core/outbox.ts";
 import type { ServerLink } from "../core/serverLink.ts";
+import type { Session } from "../core/session.ts";
 import type { ClientStats } from "../core/stats.ts";
 import { checkTopic } from "../core/topics.ts";
 import type { Links } from "./links.ts";
@@ -31,12 +32,12 @@ export class Sender {
   readonly #waiting = new Set<Waiting>();
   readonly #known = new Set<string>();
 
-  /** @param joined gives the link to send on */
+  /** @param session gives the link to send on; while it is parting from that, nothing leaves reliably */
   constructor(
     readonly platform: Platform,
     readonly options: ClientOptions,
     readonly stats: ClientStats,
-    readonly joined: () => ServerLink | undefined,
+    readonly session: () => Pick<Session, "joined" | "isParting">,
     readonly links: Links,
   ) {}
 
@@ -47,8 +48,8 @@ export class Sender {
   }
 
   #offer(topic: string, body: Uint8Array, reliable: boolean, identity: boolean): boolean {
-    const link = this.joined();
-    if (link === undefined || !this.#hasRoom(reliable)) return false;
+    const link = this.session().joined;
+    if (link === undefined || !this.#hasRoom(link, reliable)) return false;
     this.#box(reliable).add(topic, body, identity, link.maxMessageBytes);
     return true;
   }
@@ -82,26 +83,35 @@ export class Sender {
 
   /** Count a packet that was not taken, by what there was none of. */
   countDrop(): void {
-    this.stats.dropped[this.joined() ? "send_buffer" : "not_connected"] += 1;
+    this.stats.dropped[this.session().joined ? "send_buffer" : "not_connected"] += 1;
   }
 
   /** Send what was offered; what there is no connection for any more is dropped and counted. */
   flush(): void {
-    const link = this.joined();
-    if (link === undefined) {
+    const { joined, isParting } = this.session();
+    if (joined === undefined) {
       this.drop();
       return;
     }
-    for (const box of [this.#boxes.reliable, this.#boxes.unreliable]) {
-      for (const { data, packets } of box.drain(link.batched, link.maxMessageBytes)) {
-        const unsent = this.links.send(data, box.reliable);
-        if (unsent) {
-          this.stats.dropped[unsent] += packets;
-        } else {
-          this.stats.sent += packets;
-          this.stats.bytesSent += data.length;
-          this.unconfirmed ||= box.reliable;
-        }
+    if (!isParting) this.#sendAll(joined, this.#boxes.reliable);
+    this.#sendAll(joined, this.#boxes.unreliable);
+  }
+
+  /** Send what was offered on the reliable channel, though nothing may follow it. */
+  flushReliable(): void {
+    const { joined } = this.session();
+    if (joined) this.#sendAll(joined, this.#boxes.reliable);
+  }
+
+  #sendAll(link: ServerLink, box: Outbox): void {
+    for (const { data, packets } of box.drain(link.batched, link.maxMessageBytes)) {
+      const unsent = this.links.send(link.number, data, box.reliable);
+      if (unsent) {
+        this.stats.dropped[unsent] += packets;
+      } else {
+        this.stats.sent += packets;
+        this.stats.bytesSent += data.length;
+        this.unconfirmed ||= box.reliable;
       }
     }
   }
@@ -145,9 +155,9 @@ export class Sender {
     return reliable ? this.#boxes.reliable : this.#boxes.unreliable;
   }
 
-  #hasRoom(reliable: boolean): boolean {
+  #hasRoom(link: ServerLink, reliable: boolean): boolean {
     const mark = reliable ? this.options.reliableBuffer : this.options.unreliableBuffer;
-    return this.#box(reliable).pendingBytes + this.links.buffered(reliable) <= mark;
+    return this.#box(reliable).pendingBytes + this.links.buffered(link.number, reliable) <= mark;
   }
 
   #check(topic: string): void {

@@ -17,11 +17,13 @@ import {
   IceServersMessage,
   MessageHeader,
   MessageType,
+  MoveMessage,
   PeerGoneMessage,
   PingMessage,
   ReadyMessage,
   SubscribedMessage,
   SubscriptionMessage,
+  SyncMessage,
   TopicBatchMessage,
   type TopicGroup,
   TopicIdentityMessage,
@@ -29,6 +31,7 @@ import {
   WebRtcMessage,
   WelcomeMessage,
 } from "../../src/gen/broker.ts";
+import { Code } from "../../src/gen/constants.ts";
 import type { PageWatcher, Platform } from "../../src/io/platform.ts";
 
 const utf8 = new TextEncoder();
@@ -451,7 +454,7 @@ export class FakeChannel {
   }
 }
 
-const ALL = [Capability.BATCH, Capability.SUBSCRIBE_ACK, Capability.ERRORS];
+const ALL = [Capability.BATCH, Capability.SUBSCRIBE_ACK, Capability.ERRORS, Capability.MOVES];
 
 export class FakeServer {
   capabilities: Capability[] = ALL;
@@ -470,6 +473,11 @@ export class FakeServer {
   readonly heard: Heard[] = [];
   readonly sets: { version: number; topics: string[]; format: Format }[] = [];
   readonly pings: number[] = [];
+  /** Numbers of SYNCs, in order; answered at once unless `holdsSync`. */
+  readonly syncs: number[] = [];
+  holdsSync = false;
+  /** The connection that was made last. */
+  #connection: FakeConnection | undefined;
   readonly messages: Uint8Array[] = [];
   joined = 0;
   /** Looks at an AUTH's token; a code closes the link. */
@@ -488,7 +496,8 @@ export class FakeServer {
 
   answered(description: { type: string; sdp: string }): void {
     if (description.type !== "answer") throw new Error("that is no answer");
-    this.world.connection.open(this);
+    this.#connection = this.world.connection;
+    this.#connection.open(this);
   }
 
   take(data: Uint8Array, channel: FakeChannel): void {
@@ -507,6 +516,10 @@ export class FakeServer {
       case MessageType.PING:
         this.pings.push(PingMessage.decode(data).time);
         channel.tell(data);
+        break;
+      case MessageType.SYNC:
+        this.syncs.push(SyncMessage.decode(data).number);
+        if (!this.holdsSync) this.synced();
         break;
       case MessageType.TOPIC: {
         const { topic, body } = TopicMessage.decode(data);
@@ -552,7 +565,7 @@ export class FakeServer {
     if (this.acknowledges && !this.isOld) this.acknowledge(version, names, channel);
   }
 
-  acknowledge(version: number, names: string[], channel = this.world.connection.channel("reliable")): void {
+  acknowledge(version: number, names: string[], channel = this.connection.channel("reliable")): void {
     const refused = names.flatMap((topic) => {
       const code = this.refused.get(topic);
       return code ? [{ topic, code }] : [];
@@ -562,8 +575,28 @@ export class FakeServer {
 
   // ------------------------------------------------------------------------------------------------------- what it does
 
+  get connection(): FakeConnection {
+    return this.#connection ?? this.world.connection;
+  }
+
+  /** MOVE: go elsewhere. */
+  move(): void {
+    const type = MessageType.MOVE;
+    this.tell(MoveMessage.encode({ type, code: Code.SERVER_DRAINING, reason: "", seconds: 20 }).finish());
+  }
+
+  /** Answers the last SYNC. */
+  synced(): void {
+    this.tell(SyncMessage.encode({ type: MessageType.SYNCED, number: last(this.syncs) }).finish());
+  }
+
+  /** A group of one record of alias 9, that server 3 made. */
+  stamped(topic: string, serial: number, body = String(serial), reliable = true): void {
+    this.batch([{ ...this.group(topic, [[9, body]]), origin: 3, serial }], reliable);
+  }
+
   tell(data: Uint8Array | string, reliable = true): void {
-    this.world.connection.channel(reliable ? "reliable" : "unreliable").tell(data);
+    this.connection.channel(reliable ? "reliable" : "unreliable").tell(data);
   }
 
   group(topic: string, records: [alias: number, body: string][], senders: TopicGroup["senders"] = []): TopicGroup {

@@ -1,0 +1,65 @@
+"""A page whose comm server is stopped, or drained by the API: it is on another one before that ends, and has lost nothing."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from rtcbroker import Client
+from tests.support.app_page import open_app
+from tests.support.browser import Visitor
+from tests.support.cluster import cluster
+from tests.support.poll import until
+from tests.support.site import Site
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.needs("chromium")]
+
+SPEECH = 150
+PACE_S = 0.02
+
+
+async def test_a_page_that_is_asked_to_go_loses_no_reliable_packet_either_way(visitor: Visitor, other_site: Site) -> None:
+    async with cluster(2, coordinator={"allowed_origins": other_site.origin}) as made, visitor.until_then():
+        page = await open_app(visitor, other_site, made)
+        before = await page.connect(made.token("page"))
+        await page.subscribe("mine")
+        async with Client(made.url, token=made.token("python")) as client, client.subscribe("yours") as packets:
+            await asyncio.sleep(0.5)  # until every server knows
+            stopping = None
+            for number in range(SPEECH):
+                await client.publish("mine", b"%d" % number)
+                await page.call("publish", "yours", str(number), {"reliable": True})
+                if number == SPEECH // 3:
+                    stopping = asyncio.create_task(made.process_of(before.server).terminate())
+                await asyncio.sleep(PACE_S)
+            assert stopping is not None
+            assert await stopping == 0
+            heard = await page.hears(SPEECH)
+            assert [packet.text for packet in heard] == [str(number) for number in range(SPEECH)]
+            async with asyncio.timeout(10):
+                came = [int((await anext(packets)).body) for _ in range(SPEECH)]
+            assert came == list(range(SPEECH))
+        after = await page.look()
+        assert after.server != before.server
+        assert (after.stats["moves"], after.stats["reconnects"], after.alias) == (1, 0, before.alias)
+        assert await page.states() == [], "it noticed nothing"
+        assert await page.count(0) == SPEECH
+
+
+async def test_where_there_is_no_other_server_a_page_stays_until_it_is_sent_away(visitor: Visitor, other_site: Site) -> None:
+    async with cluster(1, coordinator={"allowed_origins": other_site.origin}) as made, visitor.until_then():
+        page = await open_app(visitor, other_site, made)
+        before = await page.connect(made.token("page"))
+        stopping = asyncio.create_task(made.servers[0].terminate())
+        await asyncio.sleep(2.0)
+        assert (await page.look()).state == "connected"
+        assert await stopping == 0
+        await page.is_in("reconnecting")
+        await made.add_server()
+
+        async def is_back() -> bool:
+            return (await page.look()).state == "connected"
+
+        await until(is_back, 20, "the page is back", interval=0.05)
+        assert (await page.look()).server != before.server
