@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import plots, results
+from benchmarks import plots, results, scaling, scaling_model
 from benchmarks.catalogue import NAMES, chosen
 from benchmarks.figures import MIN_RUNS
 from benchmarks.machine import commit, machine, versions
@@ -40,6 +40,8 @@ def main(runs: int, names: tuple[str, ...], quick: bool, path: Path | None, dire
     notes = [note for of_one in outcomes.values() for outcome in of_one for note in outcome.notes]
     print(table(found))
     for line in remarks(found, notes):
+        print(line)
+    for line in scaling_model.summary(scaling.samples_of(outcomes)):
         print(line)
     path = path or results.default_path(began)
     results.write(path, results.document(found, outcomes, size, began, about))

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from benchmarks.figures import Wanted
+from benchmarks.scaling import NAMES as SCALING
 
 CPU, P50, P99, LOSS = "cpu_us_per_delivery", "latency_ms.p50", "latency_ms.p99", "loss_percent"
 BODY_BYTES = 26
@@ -66,7 +67,7 @@ LOADS = (
     *(Load(name, "dense", clients, hz=CROWD_HZ, options=CROWD_OPTIONS) for name, clients in zip(GROWTH, CROWDS, strict=True)),
 )
 
-DRIVEN = ("subscriptions", "joins", "p2p", "hostile")
+DRIVEN = ("subscriptions", "joins", "p2p", "hostile", *SCALING)
 """Scenarios with a driver of their own."""
 
 GROUPS_OF: dict[str, tuple[str, ...]] = {
@@ -74,6 +75,7 @@ GROUPS_OF: dict[str, tuple[str, ...]] = {
     "plain": ("fast100", "plain100", "fast30", "plain30"),
     "groups": ("groups", "groups0"),
     "growth": GROWTH,
+    "scaling": SCALING,
 }
 """A name that stands for several scenarios: those that one figure compares."""
 
@@ -127,6 +129,10 @@ WANTED = (
     Wanted("hostile", "latency p50 of two who talk, flood", "ms", "flood_ms.p50"),
     Wanted("hostile", "latency p99 of two who talk, calm", "ms", "calm_ms.p99"),
     Wanted("hostile", "latency p99 of two who talk, flood", "ms", "flood_ms.p99"),
+    *(Wanted(name, "links between servers", "", "links", digits=0) for name in SCALING),
+    *(Wanted(name, "messages over them", "/s", "link_messages_per_s", digits=0) for name in SCALING),
+    *(Wanted(name, "CPU of all servers", "ms/s", "cpu_ms_per_s", digits=1) for name in SCALING),
+    *(Wanted(name, "the same, linked and idle", "ms/s", "idle_cpu_ms_per_s", digits=1) for name in SCALING),
 )
 
 NAMES = tuple(dict.fromkeys([*(load.name for load in LOADS), *DRIVEN, *GROUPS_OF]))

@@ -9,8 +9,10 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
+from benchmarks import scaling_model as model
 from benchmarks.catalogue import CPU, CROWD_HZ, CROWDS, GROWTH, LOADS
 from benchmarks.figures import Outcome, look_up
+from benchmarks.scaling import SIZES, TOPOLOGIES, samples_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,7 +36,13 @@ def write_plots(outcomes: Outcomes, directory: Path) -> list[Path]:
 
     directory.mkdir(parents=True, exist_ok=True)
     written = []
-    for name, draw in (("crowd", _crowd), ("latency", _latency), ("joins", _joins)):
+    for name, draw in (
+        ("crowd", _crowd),
+        ("latency", _latency),
+        ("joins", _joins),
+        ("scaling", _scaling),
+        ("scaling-computed", _computed),
+    ):
         picture = Figure(figsize=(7, 4.4), layout="constrained")
         axes = picture.subplots()
         if draw(axes, outcomes):
@@ -111,4 +119,46 @@ def _joins(axes: Axes, outcomes: Outcomes) -> bool:
     axes.set(title="joins, as fast as the load generator makes them", xlabel="clients there", ylabel="joins per second")
     axes.set_ylim(bottom=0)
     axes.legend(fontsize="small")
+    return True
+
+
+def scaling_points(outcomes: Outcomes, topology: str) -> Points:
+    """Servers, and the median of what all of them together spend under load, in milliseconds a second."""
+    points = []
+    for size in SIZES:
+        runs = outcomes.get(f"{topology}{size}", ())
+        if values := [value for one in runs if (value := look_up(one.document, "cpu_ms_per_s")) is not None]:
+            points.append((float(size), median(values)))
+    return points
+
+
+def _scaling(axes: Axes, outcomes: Outcomes) -> bool:
+    drawn = {topology: points for topology in TOPOLOGIES if (points := scaling_points(outcomes, topology))}
+    for topology, points in drawn.items():
+        axes.plot(*zip(*points, strict=True), marker="o", label=topology)
+    if drawn:
+        axes.set(
+            title="measured: processor time of all comm servers", xlabel="servers, four clients each in one topic", ylabel="ms/s"
+        )
+        axes.set_ylim(bottom=0)
+        axes.legend(fontsize="small")
+    return bool(drawn)
+
+
+def _computed(axes: Axes, outcomes: Outcomes) -> bool:
+    samples = samples_of(outcomes)
+    if not samples:
+        return False
+    costs = model.learn(samples)
+    sizes = range(model.HUBS + 1, model.SIZES[-1] + 1)
+    for load, colour in zip(model.LOADS, ("tab:blue", "tab:green", "tab:orange"), strict=True):
+        axes.plot(sizes, [model.mesh(costs, load, n).plain for n in sizes], color=colour, label=f"mesh: {load.name}")
+        hubs = [model.star(costs, load, n, model.HUBS).hub for n in sizes]
+        axes.plot(sizes, hubs, color=colour, linestyle="--", label="hub, one of two")
+        plain = [model.star(costs, load, n, model.HUBS).plain for n in sizes]
+        axes.plot(sizes, plain, color=colour, linestyle=":", label="plain server of that star")
+    axes.axhline(model.SHARE_MS, color="grey", linewidth=0.8)
+    axes.set(title="computed: being linked, for one server", xlabel="servers", ylabel="ms/s", xscale="log", yscale="log")
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.legend(fontsize="x-small")
     return True

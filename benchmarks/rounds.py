@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from benchmarks import direct, hostile, joins, p2p, simulated, subscriptions
+from benchmarks import direct, hostile, joins, p2p, scaling, simulated, subscriptions
 from benchmarks.catalogue import CPU, GROWTH, GROWTH_LABEL, LOADS, P50, WANTED
 from benchmarks.figures import MIN_RUNS, Figure, Outcome, figure, look_up, steps
 
@@ -23,10 +23,12 @@ class Size:
     """Of subscriptions."""
     hostile: int = 200_000
     """Datagrams of all kinds: a million in five rounds."""
+    linked_s: float = 6.0
+    """Of a cluster of several servers, idle and under load each."""
 
 
 FULL = Size(seconds=15.0, clients=1_000, idle_s=20.0, changes=subscriptions.CHANGES)
-QUICK = Size(seconds=4.0, clients=200, idle_s=6.0, changes=500, hostile=20_000)
+QUICK = Size(seconds=4.0, clients=200, idle_s=6.0, changes=500, hostile=20_000, linked_s=3.0)
 
 
 def run_rounds(
@@ -56,6 +58,8 @@ def run_one(name: str, size: Size) -> Outcome:
         return hostile.run(size.hostile)
     if name == "p2p":
         return p2p.run(size.seconds)
+    if name in scaling.NAMES:
+        return scaling.run(name, size.linked_s)
     if name == "subscriptions":
         return subscriptions.run(size.changes)
     (load,) = (load for load in LOADS if load.name == name)

@@ -88,6 +88,8 @@ class RunOptions:
     plot: Path | None
     impairment: Impairment | None = None
     """What becomes of the clients' packets on their way to the cluster and back."""
+    hubs: int = 0
+    """How many of the comm servers to start are hubs."""
 
     @property
     def allowed_loss(self) -> float:
@@ -177,7 +179,9 @@ async def _cluster(
         yield options.url, options.credentials, None
         return
     console.print(f"starting a coordinator and {options.spawn} comm server{'s' * (options.spawn != 1)}")
-    async with Cluster(options.spawn, directory, host=where.host, server_options=options.server_options) as cluster:
+    async with Cluster(
+        options.spawn, directory, host=where.host, hubs=options.hubs, server_options=options.server_options
+    ) as cluster:
         yield cluster.url, Credentials(secret=cluster.secret), cluster
 
 

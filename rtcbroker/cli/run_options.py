@@ -58,6 +58,13 @@ _SHARED = (
     ),
     _option(
         _CLUSTER,
+        "--hubs",
+        type=click.IntRange(0, 64),
+        default=0,
+        help="With --spawn: so many of the N comm servers are hubs, and the others link to those alone.",
+    ),
+    _option(
+        _CLUSTER,
         "--server-option",
         "server_options",
         multiple=True,
@@ -133,6 +140,7 @@ def run_options(
     old_peers: bool,
     workers: int | None,
     spawn: int | None,
+    hubs: int,
     url: str | None,
     ca_file: Path | None,
     token: str | None,
@@ -159,6 +167,8 @@ def run_options(
     from simulation.server_options import server_arguments
 
     _check_target(spawn, url, server_options, ca_file)
+    if hubs > (spawn or 0):
+        raise ConfigError(f"--hubs {hubs}: only with --spawn, and at most as many as that starts")
     try:
         check_topic(prefix)
     except TopicError as error:
@@ -171,6 +181,7 @@ def run_options(
         scenario=scenario,
         url=url,
         spawn=spawn or 0,
+        hubs=hubs,
         credentials=credentials,
         ca_file=ca_file,
         server_options=server_arguments(server_options),

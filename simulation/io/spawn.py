@@ -33,10 +33,12 @@ class Cluster:
         port: int = 0,
         server_options: Sequence[str] = (),
         coordinators: int = 1,
+        hubs: int = 0,
     ) -> None:
         """`directory` takes logs and ready files. `host` is the address of this machine where all listen. `port` is the first
         coordinator's, 0 a free one. `server_options` are more arguments of every comm server
-        (:func:`simulation.server_options.server_arguments`). Several coordinators meet on a Redis of their own.
+        (:func:`simulation.server_options.server_arguments`). Several coordinators meet on a Redis of their own. The first `hubs` of
+        the servers are hubs.
         """
         self.secret = secrets.token_hex(32)
         self.urls: list[str] = []
@@ -46,6 +48,7 @@ class Cluster:
         self.pages: list[str] = []
         """URL of each comm server's health and metrics pages."""
         self._count = servers
+        self._hubs = hubs
         self._coordinator_count = coordinators
         self._directory = directory
         self._host = host
@@ -96,7 +99,10 @@ class Cluster:
             *self._server_options,
         ]
         started = await asyncio.gather(
-            *(self._launch(f"comm server {number}", "commserver", options) for number in range(1, self._count + 1))
+            *(
+                self._launch(f"comm server {number}", "commserver", [*options, *(["--hub"] if number <= self._hubs else [])])
+                for number in range(1, self._count + 1)
+            )
         )
         for server, document in started:
             self.servers.append(server)

@@ -54,6 +54,14 @@ def test_dense(runs: list[RunOptions]) -> None:
     assert (scenario.name, len(scenario.plans), scenario.seconds, scenario.warmup_s) == ("dense", 7, 4.0, 0.5)
 
 
+def test_a_star(runs: list[RunOptions]) -> None:
+    assert one(runs, "dense", "--spawn", "3", "--hubs", "2").hubs == 2
+    for target in (("--spawn", "1"), ("--url", "ws://localhost:9090", "--token", "x")):
+        result = invoke("dense", *target, "--hubs", "2")
+        assert result.exit_code == 2
+        assert "--hubs 2: only with --spawn, and at most as many as that starts" in result.output
+
+
 def test_a_bad_network(runs: list[RunOptions]) -> None:
     found = one(runs, "dense", "--spawn", "1", "--impair", "loss=2%,delay=80ms", "--max-loss", "1%")
     assert found.impairment == Impairment(loss=0.02, delay_s=0.08)
