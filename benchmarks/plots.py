@@ -146,10 +146,10 @@ def _scaling(axes: Axes, outcomes: Outcomes) -> bool:
 
 
 def _computed(axes: Axes, outcomes: Outcomes) -> bool:
-    samples = samples_of(outcomes)
-    if not samples:
-        return False
-    costs = model.learn(samples)
+    try:
+        costs = model.learn(samples_of(outcomes))
+    except ValueError:
+        return False  # clusters of one size alone, or none
     sizes = range(model.HUBS + 1, model.SIZES[-1] + 1)
     for load, colour in zip(model.LOADS, ("tab:blue", "tab:green", "tab:orange"), strict=True):
         axes.plot(sizes, [model.mesh(costs, load, n).plain for n in sizes], color=colour, label=f"mesh: {load.name}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.figures import Outcome
-from benchmarks.plots import crowd_points, join_rate, latency_points, write_plots
+from benchmarks.plots import crowd_points, join_rate, latency_points, scaling_points, write_plots
 
 OUTCOMES = {
     "crowd25": [Outcome({"cpu_us_per_delivery": cpu}) for cpu in (8.0, 9.0, 7.0)],
@@ -31,3 +31,20 @@ def test_pictures_of_what_ran(tmp_path: Path) -> None:
     assert [path.name for path in write_plots(OUTCOMES, tmp_path / "new")] == ["crowd.png", "latency.png", "joins.png"]
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in (tmp_path / "new").iterdir())
     assert write_plots({}, tmp_path / "none") == []
+
+
+def scaling_run(servers: int, cpu: float) -> Outcome:
+    samples = [
+        {"ends": servers - 1, "in": 100.0 * number, "out": 50.0 * servers, "cpu_ms": cpu + 2 * number}
+        for number in range(servers)
+    ]
+    return Outcome({"cpu_ms_per_s": cpu * servers, "samples": samples})
+
+
+def test_pictures_of_clusters_of_several_sizes(tmp_path: Path) -> None:
+    runs = {f"mesh{servers}": [scaling_run(servers, 5.0 * servers)] for servers in (2, 4, 8)}
+    assert scaling_points(runs, "mesh") == [(2.0, 20.0), (4.0, 80.0), (8.0, 320.0)]
+    assert scaling_points(runs, "star") == []
+    assert [path.name for path in write_plots(runs, tmp_path)] == ["scaling.png", "scaling-computed.png"]
+    one = {"mesh2": runs["mesh2"]}
+    assert [path.name for path in write_plots(one, tmp_path)] == ["scaling.png"], "one size tells nothing of others"
