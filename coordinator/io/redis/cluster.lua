@@ -77,9 +77,13 @@ local function server_up(node, alias, state)
   tell_others(node, 'up ' .. alias .. ' ' .. node .. '\n' .. state)
 end
 
-local function server_down(node, alias)
+local function is_at(node, alias)
   local record = redis.call('HGET', SERVERS, alias)
-  if record and string.match(record, '^[^\n]*') == node then
+  return record and string.match(record, '^[^\n]*') == node
+end
+
+local function server_down(node, alias)
+  if is_at(node, alias) then
     redis.call('HDEL', SERVERS, alias)
     tell_others(node, 'down ' .. alias .. ' ' .. node)
   end
@@ -138,14 +142,14 @@ local function hold(claim, holder)
   local record = { claim.node, claim.key, text(claim.since), flag(claim.proven), flag(claim.takes_own), claim.role, claim.subject }
   redis.call('HSET', ALIASES, claim.alias, table.concat(record, ' '))
   redis.call('SADD', PREFIX .. 'held:' .. claim.node, claim.alias)
-  if holder and holder.node ~= claim.node then
-    redis.call('SREM', PREFIX .. 'held:' .. holder.node, claim.alias)
-  end
   if holder then
     push(holder.node, 'evicted ' .. holder.key .. ' ' .. claim.alias)
   end
   if claim.state ~= '' then
     server_up(claim.node, claim.alias, claim.state)
+  end
+  if holder and holder.node ~= claim.node and not is_at(holder.node, claim.alias) then
+    redis.call('SREM', PREFIX .. 'held:' .. holder.node, claim.alias)
   end
 end
 

@@ -68,7 +68,6 @@ class Ledger:
                 self._release(output.key, output.alias)
             case ServerUp():
                 self._servers[output.state.alias] = output.state
-                self._elsewhere.pop(output.state.alias, None)
             case ServerDown():
                 self._servers.pop(output.alias, None)
             case Revoked():
@@ -83,7 +82,7 @@ class Ledger:
         holder = Holder(HERE, held.claim.key, held.claim.role, held.claim.subject) if held is not None else None
         granted = may_have(claim, holder)
         if granted:
-            self._held[claim.alias] = Held(claim, now)
+            self._hold(claim, now)
         return Verdict(claim, granted, held.claim.key if granted and held else None)
 
     def pending(self) -> list[int]:
@@ -96,8 +95,7 @@ class Ledger:
         """The answer to a claim."""
         claim = self._pending.pop(answer.key, None)
         if claim is not None and answer.granted:
-            self._held[answer.alias] = Held(claim, answer.since)
-            self._elsewhere.pop(answer.alias, None)
+            self._hold(claim, answer.since)
 
     def evicted(self, eviction: Evicted) -> Up | None:
         """An alias went to another socket; returns the server that has it elsewhere, if it is one and known."""
@@ -141,6 +139,11 @@ class Ledger:
 
     def __len__(self) -> int:
         return len(self._held)
+
+    def _hold(self, claim: Claim, since: float) -> None:
+        self._held[claim.alias] = Held(claim, since)
+        if claim.role.is_server:
+            self._elsewhere.pop(claim.alias, None)
 
     def _release(self, key: int, alias: int) -> None:
         held = self._held.get(alias)

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import logging
+import re
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from coordinator.core.cluster import Claim
+from coordinator.core.cluster import (
+    Claim,
+    Disconnect,
+    Forward,
+    Release,
+    Revocation,
+    Revoked,
+    ServerDown,
+    ServerReported,
+    ServerState,
+    ServerUp,
+)
 from protocol.errors import ConfigError
 from protocol.tokens import TokenRole
 from tests.support.backplanes import Node, redis_backplane
@@ -73,6 +87,40 @@ async def server_drops_everyone(server: RedisServer) -> None:
         await client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")  # type: ignore[no-untyped-call]  # untyped there
     finally:
         await client.aclose()
+
+
+async def test_with_no_more_rights_than_the_documentation_says() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "backplane.md").read_text(encoding="utf-8")
+    paragraph = page[page.index("An access list needs") :].split("\n\n")[0]
+    rights = re.findall(r"\+[a-z|]+", paragraph)
+    assert len(rights) > 20
+    async with redis_server() as server:
+        await server.call("ACL", "SETUSER", "broker", "on", ">secret", "~{test}:*", *rights)
+        url = server.url.replace("//", "//broker:secret@")
+        assert await works(url)
+        await everything_is_allowed(url)
+
+
+async def everything_is_allowed(url: str) -> None:
+    """Each operation of the script once."""
+    nodes = [Node(redis_backplane(url)) for _ in range(2)]
+    for node in nodes:
+        await node.backplane.start(node)
+    one, two = nodes
+    server = replace(CLAIM, alias=8, role=TokenRole.COMMUNICATION_SERVER)
+    frame = Forward(9, 7, TokenRole.CLIENT, 2, b"frame")
+    two.missing = True
+    two.perform(replace(CLAIM, alias=9))
+    await two.settled()
+    one.perform(server, ServerUp(ServerState(8, server.role, True)), ServerReported(8, b""), frame, ServerDown(8), Release(1, 8))
+    one.perform(Revoked(Revocation("jti", "x", time.time() + 60, 1.0)), Disconnect("alice"))
+    for node in (one, two, one):
+        await node.settled()
+    assert [told[0] for told in one.news()] == ["claimed", "undeliverable"]
+    assert [told[0] for told in two.news()] == ["claimed", "up", "up", "reported", "forwarded", "down", "revoked", "disconnected"]
+    assert [node.backplane.stats().outages for node in nodes] == [0, 0]
+    for node in nodes:
+        await node.backplane.close()
 
 
 async def test_over_tls(tmp_path: Path) -> None:

@@ -323,15 +323,16 @@ async def test_who_does_not_read_at_all_is_put_out(server: RedisServer, cable: B
         cable.cut()
         for _ in range(9):
             for number in range(2_000):
-                one.perform(ServerUp(replace(STATE, clients=number)))
+                one.perform(ServerUp(replace(STATE, alias=9, clients=number)))
             await one.settled()
         assert not [key for key in await server.keys() if name_of(far) in key and "inbox" in key]
         one.perform(claim(1, takes_free=True))
         await one.settled()
         assert one.news() == [("claimed", 1, 7, True)]
+        await alone(far)
         cable.mend()
         await together(far)
-        await until(lambda: ("evicted", 1) in far.told, BACK_S, "the rule decides")
+        await until(lambda: ("evicted", 1) in one.told, BACK_S, "the rule decides: who was there first stays")
 
 
 def prefix_of(node: Node) -> str:

@@ -100,7 +100,8 @@ def test_servers_elsewhere_are_known_until_they_go_or_come_here() -> None:
     assert not ledger.down(7, "two.1")
     assert ledger.down(7, "one.1")
     assert not ledger.down(7, "one.1")
-    ledger.note(ServerUp(replace(STATE, alias=8)))
+    ledger.note(claim(1, 8, role=SERVER, proven=True))
+    ledger.claimed(Claimed(1, 8, True, 5.0))
     assert ledger.missing([]) == []
 
 
