@@ -8,7 +8,6 @@ import json
 from rtcbroker import Client, ClientOptions
 from tests.support.cluster import Cluster, Server, cluster
 from tests.support.nat import Nat
-from tests.support.poll import until
 from tests.support.stun_server import StunServer
 from tests.support.talk import collect
 
@@ -65,13 +64,5 @@ async def test_auto_asks_the_coordinators_stun_servers_before_the_first_offer() 
             assert 0 < await client.ping() < 5
             for port in (nat.port, udp_port(server)):
                 assert await server.metric("rtcbroker_announced", address=f"127.0.0.1:{port}") == 1
-            seer.mapped = ("127.0.0.9", nat.port)
-
-            async def follows() -> bool:
-                return await server.metric("rtcbroker_announced", address=f"127.0.0.9:{nat.port}") == 1
-
-            await until(follows, 40, "the new address is announced at the next look", interval=0.2)
-            assert await server.metric("rtcbroker_announced_changes_total") == 1
-            assert 0 < await client.ping() < 5, "who is linked stays"
     seer.close()
     nat.close()

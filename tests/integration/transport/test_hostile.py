@@ -7,12 +7,14 @@ import contextlib
 import logging
 import random
 import socket
+import struct
 from collections.abc import AsyncIterator
 from typing import Any
 
 import aioice.stun
 import pytest
 import pytest_asyncio
+from google_crc32c import value as crc32c
 
 from benchmarks.hostile_packets import Recording, client_hello, kinds
 from tests.integration.transport.conftest import OpenRtc, Rtc
@@ -125,6 +127,52 @@ async def test_a_recorded_flood_after_the_end_is_strangers_talk(victim: Victim) 
     )
     assert victim.rtc.listener.stats.bytes_out == before
     assert victim.rtc.listener.ice.paths == 0
+
+
+async def test_garbage_inside_of_dtls_costs_its_sender_its_link_and_nobody_else_anything(
+    rtc: Rtc, caplog: pytest.LogCaptureFixture
+) -> None:
+    """SCTP packets that are random, cut, or random with the right checksum, by a peer that is what it says."""
+    rng = random.Random(8)
+    honest_a, honest_b = Recorder(), Recorder()
+    link, _ = await rtc.join(honest_a, honest_b)
+    lost = sent = 0
+    while sent < 1_200:
+        a, b = Recorder(), Recorder()
+        _, other = await rtc.join(a, b)
+        assert other._sctp is not None
+        header = struct.pack("!HHL", 5000, 5000, other._sctp._remote_verification_tag)
+        while sent < 1_200 and not a.ends and not b.ends:
+            for _ in range(20):
+                body = _chunks(rng)
+                packet = header + struct.pack("<L", crc32c(header + bytes(4) + body)) + body
+                data = (packet, rng.randbytes(rng.randrange(1, 200)), packet[: rng.randrange(1, len(packet))])[sent % 3]
+                if other._dtls is not None:
+                    await other._dtls._send_data(data)
+                sent += 1
+            link.send(b"%d" % sent, reliable=True)
+            await asyncio.sleep(0.001)
+        lost += bool(a.ends)
+        other.close()
+        await a.has_ended()
+    assert lost > 0, "some of it breaks the rules"
+    await until(lambda: honest_b.messages and honest_b.messages[-1][0] == b"%d" % sent, 10, "the honest link goes on")
+    assert honest_a.ends == []
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+def _chunks(rng: random.Random) -> bytes:
+    """A few, of any type, with a length that mostly fits."""
+    made = b""
+    for _ in range(rng.randrange(1, 4)):
+        value = rng.randbytes(rng.randrange(0, 40))
+        length = 4 + len(value) if rng.random() < 0.9 else rng.randrange(70)
+        made += (
+            struct.pack("!BBH", rng.choice((*range(16), 64, 130, 192, 255)), rng.randrange(256), length)
+            + value
+            + bytes(-len(value) % 4)
+        )
+    return made
 
 
 async def test_garbage_keeps_no_dead_peer_alive(open_rtc: OpenRtc, fast: bool) -> None:
