@@ -1,18 +1,25 @@
 """What being linked costs a server, learned from clusters of 2 to 8 servers and computed for up to 200.
 
-A server's processor time is taken to be ``base + end * links + message * (messages in + out)``, fitted to what single servers spent, idle and
-under load, by least squares. The traffic of a larger cluster follows from how the servers coalesce: a link that carries few packets
-carries each in a message of its own; one that carries more, a message each window; one that carries very many, full messages.
+Under load a server's processor time is taken to be ``base + message * (messages in + out)``, idle ``base + end * links``, each fitted to what
+single servers spent by least squares. The traffic of a larger cluster follows from how the servers coalesce: a link that carries few
+packets carries each in a message of its own; one that carries more, a message each window; one that carries very many, full messages.
+
+Messages that come singly, as in small clusters with a little traffic, cost most. A server with thousands of them a second handles several in
+each turn of its loop; what one costs then is known from a crowd (``dense150``). The truth for a large cluster lies between the two.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 WINDOWS_PER_S = 50.0
 """Messages a second at which a link of a busy topic begins to coalesce (`--coalesce-window` 20 ms)."""
+BUSY_MESSAGE_MS = 0.036
+"""Processor time a message in and out of a busy server: ``dense150`` of docs/performance.md, 333 ms/s for 7,800 out and 1,500 in."""
+QUIET = 10.0
+"""Messages a second below which a server is taken to be idle: keep-alives and reports."""
 RECORDS_A_MESSAGE = 27.0
 """Records of 26 bytes that a message between servers holds, on the unreliable channel (docs/performance.md, `linked`)."""
 
@@ -34,16 +41,13 @@ class Costs:
 
 def learn(samples: Sequence[Mapping[str, Any]]) -> Costs:
     """Fit :class:`Costs` to samples of :mod:`benchmarks.scaling`; nothing is taken to cost less than nothing. Raises ValueError where
-    there are too few to tell the three apart.
+    there are too few to tell them apart.
     """
-    rows = [(1.0, float(one["ends"]), float(one["in"]) + float(one["out"])) for one in samples]
-    values = [float(one["cpu_ms"]) for one in samples]
-    base, end, message = _least_squares(rows, values)
-    if end < 0:
-        # Within a few link ends their cost drowns in the noise.
-        base, message = _least_squares([(one, messages) for one, _, messages in rows], values)
-        end = 0.0
-    return Costs(base, end, message)
+    idle = [one for one in samples if one["in"] + one["out"] <= QUIET]
+    busy = [one for one in samples if one["in"] + one["out"] > QUIET]
+    _, end = _least_squares([(1.0, float(one["ends"])) for one in idle], [float(one["cpu_ms"]) for one in idle])
+    base, message = _least_squares([(1.0, float(one["in"] + one["out"])) for one in busy], [float(one["cpu_ms"]) for one in busy])
+    return Costs(base, max(end, 0.0), max(message, 0.0))
 
 
 def _least_squares(rows: Sequence[Sequence[float]], values: Sequence[float]) -> list[float]:
@@ -143,25 +147,36 @@ SHARE_MS = 100.0
 """A tenth of a core: what being linked may cost each server of a mesh before it is time for a star."""
 
 
+def change_over(costs: Costs, load: Load) -> int | None:
+    """From how many servers on a mesh costs each of them more than SHARE_MS; None: not up to 200."""
+    return first(lambda servers: mesh(costs, load, servers).plain > SHARE_MS, SIZES[-1])
+
+
 def summary(samples: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What was learned, and what follows for larger clusters; nothing without samples."""
+    """What was learned, and what follows for larger clusters; nothing without samples of several sizes."""
     try:
         costs = learn(samples)
     except ValueError:
         return []
     lines = [f"learned: {costs.base:.1f} ms/s a server, {costs.end:.3f} a link end, {1000 * costs.message:.1f} µs a message"]
-    for load in LOADS:
-        lines.append(
-            f"{load.name}: ms/s of being linked, a server of a mesh | plain, hub of a star with {HUBS} hubs | all of both"
-        )
-        for servers in SIZES:
-            if servers > HUBS:
-                a, b = mesh(costs, load, servers), star(costs, load, servers, HUBS)
-                lines.append(
-                    f"{servers:5}: {a.plain:9.1f} | {b.plain:7.1f} {b.hub:9.1f} | {a.total:11,.0f} {b.total:11,.0f} | {a.links:6} {b.links:4} links"
-                )
-        limit = first(lambda servers, load=load: mesh(costs, load, servers).plain > SHARE_MS, SIZES[-1])  # type: ignore[misc]  # a default binds it
-        lines.append(
-            f"a mesh costs each server over a tenth of a core from {limit} servers on" if limit else "never a tenth of a core"
-        )
+    for each in (costs, replace(costs, message=BUSY_MESSAGE_MS)):
+        for load in LOADS:
+            lines.append(f"{load.name}; {1000 * each.message:.0f} µs a message:")
+            lines += _rows(each, load)
+            limit = change_over(each, load)
+            lines.append(
+                f"  over a tenth of a core for each server of a mesh: {f'from {limit} servers on' if limit else 'never'}"
+            )
     return lines
+
+
+def _rows(costs: Costs, load: Load) -> list[str]:
+    """Milliseconds of processor time a second for being linked, and links."""
+    rows = [f"  servers | mesh: each, all, links | star with {HUBS} hubs: plain, hub, all, links"]
+    for servers in SIZES:
+        if servers > HUBS:
+            a, b = mesh(costs, load, servers), star(costs, load, servers, HUBS)
+            rows.append(
+                f"  {servers:7} | {a.plain:8.1f} {a.total:9,.0f} {a.links:6} | {b.plain:7.1f} {b.hub:9.1f} {b.total:9,.0f} {b.links:5}"
+            )
+    return rows

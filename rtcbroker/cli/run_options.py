@@ -166,23 +166,17 @@ def run_options(
     from simulation.core.messages import Credentials
     from simulation.server_options import server_arguments
 
-    _check_target(spawn, url, server_options, ca_file)
-    if hubs > (spawn or 0):
-        raise ConfigError(f"--hubs {hubs}: only with --spawn, and at most as many as that starts")
-    try:
-        check_topic(prefix)
-    except TopicError as error:
-        raise ConfigError(f"--prefix {prefix!r}: {error.why}") from error
+    _check_target(spawn, hubs, url, server_options, ca_file)
+    _check_prefix(prefix)
     shown = _one_token(url, token, token_file)
     # A token is more particular than a secret, so it counts; the secret may stand in the environment for other commands.
-    is_signed = url is not None and shown is None
-    credentials = Credentials(shown, read_secret(auth_secret, auth_secret_file) if is_signed else None)
+    secret = read_secret(auth_secret, auth_secret_file) if url is not None and shown is None else None
     return RunOptions(
         scenario=scenario,
         url=url,
         spawn=spawn or 0,
         hubs=hubs,
-        credentials=credentials,
+        credentials=Credentials(shown, secret),
         ca_file=ca_file,
         server_options=server_arguments(server_options),
         prefix=prefix,
@@ -199,7 +193,16 @@ def run_options(
     )
 
 
-def _check_target(spawn: int | None, url: str | None, server_options: tuple[str, ...], ca_file: Path | None) -> None:
+def _check_prefix(prefix: str) -> None:
+    try:
+        check_topic(prefix)
+    except TopicError as error:
+        raise ConfigError(f"--prefix {prefix!r}: {error.why}") from error
+
+
+def _check_target(spawn: int | None, hubs: int, url: str | None, server_options: tuple[str, ...], ca_file: Path | None) -> None:
+    if hubs > (spawn or 0):
+        raise ConfigError(f"--hubs {hubs}: only with --spawn, and at most as many as that starts")
     if (spawn is None) == (url is None):
         raise ConfigError(
             "--spawn, --url: give one of them: how many comm servers to start, or the coordinator of a running cluster"

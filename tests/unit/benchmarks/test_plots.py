@@ -34,11 +34,9 @@ def test_pictures_of_what_ran(tmp_path: Path) -> None:
 
 
 def scaling_run(servers: int, cpu: float) -> Outcome:
-    samples = [
-        {"ends": servers - 1, "in": 100.0 * number, "out": 50.0 * servers, "cpu_ms": cpu + 2 * number}
-        for number in range(servers)
-    ]
-    return Outcome({"cpu_ms_per_s": cpu * servers, "samples": samples})
+    idle = {"ends": servers - 1, "in": 1.0, "out": 1.0, "cpu_ms": 0.1 * servers}
+    busy = [{"ends": servers - 1, "in": 100.0 * number, "out": 50.0, "cpu_ms": cpu + 2 * number} for number in range(servers)]
+    return Outcome({"cpu_ms_per_s": cpu * servers, "samples": [idle, *busy]})
 
 
 def test_pictures_of_clusters_of_several_sizes(tmp_path: Path) -> None:

@@ -11,25 +11,32 @@ from benchmarks.scaling_model import INTEREST, LOCAL, TALK, Costs, first, learn,
 COSTS = Costs(base=10.0, end=0.1, message=0.02)
 
 
-def sample(ends: int, inward: float, outward: float, costs: Costs = COSTS, noise: float = 0.0) -> dict[str, float]:
-    return {"ends": ends, "in": inward, "out": outward, "cpu_ms": costs.base + costs.of(ends, inward + outward) + noise}
+def busy(inward: float, outward: float, *, noise: float = 0.0, message: float = 0.02) -> dict[str, float]:
+    return {"ends": 3, "in": inward, "out": outward, "cpu_ms": 10.0 + message * (inward + outward) + noise}
+
+
+def idle(ends: int, *, end: float = 0.1) -> dict[str, float]:
+    return {"ends": ends, "in": 1.0, "out": 2.0, "cpu_ms": 1.0 + end * ends}
+
+
+IDLE = [idle(ends) for ends in (1, 3, 5, 7)]
 
 
 def test_costs_are_learned() -> None:
     rng = random.Random(1)
-    samples = [sample(ends, rng.random() * 500, rng.random() * 900, noise=(rng.random() - 0.5) / 5) for ends in (1, 3, 5, 7) * 20]
-    found = learn(samples)
-    assert (found.base, found.end, found.message) == pytest.approx((COSTS.base, COSTS.end, COSTS.message), rel=0.2)
+    samples = [busy(100 + rng.random() * 500, rng.random() * 900, noise=rng.random() - 0.5) for _ in range(100)]
+    found = learn([*IDLE, *samples])
+    assert (found.base, found.end, found.message) == pytest.approx((COSTS.base, COSTS.end, COSTS.message), rel=0.1)
 
 
 def test_nothing_costs_less_than_nothing() -> None:
-    cheap = Costs(10.0, -0.5, 0.02)
-    found = learn([sample(ends, 100.0 * number, 0.0, cheap) for number, ends in enumerate((1, 3, 5, 7, 3, 1))])
-    assert found.end == 0.0
-    assert found.message > 0
+    found = learn(
+        [*(idle(ends, end=-0.1) for ends in (1, 3)), *(busy(100.0 * number, 0.0, message=-0.01) for number in (1, 2, 3))]
+    )
+    assert (found.end, found.message) == (0.0, 0.0)
 
 
-@pytest.mark.parametrize("samples", [[], [sample(1, 1, 1)], [sample(2, 5, 5)] * 10])
+@pytest.mark.parametrize("samples", [[], IDLE, [busy(100, 1), busy(200, 1)], [*IDLE, *[busy(2, 50)] * 10]])
 def test_too_few_samples_tell_nothing(samples: list[dict[str, float]]) -> None:
     with pytest.raises(ValueError, match="samples"):
         learn(samples)
@@ -74,7 +81,8 @@ def test_the_first_size_for_which_something_holds() -> None:
 
 
 def test_the_summary_says_what_follows() -> None:
-    lines = summary([sample(ends, 100.0 * ends, 70.0 * number) for number, ends in enumerate((1, 3, 5, 7) * 5)])
+    lines = summary([*IDLE, *(busy(100.0 * number, 50.0) for number in (1, 2, 3))])
     assert lines[0] == "learned: 10.0 ms/s a server, 0.100 a link end, 20.0 µs a message"
-    assert any("19900" in line for line in lines)
-    assert "a mesh costs each server over a tenth of a core from 49 servers on" in lines
+    assert sum("over a tenth of a core" in line for line in lines) == 6
+    assert "  over a tenth of a core for each server of a mesh: from 49 servers on" in lines
+    assert any(line.startswith("      200 |") and " 19900 |" in line and line.endswith("  397") for line in lines)
