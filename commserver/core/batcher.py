@@ -174,7 +174,9 @@ class Window:
     def _add_raw(self, source: Session, group: Group, now: float) -> None:
         assert group.raw is not None  # the caller's choice of path
         size = len(group.raw) + GROUP_BYTES
-        pending = self._group_for(source, (group.topic, bytes, source), None, size, now, max_fillings=1 if self._ordered else 2)
+        # One that takes more than half a message leaves little room beside it: what waits leaves for it, and it begins the next.
+        beside = not self._ordered and 2 * size <= self._limit
+        pending = self._group_for(source, (group.topic, bytes, source), None, size, now, max_fillings=2 if beside else 1)
         pending.raw.append(group.raw)
         pending.arrivals.append(now)
         pending.records += len(group.bodies)
@@ -210,18 +212,19 @@ class Window:
         """The first of the topic's messages with so much room, and the group in it that is open; room is made by sending the oldest off.
 
         What fits not beside `max_fillings` others leaves the first as it is: where another server's groups come half a message at a
-        time, the rest of a message is filled up with records of our own.
+        time, the rest of a message is filled up with records of our own. A group goes into none that leaves before one with an earlier
+        group of its own kind.
         """
         topic = key[0]
         fillings = self._fillings.setdefault(topic, [])
         while True:
-            for filling in fillings:
+            begun = [place for place, filling in enumerate(fillings) if key in filling.open]
+            for filling in fillings[max(begun, default=0) :][:max_fillings]:
                 pending = filling.open.get(key)
                 known = pending is not None and identity is not None and identity.alias in pending.senders
-                if filling.size + size + (0 if known else introduction) <= self._limit:
+                header = GROUP_BYTES + len(topic.encode()) if pending is None else 0
+                if filling.size + header + size + (0 if known else introduction) <= self._limit:
                     return filling, pending
-                if max_fillings == 1:
-                    break
             if len(fillings) < max_fillings or not fillings:
                 break
             self._fill_up(topic, fillings.pop(0), now)

@@ -158,25 +158,20 @@ def run_options(
 ) -> Any:
     """The :class:`simulation.app.RunOptions` that these options describe; `scenario` makes a :class:`simulation.core.scenarios.Scenario`.
 
-    The types stay unnamed, since the simulation is imported when it is run, not before. Raises :class:`ConfigError` for options that do
-    not go together.
+    The types stay unnamed: the simulation is imported when it is run, not before. Raises :class:`ConfigError` where options do not agree.
     """
     from simulation.app import RunOptions
     from simulation.core.impairment import parse_impairment
-    from simulation.core.messages import Credentials
     from simulation.server_options import server_arguments
 
     _check_target(spawn, hubs, url, server_options, ca_file)
     _check_prefix(prefix)
-    shown = _one_token(url, token, token_file)
-    # A token is more particular than a secret, so it counts; the secret may stand in the environment for other commands.
-    secret = read_secret(auth_secret, auth_secret_file) if url is not None and shown is None else None
     return RunOptions(
         scenario=scenario,
         url=url,
         spawn=spawn or 0,
         hubs=hubs,
-        credentials=Credentials(shown, secret),
+        credentials=_credentials(url, token, token_file, auth_secret, auth_secret_file),
         ca_file=ca_file,
         server_options=server_arguments(server_options),
         prefix=prefix,
@@ -191,6 +186,17 @@ def run_options(
         plot=plot,
         impairment=None if impair is None else parse_impairment(impair),
     )
+
+
+def _credentials(
+    url: str | None, token: str | None, token_file: Path | None, auth_secret: str | None, auth_secret_file: Path | None
+) -> Any:
+    from simulation.core.messages import Credentials
+
+    shown = _one_token(url, token, token_file)
+    # A token is more particular than a secret, so it counts; the secret may stand in the environment for other commands.
+    secret = read_secret(auth_secret, auth_secret_file) if url is not None and shown is None else None
+    return Credentials(shown, secret)
 
 
 def _check_prefix(prefix: str) -> None:

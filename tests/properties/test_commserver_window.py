@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from commserver.core.batcher import MAX_QUIET_TOPICS, Pending, Window
 from commserver.core.flow import RELIABLE_FLOW, UNRELIABLE_FLOW
 from commserver.core.group import Group
-from commserver.core.session import Session, SessionLimits, new_session
+from commserver.core.session import Kind, Session, SessionLimits, new_session
 from protocol import batch
 from protocol.batch import SenderIdentity, Stamp
 from protocol.limits import RELIABLE_BATCH_BYTES, UNRELIABLE_BATCH_BYTES
@@ -45,6 +45,14 @@ class Pass(NamedTuple):
     topic: str
 
 
+class Relay(NamedTuple):
+    """Groups of another server, as they were encoded there: so many records of such a size in each."""
+
+    server: int
+    topic: str
+    groups: list[tuple[int, int]]
+
+
 class Change(NamedTuple):
     topics: frozenset[str]
 
@@ -57,6 +65,9 @@ STEPS = st.lists(
         st.builds(Add, WHO, TOPIC, st.lists(SIZES, min_size=1, max_size=4), st.booleans()),
         st.builds(Add, WHO, TOPIC, st.lists(st.just(26), min_size=1, max_size=30), st.booleans()),
         st.builds(Chorus, TOPIC, st.sampled_from([5, 26, 128]), st.booleans()),
+        st.builds(
+            Relay, st.integers(0, 1), TOPIC, st.lists(st.tuples(st.integers(1, 16), st.sampled_from([5, 26, 400])), max_size=6)
+        ),
         st.builds(Pass, WHO, TOPIC),
         st.builds(Change, st.frozensets(TOPIC)),
         st.sampled_from([0.0, 0.0003, 0.0047, 0.0131, 0.02, 0.05]),
@@ -82,6 +93,9 @@ class Account:
         self.window = Window(WINDOW_S, reliable=reliable, latest=PatternSet([LATEST]))
         limits = SessionLimits(RELIABLE_FLOW, UNRELIABLE_FLOW)
         self.people = [new_session(n, 2**41 + n, dialed=False, limits=limits, now=0.0) for n in range(12)]
+        self.servers = [new_session(100 + n, 2**41 + 100 + n, dialed=True, limits=limits, now=0.0) for n in range(2)]
+        for server in self.servers:
+            server.kind = Kind.SERVER
         self.now = 1_000.0073
         self.waiting: dict[bytes, Said] = {}
         self.serial = 0
@@ -105,6 +119,17 @@ class Account:
         deadline = self.window.next_deadline()
         assert deadline is not None
         assert deadline <= self.now + WINDOW_S
+
+    def relay(self, step: Relay) -> None:
+        source = self.servers[step.server]
+        for records, size in step.groups:
+            bodies = [(b"%d " % (self.serial + n)).ljust(size, b".") for n in range(1, records + 1)]
+            for body in bodies:
+                self.serial += 1
+                self.waiting[body] = Said(source, step.topic, self.now, self.serial, False)
+            frame = batch.group_frame(step.topic, [7] * records, bodies)
+            (group,) = pb.TopicBatchFrames.FromString(batch.batch([frame])).groups
+            assert self.window.add(source, Group(step.topic, [7] * records, bodies, raw=group), self.now) == 0
 
     def may_pass(self, step: Pass) -> None:
         source = self.people[step.who]
@@ -130,6 +155,9 @@ class Account:
 
     def take(self, groups: list[Pending]) -> None:
         for group in groups:
+            if group.raw:
+                self._take_raw(group)
+                continue
             self._check_size(group)
             assert len(group.aliases) == len(group.bodies) == len(group.arrivals) == group.records > 0
             for alias, body, arrival in zip(group.aliases, group.bodies, group.arrivals, strict=True):
@@ -141,6 +169,15 @@ class Account:
                     assert said.serial > self.last.get(key, 0), "out of order"
                     self.last[key] = said.serial
 
+    def _take_raw(self, group: Pending) -> None:
+        for raw in group.raw:
+            for body in pb.TopicGroup.FromString(raw).body:
+                said = self.waiting.pop(body)
+                assert (said.source, said.topic) == (group.relayed_by, group.topic)
+                key = said.source if self.reliable else (said.source, said.topic)
+                assert said.serial > self.last.get(key, 0), "out of order"
+                self.last[key] = said.serial
+
     def _check_size(self, group: Pending) -> None:
         size = len(batch.batch(group.frames(lambda: Stamp(2**42 - 1, 2**33))))
         assert size <= group.size
@@ -151,7 +188,7 @@ class Account:
 @settings(max_examples=300)
 @given(steps=STEPS)
 def test_what_is_added_comes_out_once_in_order_and_nothing_stays(
-    reliable: bool, steps: list[Add | Chorus | Pass | Change | float]
+    reliable: bool, steps: list[Add | Chorus | Relay | Pass | Change | float]
 ) -> None:
     account = Account(reliable)
     for step in steps:
@@ -160,6 +197,8 @@ def test_what_is_added_comes_out_once_in_order_and_nothing_stays(
         elif isinstance(step, Chorus):
             for who in range(len(account.people)):
                 account.add(Add(who, step.topic, [step.size], step.identity))
+        elif isinstance(step, Relay):
+            account.relay(step)
         elif isinstance(step, Pass):
             account.may_pass(step)
         elif isinstance(step, Change):

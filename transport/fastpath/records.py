@@ -11,7 +11,8 @@ from typing import Any, Final, Protocol
 from OpenSSL import SSL
 
 RECORD_BYTES: Final = 4096
-"""More than any record holds here: what is sent fits a datagram of the network, and of what comes no more is read from the socket."""
+"""More than any record of ours: SCTP's packets fit a datagram of the network. A longer one that comes (by TURN over TCP there could be) is
+read in parts, and a part of an SCTP packet has no right checksum."""
 
 
 class Records(Protocol):
@@ -39,7 +40,7 @@ class PublicRecords:
     def seal(self, data: bytes) -> bytes:
         """As :meth:`Records.seal`."""
         self._connection.send(data)
-        return self._connection.bio_read(RECORD_BYTES)
+        return _whole(self._connection.bio_read(RECORD_BYTES))
 
     def put(self, datagram: bytes) -> None:
         """As :meth:`Records.put`."""
@@ -72,8 +73,7 @@ class DirectRecords:
         size = self._bio_read(self._outgoing, self._buffer, RECORD_BYTES)
         if size <= 0:
             raise SSL.Error("nothing was sealed")
-        record: bytes = self._view[:size]
-        return record
+        return _whole(self._view[:size])
 
     def put(self, datagram: bytes) -> None:
         """As :meth:`Records.put`."""
@@ -88,6 +88,13 @@ class DirectRecords:
             raise SSL.WantReadError
         content: bytes = self._view[:size]
         return content
+
+
+def _whole(record: bytes) -> bytes:
+    """Raises :class:`OpenSSL.SSL.Error` for one that may have been cut: the rest of it would stand before the next one."""
+    if len(record) == RECORD_BYTES:
+        raise SSL.Error(f"more than {RECORD_BYTES} bytes in a record")
+    return record
 
 
 def direct(connection: SSL.Connection) -> bool:

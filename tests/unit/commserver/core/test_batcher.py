@@ -291,24 +291,42 @@ def test_a_group_from_elsewhere_that_does_not_fit_leaves_room_for_records_that_d
     """Another server's groups come half a message at a time: closing a message for each would send them out half empty."""
     waiting, server = window(reliable=False), session(9)
     ann = in_window(waiting, 20)
-    received(waiting, server, 100, 20, 1.006)
+    received(waiting, server, 100, 15, 1.006)
     assert waiting.next_deadline() == pytest.approx(1.02), "nothing leaves for it"
     rest = fill(waiting, ann, "t", 1.007)
     assert [(bool(group.raw), group.records) for group in waiting.pop_due(1.007)] == [(False, 20 + rest)]
     assert rest >= 5
     assert waiting.next_deadline() == pytest.approx(1.026), "the other message has a window of its own"
     add(waiting, ann, "t", b"last", 1.008)
-    assert [(bool(group.raw), group.records) for group in waiting.pop_due(1.026)] == [(True, 20), (False, 2)]
+    assert [(bool(group.raw), group.records) for group in waiting.pop_due(1.026)] == [(True, 15), (False, 2)]
 
 
 def test_of_two_messages_that_a_third_does_not_fit_the_older_one_leaves() -> None:
     waiting, server = window(reliable=False), session(9)
     in_window(waiting, 20)
-    for first, now in ((100, 1.006), (200, 1.007)):
-        received(waiting, server, first, 20, now)
-    assert [(bool(group.raw), group.records) for group in waiting.pop_due(1.007)] == [(False, 20)]
+    for first in (100, 200, 300):
+        received(waiting, server, first, 15, 1.006)
+    assert [(bool(group.raw), group.records) for group in waiting.pop_due(1.006)] == [(False, 20)]
     assert waiting.next_deadline() == pytest.approx(1.026)
-    assert [(bool(group.raw), group.records) for group in waiting.pop_due(1.03)] == [(True, 20), (True, 20)]
+    assert [group.records for group in waiting.pop_due(1.03)] == [30, 15]
+
+
+def test_a_servers_groups_stay_in_order_also_where_a_later_one_would_fit_an_earlier_message() -> None:
+    waiting, server = window(reliable=False), session(9)
+    in_window(waiting, 20)
+    for first, count in ((100, 1), (200, 15), (300, 1)):
+        received(waiting, server, first, count, 1.006)
+    left = [group for now in (1.02, 1.026) for group in waiting.pop_due(now) if group.raw]
+    aliases = [alias for group in left for raw in group.raw for alias in pb.TopicGroup.FromString(raw).from_alias]
+    assert aliases == [100, *range(200, 215), 300]
+
+
+def test_a_group_of_more_than_half_a_message_sends_off_what_it_does_not_fit() -> None:
+    waiting, server = window(reliable=False), session(9)
+    in_window(waiting, 20)
+    received(waiting, server, 100, 25, 1.006)
+    assert [(bool(group.raw), group.records) for group in waiting.pop_due(1.006)] == [(False, 20)]
+    assert [(bool(group.raw), group.records) for group in waiting.pop_due(1.026)] == [(True, 25)]
 
 
 def test_identified_records_are_apart_and_name_each_sender_once() -> None:

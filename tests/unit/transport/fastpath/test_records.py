@@ -84,6 +84,13 @@ def test_a_changed_record_is_dropped_and_the_next_one_read(kind: Make) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_what_is_too_long_for_a_record_of_ours_is_not_sealed_in_part(kind: Make) -> None:
+    one, _ = shaken()
+    with pytest.raises(SSL.Error):
+        kind(one).seal(b"x" * RECORD_BYTES)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_nothing_is_sealed_after_the_end(kind: Make) -> None:
     one, _ = shaken()
     sealed = kind(one)
