@@ -174,8 +174,8 @@ class Window:
     def _add_raw(self, source: Session, group: Group, now: float) -> None:
         assert group.raw is not None  # the caller's choice of path
         size = len(group.raw) + GROUP_BYTES
-        # One that takes more than half a message leaves little room beside it: what waits leaves for it, and it begins the next.
-        beside = not self._ordered and 2 * size <= self._limit
+        # One that nearly fills a message leaves little room beside it: what waits leaves for it, and it begins the next.
+        beside = not self._ordered and 3 * size <= 2 * self._limit
         pending = self._group_for(source, (group.topic, bytes, source), None, size, now, max_fillings=2 if beside else 1)
         pending.raw.append(group.raw)
         pending.arrivals.append(now)

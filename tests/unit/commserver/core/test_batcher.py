@@ -321,12 +321,12 @@ def test_a_servers_groups_stay_in_order_also_where_a_later_one_would_fit_an_earl
     assert aliases == [100, *range(200, 215), 300]
 
 
-def test_a_group_of_more_than_half_a_message_sends_off_what_it_does_not_fit() -> None:
+def test_a_group_of_nearly_a_message_sends_off_what_it_does_not_fit() -> None:
     waiting, server = window(reliable=False), session(9)
     in_window(waiting, 20)
-    received(waiting, server, 100, 25, 1.006)
+    received(waiting, server, 100, 28, 1.006)
     assert [(bool(group.raw), group.records) for group in waiting.pop_due(1.006)] == [(False, 20)]
-    assert [(bool(group.raw), group.records) for group in waiting.pop_due(1.026)] == [(True, 25)]
+    assert [(bool(group.raw), group.records) for group in waiting.pop_due(1.026)] == [(True, 28)]
 
 
 def test_identified_records_are_apart_and_name_each_sender_once() -> None:
