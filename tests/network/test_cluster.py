@@ -14,7 +14,7 @@ from tests.support.net_cluster import HostedServer, NetCluster, Person, hear_eac
 from tests.support.netns import Host, Router
 from tests.support.poll import until
 
-pytestmark = [pytest.mark.needs("ip"), pytest.mark.needs("nft")]
+pytestmark = [pytest.mark.needs("ip"), pytest.mark.needs("nft"), pytest.mark.timeout(120)]
 
 PACKETS = 300
 
