@@ -20,7 +20,6 @@ from coordinator.p2p.core.collider import ABSENCE_S, UNREGISTERED_S
 from coordinator.p2p.core.limits import Limits
 from coordinator.p2p.core.outputs import Close, Output, Send
 
-ORIGINS = ["http://here", "http://there"]
 ROOMS = ["a", "b", "c"]
 TEXTS = ["x", "hello", "sixteen of them.", ""]
 FULL = "Max room capacity reached"
@@ -53,7 +52,7 @@ class Model:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.now = 1_000.0
-        self.places: dict[tuple[str, str], Place] = {}
+        self.places: dict[str, Place] = {}
         self.clients: list[Client] = []
         self.sockets: dict[int, float] = {}
         """Open ones, and when they came."""
@@ -66,29 +65,29 @@ class Model:
     def members(self) -> int:
         return sum(len(place.clients) for place in self.places.values())
 
-    def may_join(self, origin: str, room: str, newcomers: int) -> Result:
-        place = self.places.get((origin, room))
+    def may_join(self, room: str, newcomers: int) -> Result:
+        place = self.places.get(room)
         if place is not None and len(place.clients) == 2:
             return Result.FULL
         if place is None and len(self.places) == self.limits.max_rooms:
             return Result.ERROR
         return Result.SUCCESS if self.members() + newcomers <= self.limits.max_members else Result.ERROR
 
-    def leave(self, origin: str, room: str, client: str) -> None:
-        place = self.places.get((origin, room))
+    def leave(self, room: str, client: str) -> None:
+        place = self.places.get(room)
         if place is None or client not in place.clients:
             return
         del place.clients[client]
         place.clients.pop(LOOPBACK_CLIENT_ID, None)
         place.ends_at = self.now + ROOM_LIFETIME_S
         if not place.clients:
-            del self.places[origin, room]
+            del self.places[room]
 
     def knows(self, room: str, client: str) -> bool:
-        return client != LOOPBACK_CLIENT_ID and any(client in self.place(origin, room).clients for origin in ORIGINS)
+        return client != LOOPBACK_CLIENT_ID and client in self.place(room).clients
 
-    def place(self, origin: str, room: str) -> Place:
-        return self.places.get((origin, room), Place())
+    def place(self, room: str) -> Place:
+        return self.places.get(room, Place())
 
     # Collider
 
@@ -128,8 +127,7 @@ class Model:
 
     def remove(self, client: Client) -> None:
         self.clients.remove(client)
-        for origin in ORIGINS:
-            self.leave(origin, client.room, client.id)
+        self.leave(client.room, client.id)
 
     def lose(self, key: int) -> None:
         del self.sockets[key]
@@ -151,8 +149,8 @@ class Model:
         for (room, newcomer), since in list(self.newcomers.items()):
             if since + PATIENCE_S <= self.now:
                 del self.newcomers[room, newcomer]
-                for origin in ORIGINS if self.find(room, newcomer) is None else []:
-                    self.leave(origin, room, newcomer)
+                if self.find(room, newcomer) is None:
+                    self.leave(room, newcomer)
         for name, place in list(self.places.items()):
             if place.ends_at <= self.now:
                 del self.places[name]
@@ -192,13 +190,13 @@ class AppRtcMachine(RuleBasedStateMachine):
 
     # the room server
 
-    @rule(origin=st.sampled_from(ORIGINS), room=st.sampled_from(ROOMS), loopback=st.sampled_from([False, False, False, True]))
-    def join(self, origin: str, room: str, loopback: bool) -> None:
+    @rule(room=st.sampled_from(ROOMS), loopback=st.sampled_from([False, False, False, True]))
+    def join(self, room: str, loopback: bool) -> None:
         self.model.sweep()
-        place = self.model.place(origin, room)
+        place = self.model.place(room)
         is_first = not place.clients
-        expected = self.model.may_join(origin, room, 2 if loopback and is_first else 1)
-        joined = self.core.join(origin, room, self.model.now, loopback=loopback)
+        expected = self.model.may_join(room, 2 if loopback and is_first else 1)
+        joined = self.core.join(room, self.model.now, loopback=loopback)
         if expected is not Result.SUCCESS:
             assert joined is expected
             return self.check()
@@ -212,18 +210,18 @@ class AppRtcMachine(RuleBasedStateMachine):
         if loopback and is_first:
             place.clients[LOOPBACK_CLIENT_ID] = []
         place.ends_at = self.model.now + ROOM_LIFETIME_S
-        self.model.places[origin, room] = place
+        self.model.places[room] = place
         self.names.append(joined.client)
         self.model.newcomers[room, joined.client] = self.model.now
         return self.check()
 
-    @rule(origin=st.sampled_from(ORIGINS), room=st.sampled_from(ROOMS), choice=st.integers(0, 20), text=st.sampled_from(TEXTS))
-    def message(self, origin: str, room: str, choice: int, text: str) -> None:
+    @rule(room=st.sampled_from(ROOMS), choice=st.integers(0, 20), text=st.sampled_from(TEXTS))
+    def message(self, room: str, choice: int, text: str) -> None:
         self.model.sweep()
-        name, place = self.name(choice), self.model.place(origin, room)
+        name, place = self.name(choice), self.model.place(room)
         if (room, name) in self.model.newcomers:
             self.model.newcomers[room, name] = self.model.now
-        result = self.core.message(origin, room, name, text.encode(), self.model.now)
+        result = self.core.message(room, name, text.encode(), self.model.now)
         if not place.clients:
             assert result is Result.UNKNOWN_ROOM
         elif name not in place.clients:
@@ -238,13 +236,13 @@ class AppRtcMachine(RuleBasedStateMachine):
             place.ends_at = self.model.now + ROOM_LIFETIME_S
         self.check()
 
-    @rule(origin=st.sampled_from(ORIGINS), room=st.sampled_from(ROOMS), choice=st.integers(0, 20))
-    def leave(self, origin: str, room: str, choice: int) -> None:
+    @rule(room=st.sampled_from(ROOMS), choice=st.integers(0, 20))
+    def leave(self, room: str, choice: int) -> None:
         self.model.sweep()
-        name, place = self.name(choice), self.model.place(origin, room)
+        name, place = self.name(choice), self.model.place(room)
         is_in = Result.SUCCESS if name in place.clients else Result.UNKNOWN_CLIENT
-        assert self.core.leave(origin, room, name, self.model.now) is (is_in if place.clients else Result.UNKNOWN_ROOM)
-        self.model.leave(origin, room, name)
+        assert self.core.leave(room, name, self.model.now) is (is_in if place.clients else Result.UNKNOWN_ROOM)
+        self.model.leave(room, name)
         self.model.newcomers.pop((room, name), None)
         self.check()
 
@@ -253,8 +251,7 @@ class AppRtcMachine(RuleBasedStateMachine):
         self.model.sweep()
         self.core.bye(room, self.name(choice), self.model.now)
         self._delete(room, self.name(choice))
-        for origin in ORIGINS:
-            self.model.leave(origin, room, self.name(choice))
+        self.model.leave(room, self.name(choice))
         self.check()
 
     # Collider
@@ -407,7 +404,7 @@ class AppRtcMachine(RuleBasedStateMachine):
             self.core.left(key, self.model.now)
         self.core.tick(self.model.now + ROOM_LIFETIME_S)
         rooms, collider = self.core.room_server, self.core.collider
-        assert not any((rooms._rooms, rooms._by_serial, rooms._homes, rooms._expiries._ends, rooms._expiries._heap))
+        assert not any((rooms._rooms, rooms._by_serial, rooms._expiries._ends, rooms._expiries._heap))
         assert not any((collider._sockets, collider._rooms, collider._absent))
         assert not any((collider._absences._ends, collider._unregistered._ends))
         assert (self.core.rooms, self.core.members, collider.rooms, collider.members) == (0, 0, 0, 0)

@@ -32,22 +32,20 @@ class AppRtc:
         """
         self.counts = Counts()
         self.room_server = Rooms(limits, rng, self.counts)
-        self.collider = Collider(
-            limits, counts=self.counts, knows=self.room_server.knows, removed=self.room_server.leave_everywhere
-        )
+        self.collider = Collider(limits, counts=self.counts, knows=self.room_server.knows, removed=self._removed)
         self._newcomers = Newcomers(patience_s)
 
     # --------------------------------------------------------------------------------------------------- requests
 
-    def join(self, origin: str, room_id: str, now: float, *, loopback: bool = False) -> Joined | Result:
+    def join(self, room_id: str, now: float, *, loopback: bool = False) -> Joined | Result:
         """Let somebody in, or say why not."""
         self.tick(now)
-        joined = self.room_server.join(origin, room_id, now, loopback=loopback)
+        joined = self.room_server.join(room_id, now, loopback=loopback)
         if isinstance(joined, Joined):
             self._newcomers.joined((room_id, joined.client), now)
         return joined
 
-    def message(self, origin: str, room_id: str, client: str, body: bytes, now: float) -> Result | None:
+    def message(self, room_id: str, client: str, body: bytes, now: float) -> Result | None:
         """Something said by HTTP: kept for who comes, or passed on to who is there. None: Collider would not take it."""
         try:
             text = body.decode()
@@ -56,21 +54,21 @@ class AppRtc:
             return Result.ERROR
         self.tick(now)
         self._newcomers.heard((room_id, client), now)
-        result = self.room_server.store(origin, room_id, client, text, now)
+        result = self.room_server.store(room_id, client, text, now)
         if result is not None:
             return result
         return Result.SUCCESS if self.post(room_id, client, text, now) is None else None
 
-    def leave(self, origin: str, room_id: str, client: str, now: float) -> Result:
+    def leave(self, room_id: str, client: str, now: float) -> Result:
         """Somebody goes. What Collider has of him stays until it is deleted, or his socket has been gone for long enough."""
         self.tick(now)
         self._newcomers.forget((room_id, client))
-        return self.room_server.leave(origin, room_id, client, now)
+        return self.room_server.leave(room_id, client, now)
 
     def bye(self, room_id: str, client: str, now: float) -> None:
-        """Somebody is gone, wherever he was: out of Collider, and out of the rooms of that name at every origin."""
+        """Somebody is gone, wherever he was: out of Collider, and out of his room."""
         self.delete(room_id, client, now)
-        self.room_server.leave_everywhere(room_id, client, now)
+        self.room_server.leave(room_id, client, now)
 
     def post(self, room_id: str, client: str, text: str, now: float) -> str | None:
         """Something said to Collider by HTTP. None, or why it is not taken, in the words of its answer."""
@@ -82,10 +80,10 @@ class AppRtc:
         self.tick(now)
         self.collider.delete(room_id, client, now)
 
-    def is_full(self, origin: str, room_id: str, now: float) -> bool:
+    def is_full(self, room_id: str, now: float) -> bool:
         """Whether a join would be answered FULL."""
         self.tick(now)
-        return self.room_server.occupancy(origin, room_id, now) >= ROOM_CLIENTS
+        return self.room_server.occupancy(room_id, now) >= ROOM_CLIENTS
 
     def vouches(self, room_id: str, client: str) -> bool:
         """Whether these two ids are proof enough of having been let in: the client's was drawn for it when it joined.
@@ -120,7 +118,7 @@ class AppRtc:
             # One whom Collider has it will miss, should he go.
             if self.room_server.holds(room_id, client) and not self.collider.holds(room_id, client):
                 self.counts.errors["never_registered"] += 1
-                self.room_server.leave_everywhere(room_id, client, now)
+                self.room_server.leave(room_id, client, now)
         self.room_server.tick(now)
 
     def next_deadline(self) -> float | None:
@@ -147,3 +145,7 @@ class AppRtc:
     def members(self) -> int:
         """Clients in all of them."""
         return self.room_server.members + self.collider.beside(self.room_server.holds)[1]
+
+    def _removed(self, room_id: str, client: str, now: float) -> None:
+        """Collider has nothing of that client any more."""
+        self.room_server.leave(room_id, client, now)

@@ -28,17 +28,17 @@ def test_all_rooms_of_the_room_server_share_a_bound_that_is_free_again_when_they
     rooms = Rooms(Limits(max_room_bytes=10, max_stored_bytes=15), random.Random(1))
     clients = []
     for name in ("a", "b"):
-        joined = rooms.join("http://here", name, 0.0)
+        joined = rooms.join(name, 0.0)
         assert isinstance(joined, Joined)
         clients.append(joined.client)
-    assert rooms.store("http://here", "a", clients[0], "x" * 10, 0.0) is Result.SUCCESS
-    assert rooms.store("http://here", "b", clients[1], "x" * 6, 0.0) is Result.ERROR
-    rooms.leave("http://here", "a", clients[0], 0.0)
-    assert rooms.store("http://here", "b", clients[1], "x" * 6, 0.0) is Result.SUCCESS
-    rooms.join("http://here", "b", 0.0)
-    again = rooms.join("http://here", "c", 0.0)
+    assert rooms.store("a", clients[0], "x" * 10, 0.0) is Result.SUCCESS
+    assert rooms.store("b", clients[1], "x" * 6, 0.0) is Result.ERROR
+    rooms.leave("a", clients[0], 0.0)
+    assert rooms.store("b", clients[1], "x" * 6, 0.0) is Result.SUCCESS
+    rooms.join("b", 0.0)
+    again = rooms.join("c", 0.0)
     assert isinstance(again, Joined)
-    assert rooms.store("http://here", "c", again.client, "x" * 10, 0.0) is Result.SUCCESS, "what was fetched is no longer kept"
+    assert rooms.store("c", again.client, "x" * 10, 0.0) is Result.SUCCESS, "what was fetched is no longer kept"
 
 
 def test_all_rooms_of_collider_share_a_bound() -> None:
