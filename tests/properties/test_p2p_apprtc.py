@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import random
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -19,18 +20,35 @@ from coordinator.p2p.core.apprtc_service import AppRtc
 from coordinator.p2p.core.collider import ABSENCE_S, UNREGISTERED_S
 from coordinator.p2p.core.limits import Limits
 from coordinator.p2p.core.outputs import Close, Output, Send
+from coordinator.p2p.core.store import MESSAGE_OVERHEAD_BYTES, Store
 
 ROOMS = ["a", "b", "c"]
-TEXTS = ["x", "hello", "sixteen of them.", ""]
+TEXTS = ["x", "hello", "sixteen of them.", "", "gr\u00fc\u00dfe \U0001f600", "\U0001f600" * 8]
+HALF = "\ud83d"
+"""Of a surrogate pair: it can be said in JSON only."""
+ADDRESSES = ["192.0.2.1", "192.0.2.2"]
+ROOM_BYTES, ADDRESS_BYTES, WHOLE_BYTES = (number * MESSAGE_OVERHEAD_BYTES + 40 for number in (2, 3, 5))
+"""So tight that every one of them is met."""
 FULL = "Max room capacity reached"
 QUEUE_FULL = "Too many messages queued for the client"
+
+
+class Said(NamedTuple):
+    """Something that waits, and which address it is from."""
+
+    text: str
+    address: str
+
+    @property
+    def size(self) -> int:
+        return len(self.text.encode("utf-8", "surrogatepass")) + MESSAGE_OVERHEAD_BYTES
 
 
 @dataclass
 class Place:
     """A room of the room server."""
 
-    clients: dict[str, list[str]] = field(default_factory=dict)
+    clients: dict[str, list[Said]] = field(default_factory=dict)
     ends_at: float = 0.0
 
 
@@ -43,7 +61,7 @@ class Client:
     key: int | None
     away_since: float
     is_secret: bool
-    queue: list[str] = field(default_factory=list)
+    queue: list[Said] = field(default_factory=list)
 
 
 class Model:
@@ -56,9 +74,22 @@ class Model:
         self.clients: list[Client] = []
         self.sockets: dict[int, float] = {}
         """Open ones, and when they came."""
+        self.addresses: dict[int, str] = {}
+        """Of all sockets there ever were."""
         self.expected: list[Output] = []
         self.newcomers: dict[tuple[str, str], float] = {}
         """Who has joined and is to be seen at Collider, and when it was last heard."""
+
+    def kept(self) -> list[Said]:
+        """All that waits."""
+        stored = [said for place in self.places.values() for waiting in place.clients.values() for said in waiting]
+        return [*stored, *(said for client in self.clients for said in client.queue)]
+
+    def fits(self, said: Said, here: list[Said]) -> bool:
+        """Whether it may wait with what waits in that room."""
+        by_same = [other for other in self.kept() if other.address == said.address]
+        bounds = ((here, ROOM_BYTES), (by_same, ADDRESS_BYTES), (self.kept(), WHOLE_BYTES))
+        return all(sum(other.size for other in waiting) + said.size <= bound for waiting, bound in bounds)
 
     # the room server
 
@@ -114,15 +145,15 @@ class Model:
         self.clients.append(client)
         return client
 
-    def pass_on(self, client: Client, text: str) -> bool:
+    def pass_on(self, client: Client, text: str, address: str) -> bool:
         peer = self.peer(client)
         if peer is not None and peer.key is not None:
             self.expect(peer.key, msg=text)
             return True
-        waiting = sum(len(text) for other in self.clients if other.room == client.room for text in other.queue)
-        if waiting + len(text) > self.limits.max_room_bytes:
+        said = Said(text, address)
+        if not self.fits(said, [other for one in self.clients if one.room == client.room for other in one.queue]):
             return False
-        client.queue.append(text)
+        client.queue.append(said)
         return True
 
     def remove(self, client: Client) -> None:
@@ -172,7 +203,9 @@ class AppRtcMachine(RuleBasedStateMachine):
 
     @initialize(seed=st.integers(0, 9), rooms=st.integers(2, 6), members=st.integers(2, 9))
     def begin(self, seed: int, rooms: int, members: int) -> None:
-        limits = Limits(max_rooms=rooms, max_members=members, max_room_bytes=40)
+        limits = Limits(max_rooms=rooms, max_members=members, max_room_bytes=ROOM_BYTES)
+        self.whole = Store(WHOLE_BYTES)
+        self.accounts = {address: Store(ADDRESS_BYTES, self.whole) for address in ADDRESSES}
         self.core = AppRtc(limits, random.Random(seed))
         self.model = Model(limits)
 
@@ -203,7 +236,7 @@ class AppRtcMachine(RuleBasedStateMachine):
         assert isinstance(joined, Joined)
         assert joined.client not in self.names
         assert joined.is_initiator is is_first
-        assert list(joined.messages) == [text for stored in place.clients.values() for text in stored]
+        assert list(joined.messages) == [said.text for stored in place.clients.values() for said in stored]
         for stored in place.clients.values():
             stored.clear()
         place.clients[joined.client] = []
@@ -215,24 +248,24 @@ class AppRtcMachine(RuleBasedStateMachine):
         self.model.newcomers[room, joined.client] = self.model.now
         return self.check()
 
-    @rule(room=st.sampled_from(ROOMS), choice=st.integers(0, 20), text=st.sampled_from(TEXTS))
-    def message(self, room: str, choice: int, text: str) -> None:
+    @rule(room=st.sampled_from(ROOMS), choice=st.integers(0, 20), text=st.sampled_from(TEXTS), address=st.sampled_from(ADDRESSES))
+    def message(self, room: str, choice: int, text: str, address: str) -> None:
         self.model.sweep()
         name, place = self.name(choice), self.model.place(room)
-        if (room, name) in self.model.newcomers:
+        if name in place.clients and (room, name) in self.model.newcomers:
             self.model.newcomers[room, name] = self.model.now
-        result = self.core.message(room, name, text.encode(), self.model.now)
+        result = self.core.message(room, name, text.encode(), self.accounts[address], self.model.now)
         if not place.clients:
             assert result is Result.UNKNOWN_ROOM
         elif name not in place.clients:
             assert result is Result.UNKNOWN_CLIENT
         elif len(place.clients) == 2:
-            assert result is (Result.SUCCESS if self._post(room, name, text) is None else None)
-        elif sum(map(len, place.clients[name])) + len(text) > self.model.limits.max_room_bytes:
+            assert result is (Result.SUCCESS if self._post(room, name, text, address) is None else None)
+        elif not self.model.fits(Said(text, address), place.clients[name]):
             assert result is Result.ERROR
         else:
             assert result is Result.SUCCESS
-            place.clients[name].append(text)
+            place.clients[name].append(Said(text, address))
             place.ends_at = self.model.now + ROOM_LIFETIME_S
         self.check()
 
@@ -256,20 +289,23 @@ class AppRtcMachine(RuleBasedStateMachine):
 
     # Collider
 
-    @rule(room=st.sampled_from(ROOMS), choice=st.integers(0, 20), text=st.sampled_from(TEXTS))
-    def post(self, room: str, choice: int, text: str) -> None:
+    @rule(room=st.sampled_from(ROOMS), choice=st.integers(0, 20), text=st.sampled_from(TEXTS), address=st.sampled_from(ADDRESSES))
+    def post(self, room: str, choice: int, text: str, address: str) -> None:
         self.model.sweep()
-        answer = self.core.post(room, self.name(choice), text, self.model.now)
-        assert answer == self._post(room, self.name(choice), text)
+        has_no_place = self.core.has_no_place(room, self.name(choice), self.model.now)
+        answer = self.core.post(room, self.name(choice), text, self.accounts[address], self.model.now)
+        assert answer == self._post(room, self.name(choice), text, address)
+        if text:
+            assert (has_no_place is not None) == (answer == f"Failed to send the message: {FULL}")
         self.check()
 
-    def _post(self, room: str, name: str, text: str) -> str | None:
+    def _post(self, room: str, name: str, text: str, address: str) -> str | None:
         if not text:
             return "Empty request body"
         client = self.model.make(room, name)
         if client is None:
             return f"Failed to send the message: {FULL}"
-        return None if self.model.pass_on(client, text) else f"Failed to send the message: {QUEUE_FULL}"
+        return None if self.model.pass_on(client, text, address) else f"Failed to send the message: {QUEUE_FULL}"
 
     @rule(room=st.sampled_from(ROOMS), choice=st.integers(0, 20))
     def delete(self, room: str, choice: int) -> None:
@@ -287,12 +323,13 @@ class AppRtcMachine(RuleBasedStateMachine):
             del self.model.sockets[client.key]
         self.model.remove(client)
 
-    @rule()
-    def connect(self) -> None:
+    @rule(address=st.sampled_from(ADDRESSES))
+    def connect(self, address: str) -> None:
         self.model.sweep()
         self.core.tick(self.model.now)
         self.keys += 1
-        self.core.connected(self.keys, self.model.now)
+        self.core.connected(self.keys, self.accounts[address], self.model.now)
+        self.model.addresses[self.keys] = address
         if len(self.model.sockets) < self.model.limits.max_members:
             self.model.sockets[self.keys] = self.model.now
         else:
@@ -319,12 +356,12 @@ class AppRtcMachine(RuleBasedStateMachine):
         client.key = key
         peer = self.model.peer(client)
         if peer is not None:
-            for text in peer.queue:
-                self.model.expect(key, msg=text)
+            for said in peer.queue:
+                self.model.expect(key, msg=said.text)
             peer.queue.clear()
         return None
 
-    @rule(which=st.integers(0, 9), text=st.sampled_from(TEXTS))
+    @rule(which=st.integers(0, 9), text=st.sampled_from([*TEXTS, HALF]))
     def send(self, which: int, text: str) -> None:
         self.model.sweep()
         key = self.key(which)
@@ -336,7 +373,7 @@ class AppRtcMachine(RuleBasedStateMachine):
             elif not text:
                 self.model.expect(key, error="Invalid send request: missing 'msg'", closes=True)
             else:
-                self.model.pass_on(client, text)
+                self.model.pass_on(client, text, self.model.addresses[key])
         self.check()
 
     @rule(which=st.integers(0, 9))
@@ -379,6 +416,9 @@ class AppRtcMachine(RuleBasedStateMachine):
         room_server = self.core.room_server
         assert (room_server.rooms, room_server.members) == (len(model.places), model.members())
         assert (collider.rooms, collider.members) == (len({client.room for client in model.clients}), len(model.clients))
+        for address, account in self.accounts.items():
+            assert account.bytes == sum(said.size for said in model.kept() if said.address == address)
+        assert self.whole.bytes == sum(said.size for said in model.kept())
         assert collider.registered == sum(client.key is not None for client in model.clients)
         for room in ROOMS:
             for name in self.names:
@@ -408,6 +448,7 @@ class AppRtcMachine(RuleBasedStateMachine):
         assert not any((collider._sockets, collider._rooms, collider._absent))
         assert not any((collider._absences._ends, collider._unregistered._ends))
         assert (self.core.rooms, self.core.members, collider.rooms, collider.members) == (0, 0, 0, 0)
+        assert [account.bytes for account in self.accounts.values()] == [0, 0]
 
 
 TestAppRtc = AppRtcMachine.TestCase

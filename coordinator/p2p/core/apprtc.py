@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from coordinator.core.expiry import Expiries
 from coordinator.p2p.core.counts import Counts
 from coordinator.p2p.core.limits import Limits
-from coordinator.p2p.core.store import Store
+from coordinator.p2p.core.store import Kept, Store, keep
 
 if TYPE_CHECKING:
     import random
@@ -67,7 +67,7 @@ class _Room:
     """In the heap of deadlines."""
     expires_at: float
     store: Store
-    clients: dict[str, list[str]] = field(default_factory=dict)
+    clients: dict[str, list[Kept]] = field(default_factory=dict)
     """Stored messages by client. Only who is alone stores any: they are gone when somebody joins him, or with the room when he leaves."""
 
 
@@ -78,7 +78,6 @@ class Rooms:
         """`rng`: of client ids, so one that nobody can foresee. `counts`: where to count, for one who shares them."""
         self.counts = Counts() if counts is None else counts
         self._limits = limits
-        self._stored = Store(limits.max_stored_bytes)
         self._rng = rng
         self._rooms: dict[str, _Room] = {}
         self._by_serial: dict[int, _Room] = {}
@@ -107,10 +106,9 @@ class Rooms:
             return self._refused("duplicate_client", Result.DUPLICATE_CLIENT)
         if room is None:
             room = self._open(room_id, now)
-        messages = tuple(itertools.chain.from_iterable(room.clients.values()))
+        messages = tuple(kept.text for stored in room.clients.values() for kept in stored)
         for stored in room.clients.values():
-            stored.clear()
-        room.store.clear()
+            _drop(stored)
         self._add(room, client)
         if newcomers == 2:
             self._add(room, LOOPBACK_CLIENT_ID)
@@ -118,20 +116,30 @@ class Rooms:
         self.counts.joined += 1
         return Joined(client, occupancy == 0, messages)
 
-    def store(self, room_id: str, client: str, text: str, now: float) -> Result | None:
-        """Keep a message of who is alone in his room, for who comes next. None: somebody is there already, it is for him now."""
+    def stranger(self, room_id: str, client: str, now: float) -> Result | None:
+        """Why that client may say nothing in that room, whatever it is; None for one that is in it."""
         self.tick(now)
         room = self._rooms.get(room_id)
         if room is None:
             return self._refused("unknown_room", Result.UNKNOWN_ROOM)
-        stored = room.clients.get(client)
-        if stored is None:
-            return self._refused("unknown_client", Result.UNKNOWN_CLIENT)
+        return None if client in room.clients else self._refused("unknown_client", Result.UNKNOWN_CLIENT)
+
+    def store(self, room_id: str, client: str, text: str, account: Store, now: float) -> Result | None:
+        """Keep a message of who is alone in his room, for who comes next. None: somebody is there already, it is for him now.
+
+        `account`: of the address it comes from; see :func:`coordinator.p2p.core.store.keep`.
+        """
+        refusal = self.stranger(room_id, client, now)
+        if refusal is not None:
+            return refusal
+        room = self._rooms[room_id]
         if len(room.clients) > 1:
             return None
-        if len(stored) >= MAX_STORED_MESSAGES or not room.store.take(len(text)):
+        stored = room.clients[client]
+        kept = keep(text, room.store, account) if len(stored) < MAX_STORED_MESSAGES else None
+        if kept is None:
             return self._refused("store_full", Result.ERROR)
-        stored.append(text)
+        stored.append(kept)
         room.expires_at = now + ROOM_LIFETIME_S
         self.counts.messages += 1
         return Result.SUCCESS
@@ -183,7 +191,8 @@ class Rooms:
         """Forget everything."""
         for room in self._by_serial.values():
             self._expiries.remove(room.serial)
-            room.store.clear()
+            for stored in room.clients.values():
+                _drop(stored)
         self._rooms.clear()
         self._by_serial.clear()
         self._members = 0
@@ -209,7 +218,7 @@ class Rooms:
         return None
 
     def _open(self, room_id: str, now: float) -> _Room:
-        store = Store(self._limits.max_room_bytes, self._stored)
+        store = Store(self._limits.max_room_bytes)
         room = _Room(room_id, next(self._serials), now + ROOM_LIFETIME_S, store)
         self._rooms[room_id] = self._by_serial[room.serial] = room
         self._expiries.add(room.serial, room.expires_at)
@@ -218,14 +227,13 @@ class Rooms:
     def _close(self, room: _Room) -> None:
         del self._rooms[room.id], self._by_serial[room.serial]
         self._expiries.remove(room.serial)
-        room.store.clear()
 
     def _add(self, room: _Room, client: str) -> None:
         room.clients[client] = []
         self._members += 1
 
     def _remove(self, room: _Room, client: str) -> None:
-        del room.clients[client]
+        _drop(room.clients.pop(client))
         self._members -= 1
 
     def _leave(self, room: _Room, client: str, now: float) -> None:
@@ -240,3 +248,9 @@ class Rooms:
     def _refused(self, error: str, result: Result) -> Result:
         self.counts.errors[error] += 1
         return result
+
+
+def _drop(stored: list[Kept]) -> None:
+    for kept in stored:
+        kept.drop()
+    stored.clear()

@@ -14,6 +14,7 @@ from coordinator.p2p.core.collider import Collider
 from coordinator.p2p.core.counts import Counts
 from coordinator.p2p.core.limits import Limits
 from coordinator.p2p.core.outputs import Output
+from coordinator.p2p.core.store import Store
 
 if TYPE_CHECKING:
     import random
@@ -45,19 +46,29 @@ class AppRtc:
             self._newcomers.joined((room_id, joined.client), now)
         return joined
 
-    def message(self, room_id: str, client: str, body: bytes, now: float) -> Result | None:
-        """Something said by HTTP: kept for who comes, or passed on to who is there. None: Collider would not take it."""
+    def stranger(self, room_id: str, client: str, now: float) -> Result | None:
+        """Why a message of that client is not worth reading; None for one that is in that room."""
+        self.tick(now)
+        return self.room_server.stranger(room_id, client, now)
+
+    def message(self, room_id: str, client: str, body: bytes, account: Store, now: float) -> Result | None:
+        """Something said by HTTP: kept for who comes, or passed on to who is there. None: Collider would not take it.
+
+        `account`: of the address it comes from.
+        """
+        refusal = self.stranger(room_id, client, now)
+        if refusal is not None:
+            return refusal
         try:
             text = body.decode()
         except UnicodeDecodeError:
             self.counts.errors["message_not_utf8"] += 1
             return Result.ERROR
-        self.tick(now)
         self._newcomers.heard((room_id, client), now)
-        result = self.room_server.store(room_id, client, text, now)
+        result = self.room_server.store(room_id, client, text, account, now)
         if result is not None:
             return result
-        return Result.SUCCESS if self.post(room_id, client, text, now) is None else None
+        return Result.SUCCESS if self.post(room_id, client, text, account, now) is None else None
 
     def leave(self, room_id: str, client: str, now: float) -> Result:
         """Somebody goes. What Collider has of him stays until it is deleted, or his socket has been gone for long enough."""
@@ -70,10 +81,15 @@ class AppRtc:
         self.delete(room_id, client, now)
         self.room_server.leave(room_id, client, now)
 
-    def post(self, room_id: str, client: str, text: str, now: float) -> str | None:
-        """Something said to Collider by HTTP. None, or why it is not taken, in the words of its answer."""
+    def post(self, room_id: str, client: str, text: str, account: Store, now: float) -> str | None:
+        """Something said to Collider by HTTP, from the address that `account` is of. None, or why not, in the words of its answer."""
         self.tick(now)
-        return self.collider.post(room_id, client, text, now)
+        return self.collider.post(room_id, client, text, account, now)
+
+    def has_no_place(self, room_id: str, client: str, now: float) -> str | None:
+        """The answer to whatever is said to Collider by HTTP for that client, where there is no place for it; None where there is one."""
+        self.tick(now)
+        return self.collider.has_no_place(room_id, client, now)
 
     def delete(self, room_id: str, client: str, now: float) -> None:
         """Somebody is to be removed from Collider: out of his room too, if he was there. Unknown to Collider, he stays where he is."""
@@ -98,9 +114,9 @@ class AppRtc:
 
     # ------------------------------------------------------------------------------------------------------ sockets
 
-    def connected(self, key: int, now: float) -> None:
+    def connected(self, key: int, account: Store, now: float) -> None:
         """A socket was let in."""
-        self.collider.connected(key, now)
+        self.collider.connected(key, account, now)
 
     def received(self, key: int, data: str | bytes, now: float) -> None:
         """A frame came."""

@@ -24,7 +24,7 @@ from coordinator.p2p.core.apprtc_params import Query, Visit
 from coordinator.p2p.core.apprtc_service import AppRtc
 from coordinator.p2p.core.limits import MAX_ID_CHARS
 from coordinator.p2p.io.access import Access
-from coordinator.p2p.io.bodies import read_body
+from coordinator.p2p.io.bodies import whole_body
 from coordinator.p2p.io.socket import SocketEndpoint
 from protocol.limits import KIB
 
@@ -117,10 +117,14 @@ class RoomServer:
         return _json({"result": joined, "params": {"messages": []}})
 
     async def _message(self, request: web.Request, prefix: str) -> web.Response:
-        body = await read_body(request, self._max_message_bytes)
         room, client = request.match_info["room"], request.match_info["client"]
-        result = self._service.message(room, client, body, self._sockets.now())
+        stranger = self._service.stranger(room, client, self._sockets.now())
         self._sockets.settle()
+        if stranger is not None:
+            return _json({"result": stranger})
+        async with whole_body(request, self._access, self._max_message_bytes) as body:
+            result = self._service.message(room, client, body.data, body.account, self._sockets.now())
+            self._sockets.settle()
         return _empty(500) if result is None else _json({"result": result})
 
     async def _leave(self, request: web.Request, prefix: str) -> web.Response:
@@ -146,7 +150,8 @@ class RoomServer:
         return _json({"iceServers": servers, **lifetime})
 
     async def _event(self, request: web.Request, prefix: str) -> web.Response:
-        return _json({"result": judge_event(await read_body(request, MAX_EVENT_BYTES))})
+        async with whole_body(request, self._access, MAX_EVENT_BYTES) as body:
+            return _json({"result": judge_event(body.data)})
 
     # ------------------------------------------------------------------------------------------------------- guards
 

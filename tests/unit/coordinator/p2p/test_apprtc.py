@@ -8,8 +8,10 @@ import pytest
 
 from coordinator.p2p.core.apprtc import LOOPBACK_CLIENT_ID, MAX_STORED_MESSAGES, ROOM_LIFETIME_S, Joined, Result, Rooms
 from coordinator.p2p.core.limits import Limits
+from coordinator.p2p.core.store import MESSAGE_OVERHEAD_BYTES, Store
 
 ROOM = "room-1"
+ACCOUNT = Store(10**9)
 
 
 class Digits(random.Random):
@@ -67,7 +69,7 @@ def test_a_small_number_keeps_its_zeros() -> None:
 def test_the_second_gets_what_the_first_has_stored_in_order_once(rooms: Rooms) -> None:
     first = enter(rooms)
     for text in ("one", "two", "", "two"):
-        assert rooms.store(ROOM, first, text, 0.0) is Result.SUCCESS
+        assert rooms.store(ROOM, first, text, ACCOUNT, 0.0) is Result.SUCCESS
     second = join(rooms)
     assert (second.is_initiator, second.messages) == (False, ("one", "two", "", "two"))
     assert second.client != first
@@ -87,7 +89,7 @@ def test_a_call_to_oneself_takes_both_places(rooms: Rooms) -> None:
     assert (joined.is_initiator, joined.messages) == (True, ())
     assert rooms.occupancy(ROOM, 0.0) == 2
     assert rooms.join(ROOM, 0.0) is Result.FULL
-    assert rooms.store(ROOM, joined.client, "offer", 0.0) is None, "the loopback is there to hear it"
+    assert rooms.store(ROOM, joined.client, "offer", ACCOUNT, 0.0) is None, "the loopback is there to hear it"
 
 
 def test_loopback_means_nothing_to_who_comes_second(rooms: Rooms) -> None:
@@ -115,8 +117,8 @@ def test_no_free_id_to_be_had_is_a_duplicate() -> None:
 
 def test_with_two_in_the_room_a_message_is_for_collider(rooms: Rooms) -> None:
     first, second = enter(rooms), enter(rooms)
-    assert rooms.store(ROOM, first, "x", 0.0) is None
-    assert rooms.store(ROOM, second, "x", 0.0) is None
+    assert rooms.store(ROOM, first, "x", ACCOUNT, 0.0) is None
+    assert rooms.store(ROOM, second, "x", ACCOUNT, 0.0) is None
     assert rooms.counts.messages == 0
 
 
@@ -132,30 +134,33 @@ def test_with_two_in_the_room_a_message_is_for_collider(rooms: Rooms) -> None:
 def test_who_may_store_and_who_may_leave(room: str, client: str, result: Result) -> None:
     rooms = Rooms(Limits(), Digits(7))
     enter(rooms)
-    assert rooms.store(room, client, "x", 0.0) is result
+    assert rooms.store(room, client, "x", ACCOUNT, 0.0) is result
     assert rooms.leave(room, client, 0.0) is result
     assert rooms.members == (0 if result is Result.SUCCESS else 1)
 
 
 def test_so_many_messages_are_stored(rooms: Rooms) -> None:
     first = enter(rooms)
-    results = [rooms.store(ROOM, first, str(number), 0.0) for number in range(MAX_STORED_MESSAGES + 1)]
+    results = [rooms.store(ROOM, first, str(number), ACCOUNT, 0.0) for number in range(MAX_STORED_MESSAGES + 1)]
     assert results == [Result.SUCCESS] * MAX_STORED_MESSAGES + [Result.ERROR]
     assert join(rooms).messages == tuple(map(str, range(MAX_STORED_MESSAGES)))
     assert rooms.counts.messages == MAX_STORED_MESSAGES
     assert rooms.counts.errors == {"store_full": 1}
 
 
-def test_so_much_is_stored() -> None:
-    rooms = Rooms(Limits(max_room_bytes=10), random.Random(1))
+def test_so_much_is_stored_in_bytes_with_what_each_message_costs_beside() -> None:
+    rooms = Rooms(Limits(max_room_bytes=2 * MESSAGE_OVERHEAD_BYTES + 10), random.Random(1))
     first = enter(rooms)
-    assert rooms.store(ROOM, first, "1234567", 0.0) is Result.SUCCESS
-    assert rooms.store(ROOM, first, "1234", 0.0) is Result.ERROR
-    assert rooms.store(ROOM, first, "123", 0.0) is Result.SUCCESS
+    assert rooms.store(ROOM, first, "\U0001f600x", ACCOUNT, 0.0) is Result.SUCCESS
+    assert rooms.store(ROOM, first, "\U0001f600xx", ACCOUNT, 0.0) is Result.ERROR, "5 characters, 6 + 5 bytes"
+    assert rooms.store(ROOM, first, "\U0001f600x", ACCOUNT, 0.0) is Result.SUCCESS
+    assert rooms.store(ROOM, first, "", ACCOUNT, 0.0) is Result.ERROR, "nothing is not free either"
     second = join(rooms)
-    assert second.messages == ("1234567", "123")
+    assert second.messages == ("\U0001f600x", "\U0001f600x")
     rooms.leave(ROOM, first, 0.0)
-    assert rooms.store(ROOM, second.client, "1234567890", 0.0) is Result.SUCCESS, "what was fetched takes no space"
+    assert rooms.store(ROOM, second.client, "x" * (MESSAGE_OVERHEAD_BYTES + 10), ACCOUNT, 0.0) is Result.SUCCESS, (
+        "what was fetched takes no space"
+    )
 
 
 # -------------------------------------------------------------------------------------------------------------- leave
@@ -164,7 +169,7 @@ def test_so_much_is_stored() -> None:
 def test_who_stays_keeps_what_he_stores(rooms: Rooms) -> None:
     first, second = enter(rooms), enter(rooms)
     assert rooms.leave(ROOM, first, 0.0) is Result.SUCCESS
-    assert rooms.store(ROOM, second, "stay1", 0.0) is Result.SUCCESS
+    assert rooms.store(ROOM, second, "stay1", ACCOUNT, 0.0) is Result.SUCCESS
     third = join(rooms)
     assert (third.is_initiator, third.messages) == (False, ("stay1",))
 
@@ -189,7 +194,7 @@ def test_the_loopback_goes_with_who_called_himself(rooms: Rooms) -> None:
 def test_the_loopback_alone_may_go(rooms: Rooms) -> None:
     client = join(rooms, loopback=True).client
     rooms.leave(ROOM, LOOPBACK_CLIENT_ID, 0.0)
-    assert rooms.store(ROOM, client, "x", 0.0) is Result.SUCCESS
+    assert rooms.store(ROOM, client, "x", ACCOUNT, 0.0) is Result.SUCCESS
     assert join(rooms).messages == ("x",)
 
 
@@ -226,7 +231,7 @@ def test_each_change_begins_a_new_day(rooms: Rooms, change: str) -> None:
         case "join":
             enter(rooms, now=1_000.0)
         case "store":
-            rooms.store(ROOM, first, "x", 1_000.0)
+            rooms.store(ROOM, first, "x", ACCOUNT, 1_000.0)
         case "leave":
             rooms.leave(ROOM, second, 1_000.0)
     rooms.tick(999.0 + ROOM_LIFETIME_S)
@@ -240,7 +245,7 @@ def test_what_changes_nothing_begins_no_day(rooms: Rooms) -> None:
     first = enter(rooms)
     enter(rooms)
     assert rooms.join(ROOM, 1_000.0) is Result.FULL
-    assert rooms.store(ROOM, first, "x", 1_000.0) is None
+    assert rooms.store(ROOM, first, "x", ACCOUNT, 1_000.0) is None
     assert rooms.leave(ROOM, "nobody", 1_000.0) is Result.UNKNOWN_CLIENT
     rooms.tick(ROOM_LIFETIME_S)
     assert rooms.rooms == 0
@@ -248,17 +253,17 @@ def test_what_changes_nothing_begins_no_day(rooms: Rooms) -> None:
 
 def test_a_late_tick_lets_no_old_room_in(rooms: Rooms) -> None:
     first = enter(rooms)
-    rooms.store(ROOM, first, "old", 0.0)
+    rooms.store(ROOM, first, "old", ACCOUNT, 0.0)
     assert rooms.occupancy(ROOM, ROOM_LIFETIME_S) == 0
     again = join(rooms, now=ROOM_LIFETIME_S)
     assert (again.is_initiator, again.messages) == (True, ())
-    assert rooms.store(ROOM, first, "x", ROOM_LIFETIME_S) is Result.UNKNOWN_CLIENT
+    assert rooms.store(ROOM, first, "x", ACCOUNT, ROOM_LIFETIME_S) is Result.UNKNOWN_CLIENT
 
 
 def test_one_entry_in_the_heap_for_a_room_however_much_it_changes(rooms: Rooms) -> None:
     first = enter(rooms)
     for number in range(1_000):
-        rooms.store(ROOM, first, "x", float(number))
+        rooms.store(ROOM, first, "x", ACCOUNT, float(number))
     assert len(rooms._expiries) == 1
 
 

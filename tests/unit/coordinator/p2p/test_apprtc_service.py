@@ -13,8 +13,10 @@ from coordinator.p2p.core.apprtc_service import AppRtc
 from coordinator.p2p.core.collider import ABSENCE_S, MAX_QUEUED_MESSAGES
 from coordinator.p2p.core.limits import Limits
 from coordinator.p2p.core.outputs import Close, Output, Send
+from coordinator.p2p.core.store import Store
 
 ROOM = "room-1"
+ACCOUNT = Store(10**9)
 
 
 class World:
@@ -34,7 +36,7 @@ class World:
         """The key of the socket, and what it heard."""
         self._keys += 1
         key = self._keys
-        self.core.connected(key, self.now)
+        self.core.connected(key, ACCOUNT, self.now)
         self.core.received(key, json.dumps({"cmd": "register", "roomid": ROOM, "clientid": client}), self.now)
         return key, heard(self.core.outputs(), key)
 
@@ -43,7 +45,7 @@ class World:
         return self.core.outputs()
 
     def message(self, client: str, body: str | bytes, room: str = ROOM) -> Result | None:
-        return self.core.message(room, client, body if isinstance(body, bytes) else body.encode(), self.now)
+        return self.core.message(room, client, body if isinstance(body, bytes) else body.encode(), ACCOUNT, self.now)
 
     def later(self, seconds: float) -> None:
         self.now += seconds
@@ -99,7 +101,7 @@ def test_a_message_that_is_no_text(world: World) -> None:
     caller = world.join().client
     assert world.message(caller, b"\xff") is Result.ERROR
     assert world.core.counts.errors == {"message_not_utf8": 1}
-    assert world.message(caller, b"\xff", "other") is Result.ERROR
+    assert world.message(caller, b"\xff", "other") is Result.UNKNOWN_ROOM, "which needs no reading"
     assert world.join().messages == ()
 
 
@@ -234,7 +236,7 @@ def test_the_next_deadline_is_of_either_half(world: World) -> None:
     assert world.core.next_deadline() is None
     caller = world.join().client
     assert world.core.next_deadline() == PATIENCE_S
-    world.core.post(ROOM, caller, "x", 1.0)
+    world.core.post(ROOM, caller, "x", ACCOUNT, 1.0)
     assert world.core.next_deadline() == 1.0 + ABSENCE_S
 
 
@@ -264,7 +266,7 @@ def test_who_never_comes_to_collider_makes_place_after_a_minute(world: World) ->
 def test_who_says_something_by_http_is_waited_for_longer(world: World) -> None:
     caller = world.join().client
     world.later(PATIENCE_S - 1)
-    assert world.core.message(ROOM, caller, b"offer", world.now) is Result.SUCCESS
+    assert world.core.message(ROOM, caller, b"offer", ACCOUNT, world.now) is Result.SUCCESS
     world.later(PATIENCE_S - 1)
     assert world.core.holds(ROOM, caller)
     world.later(1)
@@ -282,8 +284,8 @@ def test_both_halves_have_the_limits() -> None:
     world = World(Limits(max_members=1))
     caller = world.join().client
     assert world.core.join(ROOM, 0.0) is Result.ERROR
-    world.core.post(ROOM, caller, "x", 0.0)
-    assert world.core.post(ROOM, "other", "x", 0.0) is not None
+    world.core.post(ROOM, caller, "x", ACCOUNT, 0.0)
+    assert world.core.post(ROOM, "other", "x", ACCOUNT, 0.0) is not None
 
 
 def test_stopping(world: World) -> None:
