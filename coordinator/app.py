@@ -94,7 +94,13 @@ def _access(settings: CoordinatorSettings, door: Door, authenticator: Authentica
     return Access(
         door,
         authenticator,
-        Guests(settings.p2p_sockets_per_address, settings.p2p_messages_per_s, settings.p2p_messages_burst),
+        Guests(
+            settings.p2p_sockets_per_address,
+            settings.p2p_messages_per_s,
+            settings.p2p_messages_burst,
+            max_waiting_bytes=settings.p2p_max_waiting,
+            max_address_bytes=settings.p2p_max_waiting_per_address,
+        ),
         clock,
         is_open=settings.p2p_open,
         trusted=parse_networks(settings.trusted_proxies),

@@ -270,7 +270,7 @@ class CoordinatorSettings(ServiceSettings):
     p2p_max_message: int = Field(
         default=1_024 * KIB,
         ge=16 * KIB,
-        description="Bytes of one message; a longer one ends its socket.",
+        description="Bytes of one message; a longer one ends its socket, or is answered with 413.",
         json_schema_extra=_P2P,
     )
     p2p_messages_per_s: float = Field(
@@ -288,7 +288,19 @@ class CoordinatorSettings(ServiceSettings):
     p2p_sockets_per_address: int = Field(
         default=256,
         ge=1,
-        description="Sockets open at once from one address; a company or a school may share one.",
+        description="Sockets open at once from one address, and requests of it that are not whole yet; a company or a school may share one.",
+        json_schema_extra=_P2P,
+    )
+    p2p_max_waiting: int = Field(
+        default=256 * 1_024 * KIB,
+        ge=4_096 * KIB,
+        description="Bytes that may wait to be sent to peers that read slowly, and as many again of what was said and is kept for who is to come.",
+        json_schema_extra=_P2P,
+    )
+    p2p_max_waiting_per_address: int = Field(
+        default=64 * 1_024 * KIB,
+        ge=4_096 * KIB,
+        description="The same for one address: of what is sent to it, and of what it has said.",
         json_schema_extra=_P2P,
     )
 

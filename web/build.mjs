@@ -15,6 +15,7 @@ const ENTRIES = { sdk: "sdk/src/index.ts", dashboard: "dashboard/src/main.ts", d
 
 // AppRTC's clients know where its pages keep their scripts.
 const APPRTC_PAGES = ["home", "call", "full"];
+const APPRTC_SCRIPTS = ["loopback"]; // for pages of others, as scripts that are no modules
 
 // A page pays for the SDK before it can do anything with it.
 const MAX_SDK_GZIPPED_BYTES = 30 * 1024;
@@ -72,6 +73,8 @@ async function buildPage(entry, into) {
 async function buildApprtc(into) {
   const entryPoints = APPRTC_PAGES.map((page) => join(ENTRIES.apprtc, `${page}.ts`));
   await build({ ...COMMON, entryPoints, outdir: join(into, "js") });
+  const scripts = APPRTC_SCRIPTS.map((script) => join(ENTRIES.apprtc, `${script}.ts`));
+  await build({ ...COMMON, entryPoints: scripts, outdir: join(into, "js"), format: "iife" });
   for (const page of APPRTC_PAGES) cpSync(join(WEB, "apprtc", `${page}.html`), join(into, `${page}.html`));
   cpSync(join(WEB, "apprtc/static"), into, { recursive: true });
 }

@@ -33,8 +33,14 @@ Listener = Literal["apprtc", "collider", "gstreamer"]
 """A port of its own, by the option that names it: ``--<listener>-port``."""
 
 
+ROOM_BYTES = 1024 * KIB
+"""That may wait in one room beside its largest message."""
+
 CONVERSATION_BYTES = 16 * 1024 * KIB
 """Candidates that may wait in one NextRTC conversation: when 64 join at once, each of 2,016 pairs has some KiB until it is finalized."""
+
+OUTBOX_MESSAGES = 8
+"""Largest messages that fit into an outbox. One that came by HTTP may be six times as long in JSON, and it is not its receiver's fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +61,14 @@ class PeerToPeer:
         """What the main port answers to."""
         self.rooted: dict[Listener, list[web.RouteDef]] = {}
         """What ports of their own answer to."""
-        self._limits = Limits(settings.p2p_max_rooms, settings.p2p_max_members, settings.p2p_max_room_members)
-        self._socket_limits = SocketLimits(settings.p2p_max_message, settings.p2p_messages_per_s, settings.p2p_messages_burst)
+        room_bytes = ROOM_BYTES + settings.p2p_max_message
+        self._limits = Limits(settings.p2p_max_rooms, settings.p2p_max_members, settings.p2p_max_room_members, room_bytes)
+        self._socket_limits = SocketLimits(
+            settings.p2p_max_message,
+            settings.p2p_messages_per_s,
+            settings.p2p_messages_burst,
+            outbox_bytes=OUTBOX_MESSAGES * max(settings.p2p_max_message, 512 * KIB),
+        )
         self._access = access
         self._clock = clock
         self._rng = rng

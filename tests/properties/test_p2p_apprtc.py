@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import random
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -19,19 +20,35 @@ from coordinator.p2p.core.apprtc_service import AppRtc
 from coordinator.p2p.core.collider import ABSENCE_S, UNREGISTERED_S
 from coordinator.p2p.core.limits import Limits
 from coordinator.p2p.core.outputs import Close, Output, Send
+from coordinator.p2p.core.store import MESSAGE_OVERHEAD_BYTES, Store
 
-ORIGINS = ["http://here", "http://there"]
 ROOMS = ["a", "b", "c"]
-TEXTS = ["x", "hello", "sixteen of them.", ""]
+TEXTS = ["x", "hello", "sixteen of them.", "", "gr\u00fc\u00dfe \U0001f600", "\U0001f600" * 8]
+HALF = "\ud83d"
+"""Of a surrogate pair: it can be said in JSON only."""
+ADDRESSES = ["192.0.2.1", "192.0.2.2"]
+ROOM_BYTES, ADDRESS_BYTES, WHOLE_BYTES = (number * MESSAGE_OVERHEAD_BYTES + 40 for number in (2, 3, 5))
+"""So tight that every one of them is met."""
 FULL = "Max room capacity reached"
 QUEUE_FULL = "Too many messages queued for the client"
+
+
+class Said(NamedTuple):
+    """Something that waits, and which address it is from."""
+
+    text: str
+    address: str
+
+    @property
+    def size(self) -> int:
+        return len(self.text.encode("utf-8", "surrogatepass")) + MESSAGE_OVERHEAD_BYTES
 
 
 @dataclass
 class Place:
     """A room of the room server."""
 
-    clients: dict[str, list[str]] = field(default_factory=dict)
+    clients: dict[str, list[Said]] = field(default_factory=dict)
     ends_at: float = 0.0
 
 
@@ -44,7 +61,7 @@ class Client:
     key: int | None
     away_since: float
     is_secret: bool
-    queue: list[str] = field(default_factory=list)
+    queue: list[Said] = field(default_factory=list)
 
 
 class Model:
@@ -53,42 +70,55 @@ class Model:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.now = 1_000.0
-        self.places: dict[tuple[str, str], Place] = {}
+        self.places: dict[str, Place] = {}
         self.clients: list[Client] = []
         self.sockets: dict[int, float] = {}
         """Open ones, and when they came."""
+        self.addresses: dict[int, str] = {}
+        """Of all sockets there ever were."""
         self.expected: list[Output] = []
         self.newcomers: dict[tuple[str, str], float] = {}
         """Who has joined and is to be seen at Collider, and when it was last heard."""
+
+    def kept(self) -> list[Said]:
+        """All that waits."""
+        stored = [said for place in self.places.values() for waiting in place.clients.values() for said in waiting]
+        return [*stored, *(said for client in self.clients for said in client.queue)]
+
+    def fits(self, said: Said, here: list[Said]) -> bool:
+        """Whether it may wait with what waits in that room."""
+        by_same = [other for other in self.kept() if other.address == said.address]
+        bounds = ((here, ROOM_BYTES), (by_same, ADDRESS_BYTES), (self.kept(), WHOLE_BYTES))
+        return all(sum(other.size for other in waiting) + said.size <= bound for waiting, bound in bounds)
 
     # the room server
 
     def members(self) -> int:
         return sum(len(place.clients) for place in self.places.values())
 
-    def may_join(self, origin: str, room: str, newcomers: int) -> Result:
-        place = self.places.get((origin, room))
+    def may_join(self, room: str, newcomers: int) -> Result:
+        place = self.places.get(room)
         if place is not None and len(place.clients) == 2:
             return Result.FULL
         if place is None and len(self.places) == self.limits.max_rooms:
             return Result.ERROR
         return Result.SUCCESS if self.members() + newcomers <= self.limits.max_members else Result.ERROR
 
-    def leave(self, origin: str, room: str, client: str) -> None:
-        place = self.places.get((origin, room))
+    def leave(self, room: str, client: str) -> None:
+        place = self.places.get(room)
         if place is None or client not in place.clients:
             return
         del place.clients[client]
         place.clients.pop(LOOPBACK_CLIENT_ID, None)
         place.ends_at = self.now + ROOM_LIFETIME_S
         if not place.clients:
-            del self.places[origin, room]
+            del self.places[room]
 
     def knows(self, room: str, client: str) -> bool:
-        return client != LOOPBACK_CLIENT_ID and any(client in self.place(origin, room).clients for origin in ORIGINS)
+        return client != LOOPBACK_CLIENT_ID and client in self.place(room).clients
 
-    def place(self, origin: str, room: str) -> Place:
-        return self.places.get((origin, room), Place())
+    def place(self, room: str) -> Place:
+        return self.places.get(room, Place())
 
     # Collider
 
@@ -115,21 +145,20 @@ class Model:
         self.clients.append(client)
         return client
 
-    def pass_on(self, client: Client, text: str) -> bool:
+    def pass_on(self, client: Client, text: str, address: str) -> bool:
         peer = self.peer(client)
         if peer is not None and peer.key is not None:
             self.expect(peer.key, msg=text)
             return True
-        waiting = sum(len(text) for other in self.clients if other.room == client.room for text in other.queue)
-        if waiting + len(text) > self.limits.max_room_bytes:
+        said = Said(text, address)
+        if not self.fits(said, [other for one in self.clients if one.room == client.room for other in one.queue]):
             return False
-        client.queue.append(text)
+        client.queue.append(said)
         return True
 
     def remove(self, client: Client) -> None:
         self.clients.remove(client)
-        for origin in ORIGINS:
-            self.leave(origin, client.room, client.id)
+        self.leave(client.room, client.id)
 
     def lose(self, key: int) -> None:
         del self.sockets[key]
@@ -151,8 +180,8 @@ class Model:
         for (room, newcomer), since in list(self.newcomers.items()):
             if since + PATIENCE_S <= self.now:
                 del self.newcomers[room, newcomer]
-                for origin in ORIGINS if self.find(room, newcomer) is None else []:
-                    self.leave(origin, room, newcomer)
+                if self.find(room, newcomer) is None:
+                    self.leave(room, newcomer)
         for name, place in list(self.places.items()):
             if place.ends_at <= self.now:
                 del self.places[name]
@@ -174,7 +203,9 @@ class AppRtcMachine(RuleBasedStateMachine):
 
     @initialize(seed=st.integers(0, 9), rooms=st.integers(2, 6), members=st.integers(2, 9))
     def begin(self, seed: int, rooms: int, members: int) -> None:
-        limits = Limits(max_rooms=rooms, max_members=members, max_room_bytes=40)
+        limits = Limits(max_rooms=rooms, max_members=members, max_room_bytes=ROOM_BYTES)
+        self.whole = Store(WHOLE_BYTES)
+        self.accounts = {address: Store(ADDRESS_BYTES, self.whole) for address in ADDRESSES}
         self.core = AppRtc(limits, random.Random(seed))
         self.model = Model(limits)
 
@@ -192,59 +223,59 @@ class AppRtcMachine(RuleBasedStateMachine):
 
     # the room server
 
-    @rule(origin=st.sampled_from(ORIGINS), room=st.sampled_from(ROOMS), loopback=st.sampled_from([False, False, False, True]))
-    def join(self, origin: str, room: str, loopback: bool) -> None:
+    @rule(room=st.sampled_from(ROOMS), loopback=st.sampled_from([False, False, False, True]))
+    def join(self, room: str, loopback: bool) -> None:
         self.model.sweep()
-        place = self.model.place(origin, room)
+        place = self.model.place(room)
         is_first = not place.clients
-        expected = self.model.may_join(origin, room, 2 if loopback and is_first else 1)
-        joined = self.core.join(origin, room, self.model.now, loopback=loopback)
+        expected = self.model.may_join(room, 2 if loopback and is_first else 1)
+        joined = self.core.join(room, self.model.now, loopback=loopback)
         if expected is not Result.SUCCESS:
             assert joined is expected
             return self.check()
         assert isinstance(joined, Joined)
         assert joined.client not in self.names
         assert joined.is_initiator is is_first
-        assert list(joined.messages) == [text for stored in place.clients.values() for text in stored]
+        assert list(joined.messages) == [said.text for stored in place.clients.values() for said in stored]
         for stored in place.clients.values():
             stored.clear()
         place.clients[joined.client] = []
         if loopback and is_first:
             place.clients[LOOPBACK_CLIENT_ID] = []
         place.ends_at = self.model.now + ROOM_LIFETIME_S
-        self.model.places[origin, room] = place
+        self.model.places[room] = place
         self.names.append(joined.client)
         self.model.newcomers[room, joined.client] = self.model.now
         return self.check()
 
-    @rule(origin=st.sampled_from(ORIGINS), room=st.sampled_from(ROOMS), choice=st.integers(0, 20), text=st.sampled_from(TEXTS))
-    def message(self, origin: str, room: str, choice: int, text: str) -> None:
+    @rule(room=st.sampled_from(ROOMS), choice=st.integers(0, 20), text=st.sampled_from(TEXTS), address=st.sampled_from(ADDRESSES))
+    def message(self, room: str, choice: int, text: str, address: str) -> None:
         self.model.sweep()
-        name, place = self.name(choice), self.model.place(origin, room)
-        if (room, name) in self.model.newcomers:
+        name, place = self.name(choice), self.model.place(room)
+        if name in place.clients and (room, name) in self.model.newcomers:
             self.model.newcomers[room, name] = self.model.now
-        result = self.core.message(origin, room, name, text.encode(), self.model.now)
+        result = self.core.message(room, name, text.encode(), self.accounts[address], self.model.now)
         if not place.clients:
             assert result is Result.UNKNOWN_ROOM
         elif name not in place.clients:
             assert result is Result.UNKNOWN_CLIENT
         elif len(place.clients) == 2:
-            assert result is (Result.SUCCESS if self._post(room, name, text) is None else None)
-        elif sum(map(len, place.clients[name])) + len(text) > self.model.limits.max_room_bytes:
+            assert result is (Result.SUCCESS if self._post(room, name, text, address) is None else None)
+        elif not self.model.fits(Said(text, address), place.clients[name]):
             assert result is Result.ERROR
         else:
             assert result is Result.SUCCESS
-            place.clients[name].append(text)
+            place.clients[name].append(Said(text, address))
             place.ends_at = self.model.now + ROOM_LIFETIME_S
         self.check()
 
-    @rule(origin=st.sampled_from(ORIGINS), room=st.sampled_from(ROOMS), choice=st.integers(0, 20))
-    def leave(self, origin: str, room: str, choice: int) -> None:
+    @rule(room=st.sampled_from(ROOMS), choice=st.integers(0, 20))
+    def leave(self, room: str, choice: int) -> None:
         self.model.sweep()
-        name, place = self.name(choice), self.model.place(origin, room)
+        name, place = self.name(choice), self.model.place(room)
         is_in = Result.SUCCESS if name in place.clients else Result.UNKNOWN_CLIENT
-        assert self.core.leave(origin, room, name, self.model.now) is (is_in if place.clients else Result.UNKNOWN_ROOM)
-        self.model.leave(origin, room, name)
+        assert self.core.leave(room, name, self.model.now) is (is_in if place.clients else Result.UNKNOWN_ROOM)
+        self.model.leave(room, name)
         self.model.newcomers.pop((room, name), None)
         self.check()
 
@@ -253,26 +284,28 @@ class AppRtcMachine(RuleBasedStateMachine):
         self.model.sweep()
         self.core.bye(room, self.name(choice), self.model.now)
         self._delete(room, self.name(choice))
-        for origin in ORIGINS:
-            self.model.leave(origin, room, self.name(choice))
+        self.model.leave(room, self.name(choice))
         self.check()
 
     # Collider
 
-    @rule(room=st.sampled_from(ROOMS), choice=st.integers(0, 20), text=st.sampled_from(TEXTS))
-    def post(self, room: str, choice: int, text: str) -> None:
+    @rule(room=st.sampled_from(ROOMS), choice=st.integers(0, 20), text=st.sampled_from(TEXTS), address=st.sampled_from(ADDRESSES))
+    def post(self, room: str, choice: int, text: str, address: str) -> None:
         self.model.sweep()
-        answer = self.core.post(room, self.name(choice), text, self.model.now)
-        assert answer == self._post(room, self.name(choice), text)
+        has_no_place = self.core.has_no_place(room, self.name(choice), self.model.now)
+        answer = self.core.post(room, self.name(choice), text, self.accounts[address], self.model.now)
+        assert answer == self._post(room, self.name(choice), text, address)
+        if text:
+            assert (has_no_place is not None) == (answer == f"Failed to send the message: {FULL}")
         self.check()
 
-    def _post(self, room: str, name: str, text: str) -> str | None:
+    def _post(self, room: str, name: str, text: str, address: str) -> str | None:
         if not text:
             return "Empty request body"
         client = self.model.make(room, name)
         if client is None:
             return f"Failed to send the message: {FULL}"
-        return None if self.model.pass_on(client, text) else f"Failed to send the message: {QUEUE_FULL}"
+        return None if self.model.pass_on(client, text, address) else f"Failed to send the message: {QUEUE_FULL}"
 
     @rule(room=st.sampled_from(ROOMS), choice=st.integers(0, 20))
     def delete(self, room: str, choice: int) -> None:
@@ -290,12 +323,13 @@ class AppRtcMachine(RuleBasedStateMachine):
             del self.model.sockets[client.key]
         self.model.remove(client)
 
-    @rule()
-    def connect(self) -> None:
+    @rule(address=st.sampled_from(ADDRESSES))
+    def connect(self, address: str) -> None:
         self.model.sweep()
         self.core.tick(self.model.now)
         self.keys += 1
-        self.core.connected(self.keys, self.model.now)
+        self.core.connected(self.keys, self.accounts[address], self.model.now)
+        self.model.addresses[self.keys] = address
         if len(self.model.sockets) < self.model.limits.max_members:
             self.model.sockets[self.keys] = self.model.now
         else:
@@ -322,12 +356,12 @@ class AppRtcMachine(RuleBasedStateMachine):
         client.key = key
         peer = self.model.peer(client)
         if peer is not None:
-            for text in peer.queue:
-                self.model.expect(key, msg=text)
+            for said in peer.queue:
+                self.model.expect(key, msg=said.text)
             peer.queue.clear()
         return None
 
-    @rule(which=st.integers(0, 9), text=st.sampled_from(TEXTS))
+    @rule(which=st.integers(0, 9), text=st.sampled_from([*TEXTS, HALF]))
     def send(self, which: int, text: str) -> None:
         self.model.sweep()
         key = self.key(which)
@@ -339,7 +373,7 @@ class AppRtcMachine(RuleBasedStateMachine):
             elif not text:
                 self.model.expect(key, error="Invalid send request: missing 'msg'", closes=True)
             else:
-                self.model.pass_on(client, text)
+                self.model.pass_on(client, text, self.model.addresses[key])
         self.check()
 
     @rule(which=st.integers(0, 9))
@@ -382,6 +416,9 @@ class AppRtcMachine(RuleBasedStateMachine):
         room_server = self.core.room_server
         assert (room_server.rooms, room_server.members) == (len(model.places), model.members())
         assert (collider.rooms, collider.members) == (len({client.room for client in model.clients}), len(model.clients))
+        for address, account in self.accounts.items():
+            assert account.bytes == sum(said.size for said in model.kept() if said.address == address)
+        assert self.whole.bytes == sum(said.size for said in model.kept())
         assert collider.registered == sum(client.key is not None for client in model.clients)
         for room in ROOMS:
             for name in self.names:
@@ -407,10 +444,11 @@ class AppRtcMachine(RuleBasedStateMachine):
             self.core.left(key, self.model.now)
         self.core.tick(self.model.now + ROOM_LIFETIME_S)
         rooms, collider = self.core.room_server, self.core.collider
-        assert not any((rooms._rooms, rooms._by_serial, rooms._homes, rooms._expiries._ends, rooms._expiries._heap))
+        assert not any((rooms._rooms, rooms._by_serial, rooms._expiries._ends, rooms._expiries._heap))
         assert not any((collider._sockets, collider._rooms, collider._absent))
         assert not any((collider._absences._ends, collider._unregistered._ends))
         assert (self.core.rooms, self.core.members, collider.rooms, collider.members) == (0, 0, 0, 0)
+        assert [account.bytes for account in self.accounts.values()] == [0, 0]
 
 
 TestAppRtc = AppRtcMachine.TestCase

@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from coordinator.p2p.core.gstreamer import HELLO_S, GStreamer
 from coordinator.p2p.core.limits import Limits
 from coordinator.p2p.core.outputs import Close, Send
+from coordinator.p2p.core.store import Store
 
 LIMITS = Limits(max_rooms=3, max_members=7, max_room_members=3)
 
@@ -160,7 +161,7 @@ class Machine(RuleBasedStateMachine):
     @rule()
     def connect(self) -> None:
         self.keys += 1
-        self.core.connected(self.keys, self.now)
+        self.core.connected(self.keys, Store(0), self.now)
         if len(self.peers) >= LIMITS.max_members:
             return self._expect([Close(self.keys, 1013, "too many peers")])
         self.peers.append(Model(self.keys, self.now))

@@ -15,14 +15,16 @@ from coordinator.p2p.core.nextrtc import NextRtcConfig
 from tests.support.nextrtc import FakeMember, NextRtcWorld
 from tests.support.nextrtc_model import Model
 
-LIMITS = Limits(max_members=6, max_rooms=2, max_room_members=4, max_room_bytes=500, max_stored_bytes=700)
+LIMITS = Limits(max_members=6, max_rooms=2, max_room_members=4, max_room_bytes=1_000)
+ADDRESS_BYTES, WHOLE_BYTES = 900, 1_400
 """So tight that every one of them is met."""
 CONFIG = NextRtcConfig(max_connection_setup_time_s=5.0)
 
 WHO = st.integers(0, 11)
 NAMES = st.sampled_from(["a", "b", "it's <c>", ""])
 KINDS = st.sampled_from(["MESH", "BROADCAST", "MESH_WITH_MASTER"])
-CONTENTS = st.sampled_from(["x", "<&'\">", "\u00e9\n", "x" * 100])
+CONTENTS = st.sampled_from(["x", "<&'\">", "\u00e9\n", "x" * 100, "\U0001f600" * 20, "\ud83d"])
+ADDRESSES = st.sampled_from(["192.0.2.1", "192.0.2.2"])
 
 
 class Conversations(RuleBasedStateMachine):
@@ -30,8 +32,8 @@ class Conversations(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.world = NextRtcWorld(CONFIG, **dataclasses.asdict(LIMITS))
-        self.model = Model(LIMITS, CONFIG)
+        self.world = NextRtcWorld(CONFIG, address_bytes=ADDRESS_BYTES, whole_bytes=WHOLE_BYTES, **dataclasses.asdict(LIMITS))
+        self.model = Model(LIMITS, CONFIG, ADDRESS_BYTES, WHOLE_BYTES)
         self.everyone: list[FakeMember] = []
         self.since: dict[FakeMember, float] = {}
         self.until: dict[FakeMember, float] = {}
@@ -40,7 +42,7 @@ class Conversations(RuleBasedStateMachine):
     def begin(self, kind: str) -> None:
         """Three in a conversation: what can go wrong between members then does within few steps."""
         for number in range(3):
-            self.connect()
+            self.connect("192.0.2.1")
             self.join(number, "a", kind)
 
     def living(self, who: int) -> FakeMember:
@@ -57,13 +59,13 @@ class Conversations(RuleBasedStateMachine):
         """Whether anybody is there."""
         return len(self.everyone) > len(self.until)
 
-    @rule()
-    def connect(self) -> None:
+    @rule(address=ADDRESSES)
+    def connect(self, address: str) -> None:
         """And wait for the first ping, to know one's id."""
-        member, now = self.world.connect(), self.world.now
+        member, now = self.world.connect(address), self.world.now
         self.everyone.append(member)
         self.since[member] = now
-        if not self.model.connect(member.id):
+        if not self.model.connect(member.id, address):
             assert member.closed == (1013, "there are too many members")
             self.until[member] = now
         self.model.expire(self.world.now)
@@ -192,13 +194,14 @@ class Conversations(RuleBasedStateMachine):
         assert core.counts.errors == +Counter(self.model.errors)
         assert len(self.everyone) - len(self.until) == len(self.model.members) <= LIMITS.max_members
         assert core.rooms <= LIMITS.max_rooms
+        assert self.world.kept.bytes == self.model.kept()
 
     def teardown(self) -> None:
         """When all have left, nothing is kept."""
         for member in self.everyone:
             member.leaves()
         core = self.world.core
-        assert (core.rooms, core.members, core.next_deadline()) == (0, 0, None)
+        assert (core.rooms, core.members, core.next_deadline(), self.world.kept.bytes) == (0, 0, None, 0)
         kept = (core._members, core._by_id, core._conversations, core._negotiations._unfinished, core._pings)
         assert [len(each) for each in kept] == [0] * 5
 

@@ -11,26 +11,17 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
-from pydantic import SecretStr
 
-from coordinator.core.coordinator import Coordinator
 from coordinator.core.ice import IceServers
-from coordinator.core.origins import OriginPolicy
-from coordinator.io.backplane import MemoryBackplane
-from coordinator.io.door import Door
-from coordinator.io.driver import Driver
 from coordinator.p2p.core.apprtc_service import AppRtc
-from coordinator.p2p.core.guests import Guests
+from coordinator.p2p.core.guests import Guests, parse_networks
 from coordinator.p2p.core.limits import Limits
-from coordinator.p2p.io.access import Access
 from coordinator.p2p.io.apprtc import RoomServer
 from coordinator.p2p.io.collider import ColliderServer
 from coordinator.p2p.io.socket import SocketEndpoint, SocketLimits
-from coordinator.settings import CoordinatorSettings
-from service.auth import Authenticator
 from service.clock import Clock
 from service.http import start_site
-from tests.support.forge import SECRET
+from tests.support.p2p_access import access_of
 from tests.support.poll import until
 
 PATIENCE_S = 10.0
@@ -68,9 +59,10 @@ class Answer:
 class Site:
     """AppRTC on a port: below /apprtc and /collider, and Collider at the root of a second port."""
 
-    def __init__(self, service: AppRtc, endpoint: SocketEndpoint, port: int, collider_port: int) -> None:
+    def __init__(self, service: AppRtc, endpoint: SocketEndpoint, guests: Guests, port: int, collider_port: int) -> None:
         self.service = service
         self.endpoint = endpoint
+        self.guests = guests
         self.host = f"127.0.0.1:{port}"
         self.url = f"http://{self.host}"
         self.collider = f"http://127.0.0.1:{collider_port}"
@@ -143,14 +135,11 @@ async def apprtc_site(
     ice: IceServers | None = None,
     public_url: str | None = None,
     limits: Limits | None = None,
-    requests: int = 10_000,
+    guests: Guests | None = None,
 ) -> AsyncIterator[Site]:
-    """One that runs until the block ends. `auth`: the cluster wants tokens, `is_open`: but not here. `requests` may come at once."""
-    secret = SecretStr(SECRET.decode())
-    settings = CoordinatorSettings(auth="token", auth_secret=secret) if auth else CoordinatorSettings(auth="none")
-    driver = Driver(Coordinator(settings.core_config(), random.Random(1)), MemoryBackplane(), clock)
-    authenticator = Authenticator.from_settings(settings, clock)
-    access = Access(Door(driver, OriginPolicy()), authenticator, Guests(100, 0.001, requests), clock, is_open=is_open)
+    """One that runs until the block ends. `auth`: the cluster wants tokens, `is_open`: but not here. It is its own trusted proxy."""
+    guests = Guests(100, 0.001, 10_000) if guests is None else guests
+    access = access_of(guests, clock, auth=auth, is_open=is_open, trusted=parse_networks(["127.0.0.1"]))
     service = AppRtc(limits or Limits(), random.Random(1))
     endpoint = SocketEndpoint("apprtc", service, access, SocketLimits(), clock)
     room_server = RoomServer(
@@ -162,7 +151,7 @@ async def apprtc_site(
     dedicated.add_routes(collider.routes(""))
     runner, port = await start_site(main, "127.0.0.1", 0)
     second, collider_port = await start_site(dedicated, "127.0.0.1", 0)
-    site = Site(service, endpoint, port, collider_port)
+    site = Site(service, endpoint, guests, port, collider_port)
     try:
         yield site
     finally:

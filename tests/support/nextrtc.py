@@ -12,6 +12,7 @@ from coordinator.p2p.core.limits import Limits
 from coordinator.p2p.core.nextrtc import DEFAULTS, NextRtc, NextRtcConfig
 from coordinator.p2p.core.nextrtc_signals import SAMPLES, CustomSignal
 from coordinator.p2p.core.outputs import Close, Send
+from coordinator.p2p.core.store import Store
 
 SDP = 'v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=it\'s <me> & "you"\r\n'
 """With everything in it that is escaped elsewhere."""
@@ -36,6 +37,8 @@ class FakeMember:
 
     world: NextRtcWorld
     key: int
+    account: Store
+    """Of its address."""
     frames: list[str] = field(default_factory=list)
     """All that came, but for pings."""
     pings: list[float] = field(default_factory=list)
@@ -86,25 +89,34 @@ class NextRtcWorld:
         self,
         config: NextRtcConfig = DEFAULTS,
         signals: Mapping[str, CustomSignal] = SAMPLES,
+        *,
+        address_bytes: int = 10**9,
+        whole_bytes: int = 10**9,
         **limits: int,
     ) -> None:
+        """What may be kept of one address, and of all; and what `Limits` has."""
         self.core = NextRtc(Limits(**limits), random.Random(1), config, signals)
         self.now = 1_000.0
+        self.kept = Store(whole_bytes)
+        """Of all addresses."""
+        self._address_bytes = address_bytes
+        self._accounts: dict[str, Store] = {}
         self.sockets: dict[int, FakeMember] = {}
         self.sent = 0
         """Frames of all kinds so far."""
 
-    def connect(self) -> FakeMember:
+    def connect(self, address: str = "192.0.2.1") -> FakeMember:
         """One more socket. It has been told nothing."""
-        made = FakeMember(self, len(self.sockets) + 1)
+        account = self._accounts.setdefault(address, Store(self._address_bytes, self.kept))
+        made = FakeMember(self, len(self.sockets) + 1, account)
         self.sockets[made.key] = made
-        self.core.connected(made.key, self.now)
+        self.core.connected(made.key, made.account, self.now)
         self.settle()
         return made
 
-    def members(self, count: int, **conversation: Any) -> list[FakeMember]:
+    def members(self, count: int, address: str = "192.0.2.1", **conversation: Any) -> list[FakeMember]:
         """So many, who have joined one conversation and forgotten what they were told."""
-        made = [self.connect() for _ in range(count)]
+        made = [self.connect(address) for _ in range(count)]
         for each in made:
             each.says("join", **conversation)
         for each in made:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from coordinator.p2p.core.limits import Limits
 from coordinator.p2p.core.nextrtc import NextRtcConfig
 from coordinator.p2p.core.nextrtc_contexts import MAX_WAITING
+from coordinator.p2p.core.store import MESSAGE_OVERHEAD_BYTES
 from tests.support.nextrtc import error, message
 
 
@@ -30,14 +31,19 @@ class Pair:
     since: float
     step: int = 0
     """0 until the offer, 1 until the answer, then 2."""
-    waiting: list[tuple[str, str]] = field(default_factory=list)
+    waiting: list[tuple[str, str, str]] = field(default_factory=list)
+    """From whom, for whom, and what."""
 
 
 class Model:
     """What members should have been told, by their ids."""
 
-    def __init__(self, limits: Limits, config: NextRtcConfig) -> None:
+    def __init__(self, limits: Limits, config: NextRtcConfig, address_bytes: int, whole_bytes: int) -> None:
         self.limits = limits
+        self.address_bytes = address_bytes
+        self.whole_bytes = whole_bytes
+        self.addresses: dict[str, str] = {}
+        """Of all members there ever were."""
         self.config = config
         self.members: list[str] = []
         self.rooms: list[Room] = []
@@ -55,8 +61,9 @@ class Model:
         """The conversation of that name."""
         return next((room for room in self.rooms if room.name == name), None)
 
-    def connect(self, member: str) -> bool:
+    def connect(self, member: str, address: str) -> bool:
         """Whether it is let in."""
+        self.addresses[member] = address
         self.told[member] = []
         if len(self.members) >= self.limits.max_members:
             self._refuse(member, "UNKNOWN_ERROR", "there are too many members", "too_many_members")
@@ -132,7 +139,7 @@ class Model:
                 self._tell(pair.slave, "answerRequest", content, sender=pair.master)
             else:
                 self._tell(pair.master, "finalize", content, sender=pair.slave)
-                for receiver, text in pair.waiting:
+                for _, receiver, text in pair.waiting:
                     self.told[receiver].append(text)
                 pair.waiting = []
 
@@ -146,11 +153,11 @@ class Model:
         elif pair.step == 2:
             self.messages += 1
             self.told[to].append(text)
-        elif len(pair.waiting) >= MAX_WAITING or not self._fits(len(text), room):
+        elif len(pair.waiting) >= MAX_WAITING or not self._fits(size_of(text), sender, room):
             self.errors["candidate_dropped"] += 1
         else:
             self.messages += 1
-            pair.waiting.append((to, text))
+            pair.waiting.append((sender, to, text))
 
     def text(self, sender: str, to: str, content: str) -> None:
         room = self.room_of(sender)
@@ -198,11 +205,20 @@ class Model:
         self.expire(now)
         return next((pair for pair in self.pairs if {pair.master, pair.slave} == {one, other}), None)
 
-    def _fits(self, chars: int, room: Room) -> bool:
-        """Whether so much more may wait, in this room and in all."""
-        here = sum(len(text) for pair in self.pairs if pair.master in room.members for _, text in pair.waiting)
-        everywhere = sum(len(text) for pair in self.pairs for _, text in pair.waiting)
-        return here + chars <= self.limits.max_room_bytes and everywhere + chars <= self.limits.max_stored_bytes
+    def kept(self) -> int:
+        """Bytes that wait."""
+        return sum(size_of(text) for pair in self.pairs for _, _, text in pair.waiting)
+
+    def _fits(self, size: int, sender: str, room: Room) -> bool:
+        """Whether so much more may wait, in this room, from this address, and at all."""
+        here = sum(size_of(text) for pair in self.pairs if pair.master in room.members for _, _, text in pair.waiting)
+        waiting = [(self.addresses[by], text) for pair in self.pairs for by, _, text in pair.waiting]
+        from_there = sum(size_of(text) for address, text in waiting if address == self.addresses[sender])
+        return (
+            here + size <= self.limits.max_room_bytes
+            and from_there + size <= self.address_bytes
+            and self.kept() + size <= self.whole_bytes
+        )
 
     def _tell(self, to: str, signal: str, content: str = "", custom: dict[str, str] | None = None, *, sender: str = "") -> None:
         self.told[to].append(message(signal, to, content, custom, sender))
@@ -210,3 +226,8 @@ class Model:
     def _refuse(self, to: str, code: str, reason: str = "", counted_as: str = "") -> None:
         self.errors[counted_as or code.lower()] += 1
         self.told[to].append(error(to, code, reason))
+
+
+def size_of(text: str) -> int:
+    """What it costs to let that wait."""
+    return len(text.encode()) + MESSAGE_OVERHEAD_BYTES

@@ -1,6 +1,7 @@
 """AppRTC's room server: rooms for two, and what the first one says before the second is there.
 
-A room belongs to an origin (scheme and host of the request), as in the reference server: the same name below another host is another room.
+A room is its name, by whatever host or port it is asked for. The reference server has a room of that name for each origin; but its Collider,
+which carries what is said, knows rooms by name alone, so callers of two origins meet in one half of that system and not in the other.
 Who is initiator follows from who is there, so it is not stored: whoever enters an empty room.
 """
 
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 from coordinator.core.expiry import Expiries
 from coordinator.p2p.core.counts import Counts
 from coordinator.p2p.core.limits import Limits
-from coordinator.p2p.core.store import Store
+from coordinator.p2p.core.store import Kept, Store, keep
 
 if TYPE_CHECKING:
     import random
@@ -61,42 +62,38 @@ class Joined:
 
 @dataclass(slots=True, eq=False)
 class _Room:
-    origin: str
     id: str
     serial: int
     """In the heap of deadlines."""
     expires_at: float
     store: Store
-    clients: dict[str, list[str]] = field(default_factory=dict)
+    clients: dict[str, list[Kept]] = field(default_factory=dict)
     """Stored messages by client. Only who is alone stores any: they are gone when somebody joins him, or with the room when he leaves."""
 
 
 class Rooms:
-    """All rooms of all origins."""
+    """All rooms."""
 
     def __init__(self, limits: Limits, rng: random.Random, counts: Counts | None = None) -> None:
         """`rng`: of client ids, so one that nobody can foresee. `counts`: where to count, for one who shares them."""
         self.counts = Counts() if counts is None else counts
         self._limits = limits
-        self._stored = Store(limits.max_stored_bytes)
         self._rng = rng
-        self._rooms: dict[tuple[str, str], _Room] = {}
+        self._rooms: dict[str, _Room] = {}
         self._by_serial: dict[int, _Room] = {}
-        self._homes: dict[tuple[str, str], dict[_Room, None]] = {}
-        """By room and client id: one room, but for the loopback occupant, whose id is the same everywhere."""
         self._members = 0
         self._serials = itertools.count(1)
         self._expiries = Expiries()
 
     # --------------------------------------------------------------------------------------------------- requests
 
-    def join(self, origin: str, room_id: str, now: float, *, loopback: bool = False) -> Joined | Result:
+    def join(self, room_id: str, now: float, *, loopback: bool = False) -> Joined | Result:
         """Let somebody in, or FULL. Where the whole server is full it is ERROR, which clients know for a store that failed.
 
         `loopback` puts a second occupant beside who comes first.
         """
         self.tick(now)
-        room = self._rooms.get((origin, room_id))
+        room = self._rooms.get(room_id)
         occupancy = 0 if room is None else len(room.clients)
         if occupancy >= ROOM_CLIENTS:
             return self._refused("room_full", Result.FULL)
@@ -104,15 +101,14 @@ class Rooms:
         has_space = room is not None or len(self._rooms) < self._limits.max_rooms
         if not has_space or self._members + newcomers > self._limits.max_members:
             return self._refused("server_full", Result.ERROR)
-        client = self._draw(room_id)
+        client = self._draw(room)
         if client is None:
             return self._refused("duplicate_client", Result.DUPLICATE_CLIENT)
         if room is None:
-            room = self._open(origin, room_id, now)
-        messages = tuple(itertools.chain.from_iterable(room.clients.values()))
+            room = self._open(room_id, now)
+        messages = tuple(kept.text for stored in room.clients.values() for kept in stored)
         for stored in room.clients.values():
-            stored.clear()
-        room.store.clear()
+            _drop(stored)
         self._add(room, client)
         if newcomers == 2:
             self._add(room, LOOPBACK_CLIENT_ID)
@@ -120,28 +116,38 @@ class Rooms:
         self.counts.joined += 1
         return Joined(client, occupancy == 0, messages)
 
-    def store(self, origin: str, room_id: str, client: str, text: str, now: float) -> Result | None:
-        """Keep a message of who is alone in his room, for who comes next. None: somebody is there already, it is for him now."""
+    def stranger(self, room_id: str, client: str, now: float) -> Result | None:
+        """Why that client may say nothing in that room, whatever it is; None for one that is in it."""
         self.tick(now)
-        room = self._rooms.get((origin, room_id))
+        room = self._rooms.get(room_id)
         if room is None:
             return self._refused("unknown_room", Result.UNKNOWN_ROOM)
-        stored = room.clients.get(client)
-        if stored is None:
-            return self._refused("unknown_client", Result.UNKNOWN_CLIENT)
+        return None if client in room.clients else self._refused("unknown_client", Result.UNKNOWN_CLIENT)
+
+    def store(self, room_id: str, client: str, text: str, account: Store, now: float) -> Result | None:
+        """Keep a message of who is alone in his room, for who comes next. None: somebody is there already, it is for him now.
+
+        `account`: of the address it comes from; see :func:`coordinator.p2p.core.store.keep`.
+        """
+        refusal = self.stranger(room_id, client, now)
+        if refusal is not None:
+            return refusal
+        room = self._rooms[room_id]
         if len(room.clients) > 1:
             return None
-        if len(stored) >= MAX_STORED_MESSAGES or not room.store.take(len(text)):
+        stored = room.clients[client]
+        kept = keep(text, room.store, account) if len(stored) < MAX_STORED_MESSAGES else None
+        if kept is None:
             return self._refused("store_full", Result.ERROR)
-        stored.append(text)
+        stored.append(kept)
         room.expires_at = now + ROOM_LIFETIME_S
         self.counts.messages += 1
         return Result.SUCCESS
 
-    def leave(self, origin: str, room_id: str, client: str, now: float) -> Result:
+    def leave(self, room_id: str, client: str, now: float) -> Result:
         """Let somebody go. Who stays keeps what he has stored; a room without anybody is gone, and so is one with the loopback alone."""
         self.tick(now)
-        room = self._rooms.get((origin, room_id))
+        room = self._rooms.get(room_id)
         if room is None:
             return Result.UNKNOWN_ROOM
         if client not in room.clients:
@@ -149,21 +155,16 @@ class Rooms:
         self._leave(room, client, now)
         return Result.SUCCESS
 
-    def leave_everywhere(self, room_id: str, client: str, now: float) -> None:
-        """The same for the rooms of that name at every origin: Collider, which asks for it, knows no origins."""
-        self.tick(now)
-        for room in tuple(self._homes.get((room_id, client), ())):
-            self._leave(room, client, now)
-
-    def occupancy(self, origin: str, room_id: str, now: float) -> int:
+    def occupancy(self, room_id: str, now: float) -> int:
         """How many are in a room: 0 for one that there is not, at most :data:`ROOM_CLIENTS`."""
         self.tick(now)
-        room = self._rooms.get((origin, room_id))
+        room = self._rooms.get(room_id)
         return 0 if room is None else len(room.clients)
 
     def holds(self, room_id: str, client: str) -> bool:
-        """Whether that client is in a room of that name, at any origin."""
-        return (room_id, client) in self._homes
+        """Whether that client is in that room."""
+        room = self._rooms.get(room_id)
+        return room is not None and client in room.clients
 
     def knows(self, room_id: str, client: str) -> bool:
         """The same, for a client that has joined: its id was drawn for it, so who names it was told it. The loopback's is public."""
@@ -190,10 +191,10 @@ class Rooms:
         """Forget everything."""
         for room in self._by_serial.values():
             self._expiries.remove(room.serial)
-            room.store.clear()
+            for stored in room.clients.values():
+                _drop(stored)
         self._rooms.clear()
         self._by_serial.clear()
-        self._homes.clear()
         self._members = 0
 
     @property
@@ -208,37 +209,31 @@ class Rooms:
 
     # -------------------------------------------------------------------------------------------------- rooms, clients
 
-    def _draw(self, room_id: str) -> str | None:
-        """A client id that nobody has in a room of that name, at any origin: they would meet in Collider's one room."""
+    def _draw(self, room: _Room | None) -> str | None:
+        """A client id that nobody has in that room."""
         for _ in range(_DRAWS):
             client = f"{self._rng.randrange(10**_CLIENT_ID_DIGITS):0{_CLIENT_ID_DIGITS}}"
-            if (room_id, client) not in self._homes:
+            if room is None or client not in room.clients:
                 return client
         return None
 
-    def _open(self, origin: str, room_id: str, now: float) -> _Room:
-        store = Store(self._limits.max_room_bytes, self._stored)
-        room = _Room(origin, room_id, next(self._serials), now + ROOM_LIFETIME_S, store)
-        self._rooms[origin, room_id] = self._by_serial[room.serial] = room
+    def _open(self, room_id: str, now: float) -> _Room:
+        store = Store(self._limits.max_room_bytes)
+        room = _Room(room_id, next(self._serials), now + ROOM_LIFETIME_S, store)
+        self._rooms[room_id] = self._by_serial[room.serial] = room
         self._expiries.add(room.serial, room.expires_at)
         return room
 
     def _close(self, room: _Room) -> None:
-        del self._rooms[room.origin, room.id], self._by_serial[room.serial]
+        del self._rooms[room.id], self._by_serial[room.serial]
         self._expiries.remove(room.serial)
-        room.store.clear()
 
     def _add(self, room: _Room, client: str) -> None:
         room.clients[client] = []
-        self._homes.setdefault((room.id, client), {})[room] = None
         self._members += 1
 
     def _remove(self, room: _Room, client: str) -> None:
-        del room.clients[client]
-        homes = self._homes[room.id, client]
-        del homes[room]
-        if not homes:
-            del self._homes[room.id, client]
+        _drop(room.clients.pop(client))
         self._members -= 1
 
     def _leave(self, room: _Room, client: str, now: float) -> None:
@@ -253,3 +248,9 @@ class Rooms:
     def _refused(self, error: str, result: Result) -> Result:
         self.counts.errors[error] += 1
         return result
+
+
+def _drop(stored: list[Kept]) -> None:
+    for kept in stored:
+        kept.drop()
+    stored.clear()

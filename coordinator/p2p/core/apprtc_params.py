@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypedDict
 from urllib.parse import quote, urlencode
@@ -21,6 +21,39 @@ COLLIDER_PREFIX = "/collider"
 """Where Collider is beside every room server."""
 
 ICE_PATH = "/v1alpha/iceconfig"
+
+LOOPBACK_PATH = "/js/loopback.js"
+"""The script that plays the other person of a loopback call, for pages of AppRTC's making."""
+
+_LOADING = {
+    "error_messages": "errorMessages",
+    "warning_messages": "warningMessages",
+    "is_loopback": "isLoopback",
+    "room_id": "roomId",
+    "room_link": "roomLink",
+    "media_constraints": "mediaConstraints",
+    "offer_options": "offerOptions",
+    "pc_config": "peerConnectionConfig",
+    "pc_constraints": "peerConnectionConstraints",
+    "ice_server_url": "iceServerRequestUrl",
+    "ice_server_transports": "iceServerTransports",
+    "wss_url": "wssUrl",
+    "wss_post_url": "wssPostUrl",
+    "bypass_join_confirmation": "bypassJoinConfirmation",
+    "version_info": "versionInfo",
+}
+"""What parameters are called in a page."""
+_JSON_AS_TEXT = frozenset(
+    (
+        "is_loopback",
+        "media_constraints",
+        "offer_options",
+        "pc_config",
+        "pc_constraints",
+        "bypass_join_confirmation",
+        "version_info",
+    )
+)
 
 _ADDRESS = re.compile(r"(?P<scheme>https?)://(?P<authority>[^/?#]+)(?:/[A-Za-z0-9._~%-]+)*", re.ASCII)
 
@@ -129,7 +162,7 @@ def page_params(visit: Visit, room_id: str = "") -> Params:
         media_constraints=json.dumps(media.constraints),
         ice_server_url=ice.url,
         ice_server_transports=query.get("tt"),
-        include_loopback_js="",
+        include_loopback_js=f'<script src="{visit.prefix}{LOOPBACK_PATH}"></script>' if is_loopback(query) else "",
         wss_url=collider.wss_url,
         wss_post_url=collider.wss_post_url,
         bypass_join_confirmation="false",
@@ -148,6 +181,13 @@ def join_params(visit: Visit, room_id: str, client: str, is_initiator: bool, mes
     params["is_initiator"] = json.dumps(is_initiator)
     params["messages"] = list(messages)
     return params
+
+
+def loading_params(params: Mapping[str, Any]) -> dict[str, Any]:
+    """`loadingParams` of a page: the same by the names they have there, and JSON no longer written as a text."""
+    return {
+        name: json.loads(params[key]) if key in _JSON_AS_TEXT else params[key] for key, name in _LOADING.items() if key in params
+    }
 
 
 def is_loopback(query: Query) -> bool:

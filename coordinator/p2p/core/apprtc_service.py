@@ -14,6 +14,7 @@ from coordinator.p2p.core.collider import Collider
 from coordinator.p2p.core.counts import Counts
 from coordinator.p2p.core.limits import Limits
 from coordinator.p2p.core.outputs import Output
+from coordinator.p2p.core.store import Store
 
 if TYPE_CHECKING:
     import random
@@ -32,60 +33,73 @@ class AppRtc:
         """
         self.counts = Counts()
         self.room_server = Rooms(limits, rng, self.counts)
-        self.collider = Collider(
-            limits, counts=self.counts, knows=self.room_server.knows, removed=self.room_server.leave_everywhere
-        )
+        self.collider = Collider(limits, counts=self.counts, knows=self.room_server.knows, removed=self._removed)
         self._newcomers = Newcomers(patience_s)
 
     # --------------------------------------------------------------------------------------------------- requests
 
-    def join(self, origin: str, room_id: str, now: float, *, loopback: bool = False) -> Joined | Result:
+    def join(self, room_id: str, now: float, *, loopback: bool = False) -> Joined | Result:
         """Let somebody in, or say why not."""
         self.tick(now)
-        joined = self.room_server.join(origin, room_id, now, loopback=loopback)
+        joined = self.room_server.join(room_id, now, loopback=loopback)
         if isinstance(joined, Joined):
             self._newcomers.joined((room_id, joined.client), now)
         return joined
 
-    def message(self, origin: str, room_id: str, client: str, body: bytes, now: float) -> Result | None:
-        """Something said by HTTP: kept for who comes, or passed on to who is there. None: Collider would not take it."""
+    def stranger(self, room_id: str, client: str, now: float) -> Result | None:
+        """Why a message of that client is not worth reading; None for one that is in that room."""
+        self.tick(now)
+        return self.room_server.stranger(room_id, client, now)
+
+    def message(self, room_id: str, client: str, body: bytes, account: Store, now: float) -> Result | None:
+        """Something said by HTTP: kept for who comes, or passed on to who is there. None: Collider would not take it.
+
+        `account`: of the address it comes from.
+        """
+        refusal = self.stranger(room_id, client, now)
+        if refusal is not None:
+            return refusal
         try:
             text = body.decode()
         except UnicodeDecodeError:
             self.counts.errors["message_not_utf8"] += 1
             return Result.ERROR
-        self.tick(now)
         self._newcomers.heard((room_id, client), now)
-        result = self.room_server.store(origin, room_id, client, text, now)
+        result = self.room_server.store(room_id, client, text, account, now)
         if result is not None:
             return result
-        return Result.SUCCESS if self.post(room_id, client, text, now) is None else None
+        return Result.SUCCESS if self.post(room_id, client, text, account, now) is None else None
 
-    def leave(self, origin: str, room_id: str, client: str, now: float) -> Result:
+    def leave(self, room_id: str, client: str, now: float) -> Result:
         """Somebody goes. What Collider has of him stays until it is deleted, or his socket has been gone for long enough."""
         self.tick(now)
         self._newcomers.forget((room_id, client))
-        return self.room_server.leave(origin, room_id, client, now)
+        return self.room_server.leave(room_id, client, now)
 
     def bye(self, room_id: str, client: str, now: float) -> None:
-        """Somebody is gone, wherever he was: out of Collider, and out of the rooms of that name at every origin."""
+        """Somebody is gone, wherever he was: out of Collider, and out of his room."""
         self.delete(room_id, client, now)
-        self.room_server.leave_everywhere(room_id, client, now)
+        self.room_server.leave(room_id, client, now)
 
-    def post(self, room_id: str, client: str, text: str, now: float) -> str | None:
-        """Something said to Collider by HTTP. None, or why it is not taken, in the words of its answer."""
+    def post(self, room_id: str, client: str, text: str, account: Store, now: float) -> str | None:
+        """Something said to Collider by HTTP, from the address that `account` is of. None, or why not, in the words of its answer."""
         self.tick(now)
-        return self.collider.post(room_id, client, text, now)
+        return self.collider.post(room_id, client, text, account, now)
+
+    def has_no_place(self, room_id: str, client: str, now: float) -> str | None:
+        """The answer to whatever is said to Collider by HTTP for that client, where there is no place for it; None where there is one."""
+        self.tick(now)
+        return self.collider.has_no_place(room_id, client, now)
 
     def delete(self, room_id: str, client: str, now: float) -> None:
         """Somebody is to be removed from Collider: out of his room too, if he was there. Unknown to Collider, he stays where he is."""
         self.tick(now)
         self.collider.delete(room_id, client, now)
 
-    def is_full(self, origin: str, room_id: str, now: float) -> bool:
+    def is_full(self, room_id: str, now: float) -> bool:
         """Whether a join would be answered FULL."""
         self.tick(now)
-        return self.room_server.occupancy(origin, room_id, now) >= ROOM_CLIENTS
+        return self.room_server.occupancy(room_id, now) >= ROOM_CLIENTS
 
     def vouches(self, room_id: str, client: str) -> bool:
         """Whether these two ids are proof enough of having been let in: the client's was drawn for it when it joined.
@@ -100,9 +114,9 @@ class AppRtc:
 
     # ------------------------------------------------------------------------------------------------------ sockets
 
-    def connected(self, key: int, now: float) -> None:
+    def connected(self, key: int, account: Store, now: float) -> None:
         """A socket was let in."""
-        self.collider.connected(key, now)
+        self.collider.connected(key, account, now)
 
     def received(self, key: int, data: str | bytes, now: float) -> None:
         """A frame came."""
@@ -120,7 +134,7 @@ class AppRtc:
             # One whom Collider has it will miss, should he go.
             if self.room_server.holds(room_id, client) and not self.collider.holds(room_id, client):
                 self.counts.errors["never_registered"] += 1
-                self.room_server.leave_everywhere(room_id, client, now)
+                self.room_server.leave(room_id, client, now)
         self.room_server.tick(now)
 
     def next_deadline(self) -> float | None:
@@ -147,3 +161,7 @@ class AppRtc:
     def members(self) -> int:
         """Clients in all of them."""
         return self.room_server.members + self.collider.beside(self.room_server.holds)[1]
+
+    def _removed(self, room_id: str, client: str, now: float) -> None:
+        """Collider has nothing of that client any more."""
+        self.room_server.leave(room_id, client, now)

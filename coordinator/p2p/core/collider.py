@@ -15,7 +15,7 @@ from coordinator.p2p.core.collider_frames import Command, MalformedCommand, deco
 from coordinator.p2p.core.counts import Counts
 from coordinator.p2p.core.limits import MAX_ID_CHARS, Limits
 from coordinator.p2p.core.outputs import Close, Output, Send
-from coordinator.p2p.core.store import Store
+from coordinator.p2p.core.store import Kept, Store, keep
 
 ROOM_CLIENTS = 2
 MAX_QUEUED_MESSAGES = 1_024
@@ -45,7 +45,7 @@ class _Client:
     """Of its socket."""
     absence: int = 0
     """Number of the timer that runs while it has none."""
-    queue: list[str] = field(default_factory=list)
+    queue: list[Kept] = field(default_factory=list)
 
 
 @dataclass(slots=True, eq=False)
@@ -53,6 +53,14 @@ class _Room:
     id: str
     store: Store
     clients: dict[str, _Client] = field(default_factory=dict)
+
+
+@dataclass(slots=True, eq=False)
+class _Socket:
+    account: Store
+    """Of its address."""
+    client: _Client | None = None
+    """None until it has registered."""
 
 
 class _Refused(Exception):
@@ -86,11 +94,10 @@ class Collider:
         self.ws_errors = 0
         self.http_errors = 0
         self._limits = limits
-        self._stored = Store(limits.max_stored_bytes)
         self._knows = knows or (lambda room_id, client_id: False)
         self._removed = removed or (lambda room_id, client_id, now: None)
-        self._sockets: dict[int, _Client | None] = {}
-        """By key; None for one that has not registered."""
+        self._sockets: dict[int, _Socket] = {}
+        """By key."""
         self._unregistered = Expiries()
         self._rooms: dict[str, _Room] = {}
         self._members = 0
@@ -102,14 +109,14 @@ class Collider:
 
     # ------------------------------------------------------------------------------------------------ what happens
 
-    def connected(self, key: int, now: float) -> None:
+    def connected(self, key: int, account: Store, now: float) -> None:
         """A socket was let in. Where there are as many as there may be clients it is told, in the nearest words there are, and closed."""
         if key in self._sockets:
             return
         if len(self._sockets) >= self._limits.max_members:
             self._tell_last(key, ROOM_FULL, "too_many_sockets")
             return
-        self._sockets[key] = None
+        self._sockets[key] = _Socket(account)
         self._unregistered.add(key, now + UNREGISTERED_S)
 
     def received(self, key: int, data: str | bytes, now: float) -> None:
@@ -138,15 +145,27 @@ class Collider:
         if key in self._sockets:
             self._forget_socket(key, now)
 
-    def post(self, room_id: str, client_id: str, text: str, now: float) -> str | None:
-        """A message by HTTP, on behalf of a client that need not be here yet. None when it is passed on or kept, otherwise why not."""
+    def post(self, room_id: str, client_id: str, text: str, account: Store, now: float) -> str | None:
+        """A message by HTTP, on behalf of a client that need not be here yet. None when it is passed on or kept, otherwise why not.
+
+        `account`: of the address it comes from; see :func:`coordinator.p2p.core.store.keep`.
+        """
         self.tick(now)
         if not text:
             return self.refuse_request(EMPTY_BODY, "empty_body")
         try:
-            self._pass_on(self._client(room_id, client_id, now), text)
+            self._pass_on(self._client(room_id, client_id, now), text, account)
         except _Refused as refusal:
-            return self.refuse_request(f"Failed to send the message: {refusal.text}", refusal.error)
+            return self._not_sent(refusal)
+        return None
+
+    def has_no_place(self, room_id: str, client_id: str, now: float) -> str | None:
+        """Why whatever is posted for that client is refused, because there can be no such client; None where there can."""
+        self.tick(now)
+        try:
+            self._check_place(room_id, client_id)
+        except _Refused as refusal:
+            return self._not_sent(refusal)
         return None
 
     def refuse_request(self, text: str, error: str) -> str:
@@ -191,6 +210,9 @@ class Collider:
             self._unregistered.remove(key)
         for number in self._absent:
             self._absences.remove(number)
+        for room in self._rooms.values():
+            for client in room.clients.values():
+                _drop_queue(client)
         self._sockets.clear()
         self._absent.clear()
         self._rooms.clear()
@@ -232,7 +254,8 @@ class Collider:
     # ---------------------------------------------------------------------------------------------------- commands
 
     def _register(self, key: int, command: Command, now: float) -> None:
-        if self._sockets[key] is not None:
+        socket = self._sockets[key]
+        if socket.client is not None:
             raise _Refused("Duplicated register request", "duplicated_register")
         if not command.room_id or not command.client_id:
             raise _Refused("Invalid register request: missing 'clientid' or 'roomid'", "register_without_id")
@@ -241,33 +264,34 @@ class Collider:
             raise _Refused("Duplicated registration", "duplicated_registration")
         self._stop_absence(client)
         self._unregistered.remove(key)
-        self._sockets[key], client.key = client, key
+        socket.client, client.key = client, key
         self.registrations += 1
         peer = _peer(client)
         if peer is not None:
-            for text in peer.queue:
-                self._deliver(key, text)
-            self._drop_queue(peer)
+            for kept in peer.queue:
+                self._deliver(key, kept.text)
+            _drop_queue(peer)
 
     def _send(self, key: int, command: Command, now: float) -> None:
-        client = self._sockets[key]
-        if client is None:
+        socket = self._sockets[key]
+        if socket.client is None:
             raise _Refused("Client not registered", "not_registered")
         if not command.msg:
             raise _Refused("Invalid send request: missing 'msg'", "send_without_msg")
         try:
-            self._pass_on(client, command.msg)
+            self._pass_on(socket.client, command.msg, socket.account)
         except _Refused as refusal:  # by WebSocket, the reference server does not tell
             self.counts.errors[refusal.error] += 1
 
-    def _pass_on(self, client: _Client, text: str) -> None:
+    def _pass_on(self, client: _Client, text: str, account: Store) -> None:
         peer = _peer(client)
         if peer is not None and peer.key is not None:
             self._deliver(peer.key, text)
         else:
-            if len(client.queue) >= MAX_QUEUED_MESSAGES or not client.room.store.take(len(text)):
+            kept = keep(text, client.room.store, account) if len(client.queue) < MAX_QUEUED_MESSAGES else None
+            if kept is None:
                 raise _Refused(QUEUE_FULL, "queue_full")
-            client.queue.append(text)
+            client.queue.append(kept)
         self.counts.messages += 1
 
     # ----------------------------------------------------------------------------------------------- clients, rooms
@@ -277,10 +301,23 @@ class Collider:
         return None if room is None else room.clients.get(client_id)
 
     def _client(self, room_id: str, client_id: str, now: float) -> _Client:
-        """The client, made where it is not there yet. With too much of anything the room is full, which is the one word there is."""
+        """The client, made where it is not there yet."""
+        self._check_place(room_id, client_id)
+        room = self._rooms.get(room_id)
+        if room is None:
+            room = self._rooms[room_id] = _Room(room_id, Store(self._limits.max_room_bytes))
+        if client_id in room.clients:
+            return room.clients[client_id]
+        client = room.clients[client_id] = _Client(room, client_id, self._knows(room_id, client_id))
+        self._members += 1
+        self._start_absence(client, now)
+        return client
+
+    def _check_place(self, room_id: str, client_id: str) -> None:
+        """Whether there is that client, or may be. With too much of anything the room is full, which is the one word there is."""
         room = self._rooms.get(room_id)
         if room is not None and client_id in room.clients:
-            return room.clients[client_id]
+            return
         if room is not None and len(room.clients) >= ROOM_CLIENTS:
             raise _Refused(ROOM_FULL, "room_full")
         if max(len(room_id), len(client_id)) > MAX_ID_CHARS:
@@ -288,18 +325,12 @@ class Collider:
         has_space = room is not None or len(self._rooms) < self._limits.max_rooms
         if not has_space or self._members >= self._limits.max_members:
             raise _Refused(ROOM_FULL, "server_full")
-        if room is None:
-            room = self._rooms[room_id] = _Room(room_id, Store(self._limits.max_room_bytes, self._stored))
-        client = room.clients[client_id] = _Client(room, client_id, self._knows(room_id, client_id))
-        self._members += 1
-        self._start_absence(client, now)
-        return client
 
     def _remove(self, client: _Client, now: float) -> None:
         """Without its socket, which is closed or was never there."""
         room = client.room
         self._stop_absence(client)
-        self._drop_queue(client)
+        _drop_queue(client)
         del room.clients[client.id]
         if not room.clients:
             del self._rooms[room.id]
@@ -307,7 +338,7 @@ class Collider:
         self._removed(room.id, client.id, now)
 
     def _forget_socket(self, key: int, now: float) -> None:
-        client = self._sockets.pop(key)
+        client = self._sockets.pop(key).client
         self._unregistered.remove(key)
         if client is not None:
             client.key = None
@@ -322,12 +353,10 @@ class Collider:
         self._absent.pop(client.absence, None)
         self._absences.remove(client.absence)
 
-    @staticmethod
-    def _drop_queue(client: _Client) -> None:
-        client.room.store.give_back(sum(map(len, client.queue)))
-        client.queue.clear()
-
     # ------------------------------------------------------------------------------------------------------ saying
+
+    def _not_sent(self, refusal: _Refused) -> str:
+        return self.refuse_request(f"Failed to send the message: {refusal.text}", refusal.error)
 
     def _deliver(self, key: int, text: str) -> None:
         self._outputs.append(Send(key, message_frame(text)))
@@ -340,6 +369,12 @@ class Collider:
     def _tell_last(self, key: int, text: str, error: str) -> None:
         self._tell_error(key, text, error)
         self._outputs.append(Close(key, _NORMAL, ""))
+
+
+def _drop_queue(client: _Client) -> None:
+    for kept in client.queue:
+        kept.drop()
+    client.queue.clear()
 
 
 def _peer(client: _Client) -> _Client | None:

@@ -14,6 +14,7 @@ from coordinator.core.expiry import Expiries
 from coordinator.p2p.core.counts import Counts
 from coordinator.p2p.core.limits import MAX_ID_CHARS, Limits
 from coordinator.p2p.core.outputs import Close, Output, Send
+from coordinator.p2p.core.store import Store
 
 HELLO_S = 10.0
 """For HELLO to come. Clients say it at once, and a socket that says nothing can be called by nobody."""
@@ -62,8 +63,8 @@ class GStreamer:
 
     # ------------------------------------------------------------------------------------------------- what happens
 
-    def connected(self, key: int, now: float) -> None:
-        """A socket was let in. There is no room in the protocol for "full", so one too many is closed with 1013 at once."""
+    def connected(self, key: int, account: Store, now: float) -> None:
+        """A socket was let in; nothing it says is ever kept. One too many is closed with 1013: there is no word in the protocol for "full"."""
         if key in self._peers:
             return
         if len(self._peers) >= self._limits.max_members:

@@ -1,6 +1,8 @@
-"""Who comes from where: how many sockets an address has open, how much waits for them, and how many requests it makes.
+"""Who comes from where: how many sockets an address has open, how many requests it makes, and how much waits because of it.
 
-Addresses are forgotten when nothing is open and their allowance is full again, so what is kept follows what happens.
+Two things wait, each with a bound for an address and one for all of them: what is to be sent to it, and what it has said that is kept here,
+so that neither can take the place of the other. Addresses are forgotten when nothing is open and nothing waits, so what is kept follows
+what happens.
 """
 
 from __future__ import annotations
@@ -22,39 +24,60 @@ _V6_PREFIX = 64
 
 
 MAX_WAITING_BYTES = 256 * 1024 * 1024
-"""That may wait to be sent, in all outboxes together."""
-MAX_WAITING_BYTES_EACH = 64 * 1024 * 1024
-"""The same for one address."""
+MAX_ADDRESS_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(slots=True)
-class _Guest:
+class Guest:
+    """What an address may cost, and does."""
+
     bucket: TokenBucket
-    waiting: Store
+    outbox: Store
+    """What waits to be sent to it."""
+    account: Store
+    """What it has said and is kept: messages for who is to come, bodies of which a part is here."""
     sockets: int = 0
+    bodies: int = 0
+    """Of requests, that are coming."""
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is lost when it is forgotten."""
+        return self.sockets <= 0 and self.bodies <= 0 and not self.account.bytes
 
 
 class Guests:
     """Bounds on each address."""
 
-    def __init__(self, max_sockets: int, requests_per_s: float, requests_burst: float) -> None:
+    def __init__(
+        self,
+        max_sockets: int,
+        requests_per_s: float,
+        requests_burst: float,
+        *,
+        max_waiting_bytes: int = MAX_WAITING_BYTES,
+        max_address_bytes: int = MAX_ADDRESS_BYTES,
+    ) -> None:
+        """`max_waiting_bytes` may wait to be sent in all outboxes together, and as many may be kept; `max_address_bytes` for one address."""
         self._max_sockets = max_sockets
         self._rate = requests_per_s
         self._burst = requests_burst
-        self._guests: dict[str, _Guest] = {}
-        self._waiting = Store(MAX_WAITING_BYTES)
+        self._max_address_bytes = max_address_bytes
+        self._guests: dict[str, Guest] = {}
+        self._outboxes = Store(max_waiting_bytes)
+        self._accounts = Store(max_waiting_bytes)
 
     def request(self, address: str, now: float) -> bool:
         """Count a request; False when the address has made too many."""
         return self._guest(address, now).bucket.take(now)
 
-    def enter(self, address: str, now: float) -> Store | None:
-        """Count a socket; what may wait for it is taken of what this returns. None, and it is not counted, when there are too many."""
+    def enter(self, address: str, now: float) -> Guest | None:
+        """Count a socket of the guest that this returns. None, and it is not counted, when there are too many."""
         guest = self._guest(address, now)
         if guest.sockets >= self._max_sockets:
             return None
         guest.sockets += 1
-        return guest.waiting
+        return guest
 
     def leave(self, address: str) -> None:
         """A socket that was counted is gone."""
@@ -62,28 +85,48 @@ class Guests:
         if guest is not None:
             guest.sockets -= 1
 
+    def begin_body(self, address: str, now: float) -> Guest | None:
+        """Count the body of a request that is going to be read. None, and it is not counted, when as many are coming as may be sockets."""
+        guest = self._guest(address, now)
+        if guest.bodies >= self._max_sockets:
+            return None
+        guest.bodies += 1
+        return guest
+
+    def end_body(self, address: str) -> None:
+        """A body that was counted is here, or will never be."""
+        guest = self._guests.get(group_of(address))
+        if guest is not None:
+            guest.bodies -= 1
+
     @property
     def waiting(self) -> int:
-        """Bytes that wait for all of them."""
-        return self._waiting.chars
+        """Bytes that are to be sent to all of them."""
+        return self._outboxes.bytes
+
+    @property
+    def kept(self) -> int:
+        """Bytes of what all of them have said."""
+        return self._accounts.bytes
 
     def __len__(self) -> int:
         return len(self._guests)
 
-    def _guest(self, address: str, now: float) -> _Guest:
+    def _guest(self, address: str, now: float) -> Guest:
         """The entry of an address, which is the newest afterwards."""
         name = group_of(address)
         guest = self._guests.pop(name, None)
         if guest is None:
             self._make_room()
-            guest = _Guest(TokenBucket(self._rate, self._burst, now), Store(MAX_WAITING_BYTES_EACH, self._waiting))
+            outbox, account = (Store(self._max_address_bytes, whole) for whole in (self._outboxes, self._accounts))
+            guest = Guest(TokenBucket(self._rate, self._burst, now), outbox, account)
         self._guests[name] = guest
         return guest
 
     def _make_room(self) -> None:
         if len(self._guests) < MAX_ADDRESSES:
             return
-        idle = [name for name, guest in self._guests.items() if guest.sockets <= 0]
+        idle = [name for name, guest in self._guests.items() if guest.is_idle]
         # Half of them at once: clearing costs as much as there are, and must not come with each new address.
         for name in idle[: max(1, len(idle) // 2)]:
             del self._guests[name]

@@ -18,7 +18,6 @@ class Limits:
     """Members of all rooms together."""
     max_room_members: int = 256
     """In one room or conversation where the protocol does not say; every join tells all others."""
-    max_room_bytes: int = 1024 * 1024
-    """Characters or bytes that may be stored for a room, all its members together, where messages wait for somebody."""
-    max_stored_bytes: int = 64 * 1024 * 1024
-    """The same of all rooms together."""
+    max_room_bytes: int = 2 * 1024 * 1024
+    """That may be kept for a room, all its members together, where messages wait for somebody. Addresses have a bound beside it, which the
+    three protocols share; see :class:`coordinator.p2p.core.guests.Guests`."""

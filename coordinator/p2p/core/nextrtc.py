@@ -51,8 +51,8 @@ class NextRtcConfig:
     """Whether joining a conversation that is not there is an error; otherwise it is created."""
     default_type: ConversationType = ConversationType.MESH
     """Of a conversation whose creator names no type, or one that does not exist."""
-    max_shout_chars: int = 64 * 1024
-    """Of a text to everybody, in JSON: each of hundreds gets a copy of its own. The usual server takes no message above 8 KiB."""
+    max_shout_bytes: int = 64 * 1024
+    """Of a text to everybody, in JSON, which is all ASCII: each of hundreds gets a copy of its own. The usual server takes no message above 8 KiB."""
 
 
 DEFAULTS = NextRtcConfig()
@@ -75,7 +75,6 @@ class NextRtc:
         """`signals`: custom ones by name. Raises ValueError for a name they cannot have."""
         self.counts = Counts()
         self._limits = limits
-        self._stored = Store(limits.max_stored_bytes)
         self._rng = rng
         self._config = config
         self._signals = checked(signals)
@@ -95,7 +94,7 @@ class NextRtc:
             "text": self._text,
         }
 
-    def connected(self, key: int, now: float) -> None:
+    def connected(self, key: int, account: Store, now: float) -> None:
         """A socket was let in. It is told nothing yet."""
         member_id = self._new_id()
         if len(self._members) >= self._limits.max_members:
@@ -103,7 +102,7 @@ class NextRtc:
             self._refuse(key, member_id, refusal)
             self._post.close(key, TRY_AGAIN_LATER, refusal.reason)
             return
-        self._members[key] = self._by_id[member_id] = Member(key, member_id, frame("ping", member_id))
+        self._members[key] = self._by_id[member_id] = Member(key, member_id, frame("ping", member_id), account)
         self._pings.add(key, now)
 
     def received(self, key: int, data: str | bytes, now: float) -> None:
@@ -212,7 +211,7 @@ class NextRtc:
         if len(self._conversations) >= self._limits.max_rooms:
             raise RefusedError(ErrorCode.UNKNOWN_ERROR, "too_many_conversations", "there are too many conversations")
         conversation_id = message.content if message.content.strip() else self._new_id()
-        store = Store(self._limits.max_room_bytes, self._stored)
+        store = Store(self._limits.max_room_bytes)
         made = CONVERSATIONS[self._type(message)](conversation_id, creator, store, self._post, self._negotiations)
         self._conversations[conversation_id] = made
         made.create()
@@ -257,7 +256,7 @@ class NextRtc:
             self.counts.errors["text_dropped"] += 1
             return
         content, custom = encode_escaped(message.content), encode_escaped(message.custom)
-        if recipient is None and len(content) + len(custom) > self._config.max_shout_chars:
+        if recipient is None and len(content) + len(custom) > self._config.max_shout_bytes:
             raise RefusedError(ErrorCode.UNKNOWN_ERROR, "text_too_long", "the text is too long to be sent to everybody")
         self.counts.messages += 1
         # Somebody who is not there is nobody, and who writes to nobody writes to all.

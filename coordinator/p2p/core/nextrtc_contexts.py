@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from coordinator.p2p.core.counts import Counts
 from coordinator.p2p.core.nextrtc_members import Member, Post
 from coordinator.p2p.core.nextrtc_messages import Message, encode, frame
-from coordinator.p2p.core.store import Store
+from coordinator.p2p.core.store import Kept, Store, keep
 
 MAX_WAITING = 256
 """Candidates of one pair. Gathering finds 5 to 40 on each side."""
@@ -38,7 +38,7 @@ class PairContext:
     deadline: float
     """When it is given up, unless it gets on."""
     state: State = State.OFFER_REQUESTED
-    waiting: list[tuple[Member, str]] = field(default_factory=list)
+    waiting: list[tuple[Member, Kept]] = field(default_factory=list)
     """Candidates for either of them, as they will be sent, in the order they came."""
 
 
@@ -78,8 +78,8 @@ class Negotiations:
         context.state = State.EXCHANGE_CANDIDATES
         del self._unfinished[context]
         self._relay(context.master, "finalize", context.slave, message)
-        for to, text in context.waiting:
-            self._post.put(to.key, text)
+        for to, kept in context.waiting:
+            self._post.put(to.key, kept.text)
         self._drop_waiting(context)
 
     def candidate(self, sender: Member, message: Message) -> None:
@@ -92,11 +92,12 @@ class Negotiations:
         text = frame("candidate", to.id, sender=sender.id, content=encode(message.content), custom=encode(message.custom))
         if context.state is State.EXCHANGE_CANDIDATES:
             self._post.put(to.key, text)
-        elif len(context.waiting) < MAX_WAITING and context.store.take(len(text)):
-            context.waiting.append((to, text))
         else:
-            self._counts.errors["candidate_dropped"] += 1
-            return
+            kept = keep(text, context.store, sender.account) if len(context.waiting) < MAX_WAITING else None
+            if kept is None:
+                self._counts.errors["candidate_dropped"] += 1
+                return
+            context.waiting.append((to, kept))
         self._counts.messages += 1
 
     def forget(self, member: Member) -> None:
@@ -139,5 +140,6 @@ class Negotiations:
 
     @staticmethod
     def _drop_waiting(context: PairContext) -> None:
-        context.store.give_back(sum(len(text) for _, text in context.waiting))
+        for _, kept in context.waiting:
+            kept.drop()
         context.waiting = []

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from coordinator.p2p.core.nextrtc_messages import EMPTY, NO_CUSTOM, Json, frame
 from coordinator.p2p.core.outputs import Close, Output, Send
+from coordinator.p2p.core.store import Store
 
 if TYPE_CHECKING:
     from coordinator.p2p.core.nextrtc_contexts import PairContext
@@ -21,6 +22,8 @@ class Member:
     id: str
     ping: str
     """The frame it gets every few seconds, always the same."""
+    account: Store
+    """Of its address: what is kept of what it says is taken of it."""
     conversation: Conversation | None = None
     contexts: dict[str, PairContext] = field(default_factory=dict)
     """Negotiations with others of its conversation, by their id. Both members of a pair hold the same context."""

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import NamedTuple
 
-from coordinator.p2p.core.store import Store
-
-FRAME_OVERHEAD_BYTES = 64
-"""What a queued frame costs beside its content; many tiny frames are not free."""
+from coordinator.p2p.core.store import MESSAGE_OVERHEAD_BYTES, Store
 
 
 class Frame(NamedTuple):
@@ -35,7 +32,7 @@ class Outbox:
         is_text = isinstance(message, str)
         # Bytes, not characters: a text in memory takes up to four times as many.
         data = message.encode() if isinstance(message, str) else message
-        if len(self._frames) >= self._max_frames or not self._store.take(len(data) + FRAME_OVERHEAD_BYTES):
+        if len(self._frames) >= self._max_frames or not self._store.take(len(data) + MESSAGE_OVERHEAD_BYTES):
             return False
         self._frames.append(Frame(data, is_text))
         return True
@@ -46,7 +43,7 @@ class Outbox:
         if not self._frames:
             return None
         frame = self._frames.popleft()
-        self._leaving = len(frame.data) + FRAME_OVERHEAD_BYTES
+        self._leaving = len(frame.data) + MESSAGE_OVERHEAD_BYTES
         return frame
 
     def settle(self) -> None:
@@ -56,13 +53,13 @@ class Outbox:
 
     def clear(self) -> None:
         """Drop everything that is not on its way."""
-        self._store.give_back(sum(len(frame.data) + FRAME_OVERHEAD_BYTES for frame in self._frames))
+        self._store.give_back(sum(len(frame.data) + MESSAGE_OVERHEAD_BYTES for frame in self._frames))
         self._frames.clear()
 
     @property
     def size(self) -> int:
         """Bytes that have not left, with their overhead."""
-        return self._store.chars
+        return self._store.bytes
 
     def __len__(self) -> int:
         return len(self._frames)

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from coordinator.p2p.core.counts import Counts
 from coordinator.p2p.core.outputs import Output
+from coordinator.p2p.core.store import Store
 
 
 class Signalling(Protocol):
@@ -17,8 +18,8 @@ class Signalling(Protocol):
 
     counts: Counts
 
-    def connected(self, key: int, now: float) -> None:
-        """A socket was let in; `key` tells it from all others, for ever."""
+    def connected(self, key: int, account: Store, now: float) -> None:
+        """A socket was let in; `key` tells it from all others, for ever. What it says and is kept is taken of its address's `account`."""
 
     def received(self, key: int, data: str | bytes, now: float) -> None:
         """A frame came: text or binary."""

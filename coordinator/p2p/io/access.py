@@ -12,8 +12,7 @@ from aiohttp import web
 
 from coordinator.core.admission import NO_TOKEN, Refusal, bearer_token, refused_token
 from coordinator.io.door import Door
-from coordinator.p2p.core.guests import Guests, Network, client_address
-from coordinator.p2p.core.store import Store
+from coordinator.p2p.core.guests import Guest, Guests, Network, client_address
 from protocol.codes import Code
 from protocol.errors import TokenError
 from protocol.tokens import Claims, TokenRole
@@ -24,6 +23,9 @@ _ROLES = (TokenRole.CLIENT, TokenRole.ADMIN)
 
 _TOO_MANY_REQUESTS = Refusal(429, Code.RATE_LIMITED, "too many requests from this address")
 _TOO_MANY_SOCKETS = Refusal(429, Code.RATE_LIMITED, "too many sockets from this address")
+_TOO_MANY_BODIES = Refusal(429, Code.RATE_LIMITED, "too many requests of this address are not whole yet")
+_TOO_MUCH_OF_ADDRESS = Refusal(429, Code.RATE_LIMITED, "too much of what this address has sent is still kept")
+_TOO_MUCH = Refusal(503, Code.SERVER_FULL, "too much is kept here")
 _CLAIMS = web.RequestKey("p2p-claims", Claims)
 
 
@@ -57,14 +59,38 @@ class Access:
         refusal = await self._judge(request)
         return None if refusal is None else self._door.refuse(request, refusal)
 
-    def enter(self, request: web.Request) -> Store | web.Response:
-        """Count a socket of that address. What may wait for it is taken of what this returns, and `leave` has to follow; or an answer."""
-        store = self._guests.enter(self.address(request), self._clock.now())
-        return self._door.refuse(request, _TOO_MANY_SOCKETS) if store is None else store
+    def enter(self, request: web.Request) -> Guest | web.Response:
+        """Count a socket of the guest that this returns, and `leave` has to follow; or an answer."""
+        guest = self._guests.enter(self.address(request), self._clock.now())
+        return self._door.refuse(request, _TOO_MANY_SOCKETS) if guest is None else guest
 
     def leave(self, request: web.Request) -> None:
         """A socket that was counted is gone, and nothing is kept for it."""
         self._guests.leave(self.address(request))
+
+    def begin_body(self, request: web.Request) -> Guest:
+        """Count a body that is to be read of the guest that this returns, and `end_body` has to follow.
+
+        Raises :class:`web.HTTPException` (429) where too many are coming from that address.
+        """
+        guest = self._guests.begin_body(self.address(request), self._clock.now())
+        if guest is None:
+            raise self._refused(request, _TOO_MANY_BODIES)
+        return guest
+
+    def end_body(self, request: web.Request) -> None:
+        """A body that was counted is read, or will never be."""
+        self._guests.end_body(self.address(request))
+
+    def too_much(self, request: web.Request, *, of_address: bool) -> web.HTTPException:
+        """The answer to a body for which there is no room: the address has taken its share (429), or all of them have (503)."""
+        return self._refused(request, _TOO_MUCH_OF_ADDRESS if of_address else _TOO_MUCH)
+
+    def _refused(self, request: web.Request, refusal: Refusal) -> web.HTTPException:
+        """The same answer as others get, to be raised."""
+        answer = self._door.refuse(request, refusal)
+        made = web.HTTPTooManyRequests if refusal.status == 429 else web.HTTPServiceUnavailable
+        return made(headers=answer.headers, text=answer.text)
 
     def address(self, request: web.Request) -> str:
         """Where the request comes from."""

@@ -24,16 +24,12 @@ from coordinator.p2p.core.apprtc_params import Query, Visit
 from coordinator.p2p.core.apprtc_service import AppRtc
 from coordinator.p2p.core.limits import MAX_ID_CHARS
 from coordinator.p2p.io.access import Access
-from coordinator.p2p.io.bodies import read_body
+from coordinator.p2p.io.bodies import whole_body
 from coordinator.p2p.io.socket import SocketEndpoint
 from protocol.limits import KIB
 
 Page = Callable[[web.Request, dict[str, Any], bool], web.Response]
 """Makes an HTML page of a request, its parameters, and whether the room is full."""
-
-EVERYWHERE = ""
-"""The origin of every room. Upstream a room belongs to the origin it was asked for at, but its Collider knows rooms by name alone, so
-callers of two origins would meet in one half of the system and not in the other. Here all doors lead to the same rooms."""
 
 MAX_EVENT_BYTES = 64 * KIB
 MAX_HOST_CHARS = 261
@@ -103,7 +99,7 @@ class RoomServer:
 
     async def _room(self, request: web.Request, prefix: str) -> web.Response:
         visit, room = self._visit(request, prefix), request.match_info["room"]
-        is_full = self._service.is_full(EVERYWHERE, room, self._sockets.now())
+        is_full = self._service.is_full(room, self._sockets.now())
         self._sockets.settle()
         return self._page(request, dict(apprtc_params.page_params(visit, room)), is_full)
 
@@ -113,7 +109,7 @@ class RoomServer:
     async def _join(self, request: web.Request, prefix: str) -> web.Response:
         visit, room = self._visit(request, prefix), request.match_info["room"]
         is_loopback = apprtc_params.is_loopback(visit.query)
-        joined = self._service.join(EVERYWHERE, room, self._sockets.now(), loopback=is_loopback)
+        joined = self._service.join(room, self._sockets.now(), loopback=is_loopback)
         self._sockets.settle()
         if isinstance(joined, Joined):
             params = apprtc_params.join_params(visit, room, joined.client, joined.is_initiator, joined.messages)
@@ -121,21 +117,25 @@ class RoomServer:
         return _json({"result": joined, "params": {"messages": []}})
 
     async def _message(self, request: web.Request, prefix: str) -> web.Response:
-        body = await read_body(request, self._max_message_bytes)
         room, client = request.match_info["room"], request.match_info["client"]
-        result = self._service.message(EVERYWHERE, room, client, body, self._sockets.now())
+        stranger = self._service.stranger(room, client, self._sockets.now())
         self._sockets.settle()
+        if stranger is not None:
+            return _json({"result": stranger})
+        async with whole_body(request, self._access, self._max_message_bytes) as body:
+            result = self._service.message(room, client, body.data, body.account, self._sockets.now())
+            self._sockets.settle()
         return _empty(500) if result is None else _json({"result": result})
 
     async def _leave(self, request: web.Request, prefix: str) -> web.Response:
-        self._service.leave(EVERYWHERE, request.match_info["room"], request.match_info["client"], self._sockets.now())
+        self._service.leave(request.match_info["room"], request.match_info["client"], self._sockets.now())
         self._sockets.settle()
         return _empty(200)
 
     async def _bye(self, request: web.Request, prefix: str) -> web.Response:
-        """A Collider that is none of ours has dropped a client; it does not say at which origin."""
+        """A Collider that is none of ours has dropped a client."""
         room, client = request.match_info["room"], request.match_info["client"]
-        self._service.room_server.leave_everywhere(room, client, self._sockets.now())
+        self._service.room_server.leave(room, client, self._sockets.now())
         self._sockets.settle()
         return _empty(200)
 
@@ -150,7 +150,8 @@ class RoomServer:
         return _json({"iceServers": servers, **lifetime})
 
     async def _event(self, request: web.Request, prefix: str) -> web.Response:
-        return _json({"result": judge_event(await read_body(request, MAX_EVENT_BYTES))})
+        async with whole_body(request, self._access, MAX_EVENT_BYTES) as body:
+            return _json({"result": judge_event(body.data)})
 
     # ------------------------------------------------------------------------------------------------------- guards
 

@@ -16,7 +16,7 @@ from aiohttp import hdrs, web
 
 from coordinator.p2p.core.apprtc_service import AppRtc
 from coordinator.p2p.io.access import Access
-from coordinator.p2p.io.bodies import read_body
+from coordinator.p2p.io.bodies import whole_body
 from coordinator.p2p.io.socket import SocketEndpoint
 from protocol.limits import KIB
 
@@ -104,9 +104,15 @@ class ColliderServer:
         refusal = await self._access.refuse(request, token_needed=not self._service.vouches(room, client))
         if refusal is not None:
             return refusal
-        body = await read_body(request, self._max_message_bytes)
-        problem = self._service.post(room, client, body.decode("utf-8", "replace"), self._sockets.now())
+        # Of a body without a length it is not known whether it is empty, which is another answer.
+        problem = self._service.has_no_place(room, client, self._sockets.now()) if request.content_length else None
         self._sockets.settle()
+        if problem is not None:
+            return _error(problem)
+        async with whole_body(request, self._access, self._max_message_bytes) as body:
+            text = body.data.decode("utf-8", "replace")
+            problem = self._service.post(room, client, text, body.account, self._sockets.now())
+            self._sockets.settle()
         return _text(200, "OK\n") if problem is None else _error(problem)
 
     async def _remove(self, request: web.Request, room: str, client: str, remove: _Remove) -> web.Response:

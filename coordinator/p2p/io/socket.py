@@ -52,12 +52,12 @@ class P2PSocket:
     """One socket, from its upgrade to its end."""
 
     def __init__(
-        self, ws: web.WebSocketResponse, limits: SocketLimits, store: Store, transport: asyncio.Transport | None
+        self, ws: web.WebSocketResponse, limits: SocketLimits, outbox: Store, transport: asyncio.Transport | None
     ) -> None:
-        """`store`: what may wait for all sockets of its address."""
+        """`outbox`: what may wait for all sockets of its address."""
         self._ws = ws
         self._transport = transport
-        self._outbox = Outbox(limits.outbox_frames, limits.outbox_bytes, store)
+        self._outbox = Outbox(limits.outbox_frames, limits.outbox_bytes, outbox)
         self._wanted = asyncio.Event()
         self._end: tuple[int, str] | None = None
 
@@ -129,22 +129,22 @@ class SocketEndpoint:
             timeout=CLOSE_TIMEOUT_S,
             heartbeat=PING_INTERVAL_S,
             compress=False,
-            max_msg_size=self._limits.message_bytes,
+            max_msg_size=self._limits.message_bytes + 1,  # aiohttp refuses what has as many bytes as it is told
             writer_limit=WRITE_AHEAD_BYTES,
         )
         if not ws.can_prepare(request):
             return web.Response(status=426, text="a WebSocket is wanted here\n", headers={"Upgrade": "websocket"})
         if (refusal := await self._access.refuse(request)) is not None:
             return refusal
-        store = self._access.enter(request)
-        if isinstance(store, web.Response):
-            return store
-        socket = P2PSocket(ws, self._limits, store, request.transport)
+        guest = self._access.enter(request)
+        if isinstance(guest, web.Response):
+            return guest
+        socket = P2PSocket(ws, self._limits, guest.outbox, request.transport)
         try:
             if self._stopping:
                 return web.Response(status=503, text="the coordinator is stopping\n")
             await ws.prepare(request)
-            await self._serve(ws, socket, request)
+            await self._serve(ws, socket, request, guest.account)
         except ConnectionError:
             log.debug("a %s peer was gone before its upgrade was answered", self._name)
             return web.Response(status=400)  # which nobody reads
@@ -202,12 +202,12 @@ class SocketEndpoint:
                 del self._sockets[output.key]
                 socket.close(output.code, output.reason)
 
-    async def _serve(self, ws: web.WebSocketResponse, socket: P2PSocket, request: web.Request) -> None:
+    async def _serve(self, ws: web.WebSocketResponse, socket: P2PSocket, request: web.Request, account: Store) -> None:
         key = next(self._keys)
         self._sockets[key] = socket
         if (claims := self._access.claims(request)) is not None:
             self._bearers[key] = claims
-        self._core.connected(key, self.now())
+        self._core.connected(key, account, self.now())
         self.settle()
         reader = asyncio.create_task(self._read(ws, key), name=f"{self._name}-reader")
         writer = asyncio.create_task(socket.write(), name=f"{self._name}-writer")

@@ -231,6 +231,51 @@ async def test_a_loopback_call(people: Visitor, rooms: Cluster, room: str) -> No
     await page.hang_up()
 
 
+CALL_ONESELF = """async (room) => {
+    const told = globalThis.loadingParams;
+    const answer = await (await fetch(`join/${room}${location.search}`, { method: "POST" })).json();
+    const params = answer.params;
+    const [, src] = params.include_loopback_js.match(/^<script src="([^"]+)"><[/]script>$/);
+    await new Promise((resolve, reject) => {
+        const script = Object.assign(document.createElement("script"), { src, onload: resolve, onerror: reject });
+        document.head.append(script);
+    });
+    setupLoopback(told.wssUrl, room);
+    const connection = new RTCPeerConnection(told.peerConnectionConfig);
+    connection.addTransceiver("audio");
+    const socket = new WebSocket(told.wssUrl);
+    await new Promise((resolve) => { socket.onopen = resolve; });
+    socket.send(JSON.stringify({ cmd: "register", roomid: room, clientid: params.client_id }));
+    const post = (message) => fetch(`message/${room}/${params.client_id}${location.search}`, { method: "POST", body: JSON.stringify(message) });
+    connection.onicecandidate = ({ candidate: found }) => {
+        if (found?.candidate) post({ type: "candidate", label: found.sdpMLineIndex, id: found.sdpMid, candidate: found.candidate });
+    };
+    await connection.setLocalDescription(await connection.createOffer());
+    socket.onmessage = async ({ data }) => {
+        const said = JSON.parse(JSON.parse(data).msg);
+        if (said.type === "answer") await connection.setRemoteDescription(said);
+        else await connection.addIceCandidate({ candidate: said.candidate, sdpMLineIndex: said.label, sdpMid: said.id });
+    };
+    await post({ type: "offer", sdp: connection.localDescription.sdp });
+    await new Promise((resolve) => {
+        connection.onconnectionstatechange = () => { if (connection.connectionState === "connected") resolve(); };
+    });
+    const direction = connection.getTransceivers()[0].currentDirection;
+    connection.close();
+    socket.close();
+    setupLoopback(told.wssUrl, `${room}-else`);
+    return [told.isLoopback, "roomId" in told, direction];
+}"""
+"""A page as AppRTC's own, which has of the server what it is told: `loadingParams`, and the script to include."""
+
+
+async def test_a_loopback_call_of_a_page_that_is_none_of_ours(people: Visitor, rooms: Cluster, room: str) -> None:
+    """Its other person is the script that it was told to include."""
+    page = await people.visit(f"{root_of(rooms)}{query_of(rooms, debug='loopback')}")
+    found = await asyncio.wait_for(page.evaluate(CALL_ONESELF, room), 30)
+    assert found == [True, False, "sendrecv"]
+
+
 async def test_wishes_of_the_link(people: Visitor, rooms: Cluster, room: str) -> None:
     """Without a picture; in high definition; with something to tell."""
     silent = await open_call(people, root_of(rooms), room, query=query_of(rooms, video="false", minre="640"))

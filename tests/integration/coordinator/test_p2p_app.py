@@ -65,6 +65,14 @@ async def test_below_prefixes_of_the_main_port(start: Start) -> None:
     async with http.get("/apprtc/") as response:
         assert response.status == 200
         assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+        page = await response.text()
+        assert "var loadingParams = {" in page
+        assert "roomId" not in page
+    async with http.get("/apprtc/r/room") as response:
+        assert '"roomId": "room"' in await response.text()
+    async with http.get("/apprtc/js/loopback.js") as response:
+        assert response.status == 200
+        assert "setupLoopback" in await response.text()
     url = f"http://127.0.0.1:{coordinator.port}"
     assert await first_words(http, f"{url}/gstreamer", "HELLO me") == "HELLO"
     assert await first_words(http, f"{url}/gstreamer/any/path", "HELLO me") == "HELLO"

@@ -13,6 +13,7 @@ from yarl import URL
 from coordinator.core.ice import IceServers
 from coordinator.p2p.core import collider as collider_core
 from coordinator.p2p.core.limits import Limits
+from coordinator.p2p.core.store import MESSAGE_OVERHEAD_BYTES
 from tests.integration.coordinator.conftest import CLOCK, PATIENCE_S
 from tests.support.apprtc_site import COMPLAINT, MAX_MESSAGE, ROOM_SERVER, SAID, Answer, Site, apprtc_site, end_of, text_of
 from tests.support.poll import until
@@ -333,7 +334,7 @@ async def test_posting(site: Site) -> None:
 
 
 async def test_too_many_waiting(opened: Opened) -> None:
-    site = await opened(limits=Limits(max_room_bytes=3))
+    site = await opened(limits=Limits(max_room_bytes=MESSAGE_OVERHEAD_BYTES + 3))
     assert (await site.post(f"{site.collider}/a/1", "123")).status == 200
     full = "Failed to send the message: Too many messages queued for the client\n"
     assert await site.post(f"{site.collider}/a/1", "4") == (500, COMPLAINT, full)

@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from coordinator.p2p.core.guests import Guests
 from tests.integration.coordinator.conftest import CLOCK, token
 from tests.support.apprtc_site import ROOM_SERVER, SAID, Site, apprtc_site, end_of, text_of
 
@@ -116,6 +117,6 @@ async def test_open_to_everyone_although_the_cluster_is_not(opened: Opened) -> N
     + [(method, f"/collider/{path}") for method, path in (("POST", "a/1"), ("DELETE", "a/1"), ("PUT", "a/1"), ("GET", "x"))],
 )
 async def test_too_many_requests_of_one_address(opened: Opened, method: str, path: str) -> None:
-    site = await opened(requests=2)
+    site = await opened(guests=Guests(100, 0.001, 2))
     for status in (False, False, True):
         assert ((await site.ask(method, f"{site.url}{path}", "m")).status == 429) is status

@@ -1,4 +1,4 @@
-"""Bodies of requests, over real sockets: whole, too long, too slow, broken."""
+"""Bodies of requests, over real sockets: whole, too long, too slow, broken, too many, too much."""
 
 from __future__ import annotations
 
@@ -12,18 +12,23 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import web
 
+from coordinator.p2p.core.guests import Guests, parse_networks
 from coordinator.p2p.io import bodies
-from coordinator.p2p.io.bodies import read_body
-from tests.integration.coordinator.conftest import PATIENCE_S
+from coordinator.p2p.io.bodies import whole_body
+from tests.integration.coordinator.conftest import CLOCK, PATIENCE_S
+from tests.support.p2p_access import access_of
 from tests.support.poll import until
 
 MAX = 100_000
+MOST_BODIES = 3
 
 
 class Site:
     """Says how long a body was."""
 
     def __init__(self) -> None:
+        self.guests = Guests(MOST_BODIES, 0.001, 1_000, max_waiting_bytes=3 * MAX, max_address_bytes=2 * MAX)
+        self._access = access_of(self.guests, CLOCK, trusted=parse_networks(["127.0.0.1"]))
         self.port = 0
         self.began = 0
         self.ended: list[str] = []
@@ -31,12 +36,28 @@ class Site:
     async def handle(self, request: web.Request) -> web.Response:
         self.began += 1
         try:
-            body = await read_body(request, MAX)
+            async with whole_body(request, self._access, MAX) as body:
+                assert self.guests.kept >= len(body.data)
         except web.HTTPException as refusal:
             self.ended.append(str(refusal.status))
             raise
         self.ended.append("whole")
-        return web.Response(text=str(len(body)))
+        return web.Response(text=str(len(body.data)))
+
+    @contextlib.asynccontextmanager
+    async def slow(self, size: int, address: str = "192.0.2.1") -> AsyncIterator[asyncio.StreamWriter]:
+        """A request of which all has come but the last of `size` bytes; then it is broken off."""
+        began, kept = self.began, self.guests.kept
+        _reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        head = f"POST / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: {address}\r\nContent-Length: {size}\r\n\r\n"
+        writer.write(head.encode() + b"x" * (size - 1))
+        await until(lambda: self.began > began and self.guests.kept == kept + size - 1, PATIENCE_S, "it counts as it comes")
+        try:
+            yield writer
+        finally:
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
 
     async def ask(self, *lines: str, data: bytes = b"") -> str:
         """The first line of the answer, and its body."""
@@ -112,3 +133,58 @@ async def test_a_client_that_goes_before_it_has_said_all(site: Site, caplog: pyt
         await writer.wait_closed()
         await until(lambda: site.ended == ["400"], PATIENCE_S, "reading ends")
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+async def test_they_count_as_they_come_until_they_are_answered(site: Site) -> None:
+    async with site.slow(1_000), site.slow(MAX):
+        assert site.guests.kept == 999 + MAX - 1
+    await until(lambda: site.guests.kept == 0, PATIENCE_S, "both are broken off")
+    await site.ask("Content-Length: 10", data=b"x" * 10)
+    assert site.guests.kept == 0
+    await site.ask(f"Content-Length: {MAX + 1}")
+    assert site.guests.kept == 0
+
+
+REFUSED = re.compile(r'HTTP/1\.1 (\d+) .* \| {"code": (\d+), "reason": "(.*)", "retry": ".*"}')
+
+
+def refusal(answer: str) -> tuple[str, ...]:
+    found = REFUSED.fullmatch(answer)
+    assert found is not None, answer
+    return found.groups()
+
+
+async def test_so_much_of_one_address_that_others_still_have_room(site: Site) -> None:
+    own, other = (f"X-Forwarded-For: 192.0.2.{number}" for number in (1, 2))
+    async with site.slow(MAX), site.slow(MAX):
+        answer = await site.ask(own, "Content-Length: 10", data=b"x" * 10)
+        assert refusal(answer) == ("429", "4303", "too much of what this address has sent is still kept")
+        assert await site.ask(other, f"Content-Length: {MAX}", data=b"x" * MAX) == f"HTTP/1.1 200 OK | {MAX}"
+    await until(lambda: site.guests.kept == 0, PATIENCE_S, "they are broken off")
+    assert (await site.ask(own, "Content-Length: 10", data=b"x" * 10)).startswith("HTTP/1.1 200 ")
+
+
+async def test_so_much_of_all(site: Site) -> None:
+    async with site.slow(MAX), site.slow(MAX), site.slow(MAX, "192.0.2.2"):
+        answer = await site.ask("X-Forwarded-For: 192.0.2.3", "Content-Length: 10", data=b"x" * 10)
+        assert refusal(answer) == ("503", "4100", "too much is kept here")
+
+
+async def test_so_many_of_one_address(site: Site) -> None:
+    own, other = (f"X-Forwarded-For: 192.0.2.{number}" for number in (1, 2))
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(MOST_BODIES):
+            writer = await stack.enter_async_context(site.slow(2))
+        answer = await site.ask(own, "Content-Length: 1", data=b"x")
+        assert refusal(answer) == ("429", "4303", "too many requests of this address are not whole yet")
+        assert (await site.ask(other, "Content-Length: 1", data=b"x")).startswith("HTTP/1.1 200 ")
+        writer.write(b"x")
+        await until(lambda: "whole" in site.ended[-1:], PATIENCE_S, "one of them is whole")
+        assert (await site.ask(own, "Content-Length: 1", data=b"x")).startswith("HTTP/1.1 200 ")
+
+
+async def test_one_that_does_not_come_is_kept_no_longer(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "BODY_S", 0.05)
+    async with site.slow(MAX):
+        await until(lambda: site.ended == ["408"], PATIENCE_S, "its time is over")
+        assert site.guests.kept == 0

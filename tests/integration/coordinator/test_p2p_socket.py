@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import AsyncIterator
 from socket import AF_INET, SO_RCVBUF, SOCK_STREAM, SOL_SOCKET
 from socket import socket as Socket
@@ -12,24 +11,17 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
-from pydantic import SecretStr
 
-from coordinator.core.coordinator import Coordinator
-from coordinator.core.origins import OriginPolicy
-from coordinator.io.backplane import MemoryBackplane
-from coordinator.io.door import Door
-from coordinator.io.driver import Driver
 from coordinator.p2p.core.counts import Counts
 from coordinator.p2p.core.guests import Guests, parse_networks
 from coordinator.p2p.core.outputs import Close, Output, Send
-from coordinator.p2p.io.access import Access
+from coordinator.p2p.core.store import Store
 from coordinator.p2p.io.socket import SocketEndpoint, SocketLimits
-from coordinator.settings import CoordinatorSettings
+from protocol.limits import KIB
 from protocol.tokens import DEFAULT_LEEWAY_S, TokenRole
-from service.auth import Authenticator
 from service.http import start_site
 from tests.integration.coordinator.conftest import CLOCK, PATIENCE_S, token
-from tests.support.forge import SECRET
+from tests.support.p2p_access import access_of
 from tests.support.poll import until
 
 FAST = SocketLimits(messages_per_s=1_000, messages_burst=1_000)
@@ -54,7 +46,7 @@ class Parrot:
     def members(self) -> int:
         return len(self.here)
 
-    def connected(self, key: int, now: float) -> None:
+    def connected(self, key: int, account: Store, now: float) -> None:
         self.here.append(key)
 
     def received(self, key: int, data: str | bytes, now: float) -> None:
@@ -108,6 +100,19 @@ class World:
         self._sockets.append(socket)
         return socket
 
+    async def dial_raw(self, link: Socket | None = None) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A socket of which the test sees each byte, once it is in."""
+        before = self.parrot.members
+        place: Any = {"sock": link, "limit": 1} if link else {"host": "127.0.0.1", "port": int(self.url.rsplit(":", 1)[1])}
+        reader, writer = await asyncio.open_connection(**place)
+        writer.write(
+            b"GET /ws HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+        await reader.read(1) if link else await reader.readuntil(b"\r\n\r\n")
+        await until(lambda: self.parrot.members > before, PATIENCE_S, "it is in")
+        return reader, writer
+
     async def refused(self, query: str = "", headers: dict[str, str] | None = None) -> int:
         """The status of the answer to an upgrade."""
         upgrade = {
@@ -129,17 +134,8 @@ async def opened() -> AsyncIterator[Any]:
     async def make(
         *, auth: bool = False, is_open: bool = False, limits: SocketLimits = FAST, sockets: int = 10, requests: int = 1_000
     ) -> World:
-        settings = CoordinatorSettings(auth_secret=SecretStr(SECRET.decode())) if auth else CoordinatorSettings(auth="none")
-        driver = Driver(Coordinator(settings.core_config(), random.Random(1)), MemoryBackplane(), CLOCK)
         guests = Guests(sockets, 0.001, requests)
-        access = Access(
-            Door(driver, OriginPolicy()),
-            Authenticator.from_settings(settings, CLOCK),
-            guests,
-            CLOCK,
-            is_open=is_open,
-            trusted=parse_networks(["127.0.0.1"]),
-        )
+        access = access_of(guests, CLOCK, auth=auth, is_open=is_open, trusted=parse_networks(["127.0.0.1"]))
         parrot = Parrot()
         endpoint = SocketEndpoint("parrot", parrot, access, limits, CLOCK)
         app = web.Application()
@@ -210,6 +206,34 @@ async def test_a_message_that_is_too_long_ends_its_socket(opened: Any) -> None:
     await until(lambda: world.parrot.gone == [1], PATIENCE_S, "the core hears of it")
 
 
+@pytest.mark.parametrize("limit", [1_000, 1024 * KIB])
+@pytest.mark.parametrize("fragments", [1, 3])
+async def test_the_longest_message_is_taken_and_one_byte_more_is_not(opened: Any, limit: int, fragments: int) -> None:
+    """Whether it comes in one frame or in several."""
+    world = await opened(limits=SocketLimits(message_bytes=limit))
+    other = await world.dial(max_msg_size=0)
+    reader, writer = await world.dial_raw()
+    writer.write(b"".join(frames_of(b"x" * limit, fragments)))
+    assert await other.receive_bytes(timeout=PATIENCE_S) == b"x" * limit
+    writer.close()
+    assert await other.receive_str(timeout=PATIENCE_S) == "2 left"
+    reader, writer = await world.dial_raw()
+    writer.write(b"".join(frames_of(b"x" * (limit + 1), fragments)))
+    close = await asyncio.wait_for(reader.readexactly(4), PATIENCE_S)
+    assert (close[0], int.from_bytes(close[2:4], "big")) == (0x88, 1009)
+    writer.close()
+    assert await other.receive_str(timeout=PATIENCE_S) == "3 left"
+
+
+def frames_of(message: bytes, count: int) -> list[bytes]:
+    """A binary message in so many frames, masked with zeros (RFC 6455 section 5.2)."""
+    step = len(message) // count + 1
+    parts = [message[start : start + step] for start in range(0, len(message), step)]
+    heads = [0x02, *[0x00] * (len(parts) - 1)]
+    heads[-1] |= 0x80
+    return [bytes([head, 0xFF]) + len(part).to_bytes(8, "big") + bytes(4) + part for head, part in zip(heads, parts, strict=True)]
+
+
 async def test_who_says_too_much_is_heard_more_slowly_and_loses_nothing(opened: Any) -> None:
     world = await opened(limits=SocketLimits(messages_per_s=100, messages_burst=10))
     socket = await world.dial()
@@ -254,13 +278,7 @@ async def test_a_peer_that_never_reads_leaves_nothing_behind(opened: Any, monkey
     link = Socket(AF_INET, SOCK_STREAM)
     link.setsockopt(SOL_SOCKET, SO_RCVBUF, 4_096)  # else the kernel reads for it
     link.connect(("127.0.0.1", int(world.url.rsplit(":", 1)[1])))
-    reader, writer = await asyncio.open_connection(sock=link, limit=1)
-    writer.write(
-        b"GET /ws HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    )
-    await reader.read(1)
-    await until(lambda: world.parrot.members == 1, PATIENCE_S, "it is in")
+    _reader, writer = await world.dial_raw(link)
     text = b"flood 30"
     writer.write(b"\x81" + bytes([0x80 | len(text)]) + b"\0\0\0\0" + text)
     await until(lambda: world.parrot.gone == [1], PATIENCE_S, "the ping finds out")

@@ -8,10 +8,10 @@ import pytest
 
 from coordinator.p2p.core.apprtc import LOOPBACK_CLIENT_ID, MAX_STORED_MESSAGES, ROOM_LIFETIME_S, Joined, Result, Rooms
 from coordinator.p2p.core.limits import Limits
+from coordinator.p2p.core.store import MESSAGE_OVERHEAD_BYTES, Store
 
-HERE = "http://rtc.example"
-ELSEWHERE = "https://rtc.example"
 ROOM = "room-1"
+ACCOUNT = Store(10**9)
 
 
 class Digits(random.Random):
@@ -30,14 +30,14 @@ def rooms() -> Rooms:
     return Rooms(Limits(), random.Random(1))
 
 
-def join(rooms: Rooms, room: str = ROOM, origin: str = HERE, now: float = 0.0, **options: bool) -> Joined:
-    joined = rooms.join(origin, room, now, **options)
+def join(rooms: Rooms, room: str = ROOM, now: float = 0.0, **options: bool) -> Joined:
+    joined = rooms.join(room, now, **options)
     assert isinstance(joined, Joined)
     return joined
 
 
-def enter(rooms: Rooms, room: str = ROOM, origin: str = HERE, now: float = 0.0) -> str:
-    return join(rooms, room, origin, now).client
+def enter(rooms: Rooms, room: str = ROOM, now: float = 0.0) -> str:
+    return join(rooms, room, now).client
 
 
 def fill(rooms: Rooms) -> None:
@@ -69,17 +69,17 @@ def test_a_small_number_keeps_its_zeros() -> None:
 def test_the_second_gets_what_the_first_has_stored_in_order_once(rooms: Rooms) -> None:
     first = enter(rooms)
     for text in ("one", "two", "", "two"):
-        assert rooms.store(HERE, ROOM, first, text, 0.0) is Result.SUCCESS
+        assert rooms.store(ROOM, first, text, ACCOUNT, 0.0) is Result.SUCCESS
     second = join(rooms)
     assert (second.is_initiator, second.messages) == (False, ("one", "two", "", "two"))
     assert second.client != first
-    rooms.leave(HERE, ROOM, second.client, 0.0)
+    rooms.leave(ROOM, second.client, 0.0)
     assert join(rooms).messages == ()
 
 
 def test_the_third_finds_it_full(rooms: Rooms) -> None:
     fill(rooms)
-    assert rooms.join(HERE, ROOM, 0.0) is Result.FULL
+    assert rooms.join(ROOM, 0.0) is Result.FULL
     assert rooms.counts.errors == {"room_full": 1}
     assert rooms.members == 2
 
@@ -87,9 +87,9 @@ def test_the_third_finds_it_full(rooms: Rooms) -> None:
 def test_a_call_to_oneself_takes_both_places(rooms: Rooms) -> None:
     joined = join(rooms, loopback=True)
     assert (joined.is_initiator, joined.messages) == (True, ())
-    assert rooms.occupancy(HERE, ROOM, 0.0) == 2
-    assert rooms.join(HERE, ROOM, 0.0) is Result.FULL
-    assert rooms.store(HERE, ROOM, joined.client, "offer", 0.0) is None, "the loopback is there to hear it"
+    assert rooms.occupancy(ROOM, 0.0) == 2
+    assert rooms.join(ROOM, 0.0) is Result.FULL
+    assert rooms.store(ROOM, joined.client, "offer", ACCOUNT, 0.0) is None, "the loopback is there to hear it"
 
 
 def test_loopback_means_nothing_to_who_comes_second(rooms: Rooms) -> None:
@@ -99,27 +99,15 @@ def test_loopback_means_nothing_to_who_comes_second(rooms: Rooms) -> None:
     assert not rooms.holds(ROOM, LOOPBACK_CLIENT_ID)
 
 
-def test_the_same_name_at_another_origin_is_another_room(rooms: Rooms) -> None:
-    fill(rooms)
-    assert join(rooms, origin=ELSEWHERE).is_initiator
-    assert [rooms.occupancy(origin, ROOM, 0.0) for origin in (HERE, ELSEWHERE, "http://else")] == [2, 1, 0]
-    assert rooms.rooms == 2
-
-
 def test_an_id_that_is_taken_is_drawn_again() -> None:
     rooms = Rooms(Limits(), Digits(7, 7, 7, 8))
     assert [enter(rooms), enter(rooms)] == ["00000007", "00000008"]
 
 
-def test_an_id_is_not_taken_twice_in_rooms_of_one_name_at_two_origins() -> None:
-    rooms = Rooms(Limits(), Digits(7, 7, 8))
-    assert [enter(rooms), enter(rooms, origin=ELSEWHERE)] == ["00000007", "00000008"]
-
-
 def test_no_free_id_to_be_had_is_a_duplicate() -> None:
     rooms = Rooms(Limits(), Digits(7))
     enter(rooms)
-    assert rooms.join(HERE, ROOM, 0.0) is Result.DUPLICATE_CLIENT
+    assert rooms.join(ROOM, 0.0) is Result.DUPLICATE_CLIENT
     assert rooms.members == 1
     assert enter(rooms, "another-room") == "00000007"
 
@@ -129,48 +117,50 @@ def test_no_free_id_to_be_had_is_a_duplicate() -> None:
 
 def test_with_two_in_the_room_a_message_is_for_collider(rooms: Rooms) -> None:
     first, second = enter(rooms), enter(rooms)
-    assert rooms.store(HERE, ROOM, first, "x", 0.0) is None
-    assert rooms.store(HERE, ROOM, second, "x", 0.0) is None
+    assert rooms.store(ROOM, first, "x", ACCOUNT, 0.0) is None
+    assert rooms.store(ROOM, second, "x", ACCOUNT, 0.0) is None
     assert rooms.counts.messages == 0
 
 
 @pytest.mark.parametrize(
-    ("origin", "room", "client", "result"),
+    ("room", "client", "result"),
     [
-        (HERE, "other", "00000007", Result.UNKNOWN_ROOM),
-        (ELSEWHERE, ROOM, "00000007", Result.UNKNOWN_ROOM),
-        (HERE, ROOM, "00000008", Result.UNKNOWN_CLIENT),
-        (HERE, ROOM, LOOPBACK_CLIENT_ID, Result.UNKNOWN_CLIENT),
-        (HERE, ROOM, "00000007", Result.SUCCESS),
+        ("other", "00000007", Result.UNKNOWN_ROOM),
+        (ROOM, "00000008", Result.UNKNOWN_CLIENT),
+        (ROOM, LOOPBACK_CLIENT_ID, Result.UNKNOWN_CLIENT),
+        (ROOM, "00000007", Result.SUCCESS),
     ],
 )
-def test_who_may_store_and_who_may_leave(origin: str, room: str, client: str, result: Result) -> None:
+def test_who_may_store_and_who_may_leave(room: str, client: str, result: Result) -> None:
     rooms = Rooms(Limits(), Digits(7))
     enter(rooms)
-    assert rooms.store(origin, room, client, "x", 0.0) is result
-    assert rooms.leave(origin, room, client, 0.0) is result
+    assert rooms.store(room, client, "x", ACCOUNT, 0.0) is result
+    assert rooms.leave(room, client, 0.0) is result
     assert rooms.members == (0 if result is Result.SUCCESS else 1)
 
 
 def test_so_many_messages_are_stored(rooms: Rooms) -> None:
     first = enter(rooms)
-    results = [rooms.store(HERE, ROOM, first, str(number), 0.0) for number in range(MAX_STORED_MESSAGES + 1)]
+    results = [rooms.store(ROOM, first, str(number), ACCOUNT, 0.0) for number in range(MAX_STORED_MESSAGES + 1)]
     assert results == [Result.SUCCESS] * MAX_STORED_MESSAGES + [Result.ERROR]
     assert join(rooms).messages == tuple(map(str, range(MAX_STORED_MESSAGES)))
     assert rooms.counts.messages == MAX_STORED_MESSAGES
     assert rooms.counts.errors == {"store_full": 1}
 
 
-def test_so_much_is_stored() -> None:
-    rooms = Rooms(Limits(max_room_bytes=10), random.Random(1))
+def test_so_much_is_stored_in_bytes_with_what_each_message_costs_beside() -> None:
+    rooms = Rooms(Limits(max_room_bytes=2 * MESSAGE_OVERHEAD_BYTES + 10), random.Random(1))
     first = enter(rooms)
-    assert rooms.store(HERE, ROOM, first, "1234567", 0.0) is Result.SUCCESS
-    assert rooms.store(HERE, ROOM, first, "1234", 0.0) is Result.ERROR
-    assert rooms.store(HERE, ROOM, first, "123", 0.0) is Result.SUCCESS
+    assert rooms.store(ROOM, first, "\U0001f600x", ACCOUNT, 0.0) is Result.SUCCESS
+    assert rooms.store(ROOM, first, "\U0001f600xx", ACCOUNT, 0.0) is Result.ERROR, "5 characters, 6 + 5 bytes"
+    assert rooms.store(ROOM, first, "\U0001f600x", ACCOUNT, 0.0) is Result.SUCCESS
+    assert rooms.store(ROOM, first, "", ACCOUNT, 0.0) is Result.ERROR, "nothing is not free either"
     second = join(rooms)
-    assert second.messages == ("1234567", "123")
-    rooms.leave(HERE, ROOM, first, 0.0)
-    assert rooms.store(HERE, ROOM, second.client, "1234567890", 0.0) is Result.SUCCESS, "what was fetched takes no space"
+    assert second.messages == ("\U0001f600x", "\U0001f600x")
+    rooms.leave(ROOM, first, 0.0)
+    assert rooms.store(ROOM, second.client, "x" * (MESSAGE_OVERHEAD_BYTES + 10), ACCOUNT, 0.0) is Result.SUCCESS, (
+        "what was fetched takes no space"
+    )
 
 
 # -------------------------------------------------------------------------------------------------------------- leave
@@ -178,45 +168,34 @@ def test_so_much_is_stored() -> None:
 
 def test_who_stays_keeps_what_he_stores(rooms: Rooms) -> None:
     first, second = enter(rooms), enter(rooms)
-    assert rooms.leave(HERE, ROOM, first, 0.0) is Result.SUCCESS
-    assert rooms.store(HERE, ROOM, second, "stay1", 0.0) is Result.SUCCESS
+    assert rooms.leave(ROOM, first, 0.0) is Result.SUCCESS
+    assert rooms.store(ROOM, second, "stay1", ACCOUNT, 0.0) is Result.SUCCESS
     third = join(rooms)
     assert (third.is_initiator, third.messages) == (False, ("stay1",))
 
 
 def test_a_room_goes_with_its_last_client(rooms: Rooms) -> None:
     first, second = enter(rooms), enter(rooms)
-    rooms.leave(HERE, ROOM, second, 0.0)
+    rooms.leave(ROOM, second, 0.0)
     assert rooms.rooms == 1
-    rooms.leave(HERE, ROOM, first, 0.0)
+    rooms.leave(ROOM, first, 0.0)
     assert (rooms.rooms, rooms.members) == (0, 0)
-    assert rooms.leave(HERE, ROOM, first, 0.0) is Result.UNKNOWN_ROOM
+    assert rooms.leave(ROOM, first, 0.0) is Result.UNKNOWN_ROOM
     assert join(rooms).is_initiator
 
 
 def test_the_loopback_goes_with_who_called_himself(rooms: Rooms) -> None:
     client = join(rooms, loopback=True).client
-    rooms.leave(HERE, ROOM, client, 0.0)
+    rooms.leave(ROOM, client, 0.0)
     assert (rooms.rooms, rooms.members) == (0, 0)
     assert not rooms.holds(ROOM, LOOPBACK_CLIENT_ID)
 
 
 def test_the_loopback_alone_may_go(rooms: Rooms) -> None:
     client = join(rooms, loopback=True).client
-    rooms.leave(HERE, ROOM, LOOPBACK_CLIENT_ID, 0.0)
-    assert rooms.store(HERE, ROOM, client, "x", 0.0) is Result.SUCCESS
+    rooms.leave(ROOM, LOOPBACK_CLIENT_ID, 0.0)
+    assert rooms.store(ROOM, client, "x", ACCOUNT, 0.0) is Result.SUCCESS
     assert join(rooms).messages == ("x",)
-
-
-def test_collider_knows_no_origins(rooms: Rooms) -> None:
-    here = join(rooms, loopback=True).client
-    there = join(rooms, origin=ELSEWHERE, loopback=True).client
-    rooms.leave_everywhere(ROOM, LOOPBACK_CLIENT_ID, 0.0)
-    assert [rooms.occupancy(origin, ROOM, 0.0) for origin in (HERE, ELSEWHERE)] == [1, 1]
-    rooms.leave_everywhere(ROOM, there, 0.0)
-    rooms.leave_everywhere(ROOM, there, 0.0)
-    rooms.leave_everywhere("other", here, 0.0)
-    assert [rooms.occupancy(origin, ROOM, 0.0) for origin in (HERE, ELSEWHERE)] == [1, 0]
 
 
 def test_what_is_known(rooms: Rooms) -> None:
@@ -226,7 +205,7 @@ def test_what_is_known(rooms: Rooms) -> None:
     assert not rooms.knows("other", client)
     assert rooms.holds(ROOM, LOOPBACK_CLIENT_ID)
     assert not rooms.knows(ROOM, LOOPBACK_CLIENT_ID), "its id is no secret"
-    rooms.leave(HERE, ROOM, client, 0.0)
+    rooms.leave(ROOM, client, 0.0)
     assert not rooms.knows(ROOM, client)
     assert not rooms.holds(ROOM, client)
 
@@ -252,9 +231,9 @@ def test_each_change_begins_a_new_day(rooms: Rooms, change: str) -> None:
         case "join":
             enter(rooms, now=1_000.0)
         case "store":
-            rooms.store(HERE, ROOM, first, "x", 1_000.0)
+            rooms.store(ROOM, first, "x", ACCOUNT, 1_000.0)
         case "leave":
-            rooms.leave(HERE, ROOM, second, 1_000.0)
+            rooms.leave(ROOM, second, 1_000.0)
     rooms.tick(999.0 + ROOM_LIFETIME_S)
     assert rooms.knows(ROOM, first)
     assert rooms.next_deadline() == 1_000.0 + ROOM_LIFETIME_S
@@ -265,26 +244,26 @@ def test_each_change_begins_a_new_day(rooms: Rooms, change: str) -> None:
 def test_what_changes_nothing_begins_no_day(rooms: Rooms) -> None:
     first = enter(rooms)
     enter(rooms)
-    assert rooms.join(HERE, ROOM, 1_000.0) is Result.FULL
-    assert rooms.store(HERE, ROOM, first, "x", 1_000.0) is None
-    assert rooms.leave(HERE, ROOM, "nobody", 1_000.0) is Result.UNKNOWN_CLIENT
+    assert rooms.join(ROOM, 1_000.0) is Result.FULL
+    assert rooms.store(ROOM, first, "x", ACCOUNT, 1_000.0) is None
+    assert rooms.leave(ROOM, "nobody", 1_000.0) is Result.UNKNOWN_CLIENT
     rooms.tick(ROOM_LIFETIME_S)
     assert rooms.rooms == 0
 
 
 def test_a_late_tick_lets_no_old_room_in(rooms: Rooms) -> None:
     first = enter(rooms)
-    rooms.store(HERE, ROOM, first, "old", 0.0)
-    assert rooms.occupancy(HERE, ROOM, ROOM_LIFETIME_S) == 0
+    rooms.store(ROOM, first, "old", ACCOUNT, 0.0)
+    assert rooms.occupancy(ROOM, ROOM_LIFETIME_S) == 0
     again = join(rooms, now=ROOM_LIFETIME_S)
     assert (again.is_initiator, again.messages) == (True, ())
-    assert rooms.store(HERE, ROOM, first, "x", ROOM_LIFETIME_S) is Result.UNKNOWN_CLIENT
+    assert rooms.store(ROOM, first, "x", ACCOUNT, ROOM_LIFETIME_S) is Result.UNKNOWN_CLIENT
 
 
 def test_one_entry_in_the_heap_for_a_room_however_much_it_changes(rooms: Rooms) -> None:
     first = enter(rooms)
     for number in range(1_000):
-        rooms.store(HERE, ROOM, first, "x", float(number))
+        rooms.store(ROOM, first, "x", ACCOUNT, float(number))
     assert len(rooms._expiries) == 1
 
 
@@ -295,7 +274,7 @@ def test_no_more_rooms_than_that() -> None:
     rooms = Rooms(Limits(max_rooms=2), random.Random(1))
     enter(rooms, "a")
     enter(rooms, "b")
-    assert rooms.join(HERE, "c", 0.0) is Result.ERROR
+    assert rooms.join("c", 0.0) is Result.ERROR
     assert enter(rooms, "b"), "into a room that there is"
     assert rooms.rooms == 2
     assert rooms.counts.errors == {"server_full": 1}
@@ -305,10 +284,10 @@ def test_no_more_members_than_that() -> None:
     rooms = Rooms(Limits(max_members=3), random.Random(1))
     first = enter(rooms, "a")
     enter(rooms, "b")
-    assert rooms.join(HERE, "c", 0.0, loopback=True) is Result.ERROR, "that would be two"
+    assert rooms.join("c", 0.0, loopback=True) is Result.ERROR, "that would be two"
     enter(rooms, "c")
-    assert rooms.join(HERE, "a", 0.0) is Result.ERROR
-    rooms.leave(HERE, "a", first, 0.0)
+    assert rooms.join("a", 0.0) is Result.ERROR
+    rooms.leave("a", first, 0.0)
     enter(rooms, "a")
     assert (rooms.rooms, rooms.members) == (3, 3)
 

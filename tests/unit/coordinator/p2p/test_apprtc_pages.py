@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from base64 import b64encode
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -12,17 +14,16 @@ from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
 from coordinator.io.pages import STATIC
+from coordinator.p2p.core.apprtc_params import Query, Visit, loading_params, page_params
 from coordinator.p2p.io.apprtc_pages import FOLDER, AppRtcPages
 from protocol.errors import ConfigError
 
+ROOM = "green-room"
+VISIT = Visit("http://host:9090", "/apprtc", Query.of([("ts", "")]), token="a.b.c")
 PARAMS: dict[str, Any] = {
-    "room_id": "green-room",
-    "room_link": "http://host:9090/apprtc/r/green-room",
-    "error_messages": [],
-    "header_message": None,
+    **page_params(VISIT, ROOM),
     "wss_url": "ws://host:8089/ws?access_token=a.b.c",
     "wss_post_url": "http://host:8089",
-    "ice_server_url": "",
 }
 HOME = {name: value for name, value in PARAMS.items() if not name.startswith("room_")}
 
@@ -37,26 +38,41 @@ def text(response: web.Response) -> str:
 
 
 class Reader(HTMLParser):
-    """Reads a page as a browser does: what stands in the script of parameters, and what elements there are."""
+    """Reads a page as a browser does: what stands in the scripts of parameters, and what elements there are."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
-        self.params = ""
+        self.params = self.script = ""
         self.scripts: list[dict[str, str | None]] = []
-        self._is_inside = False
+        self._inside = ""
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag == "script":
             self.scripts.append(dict(attrs))
-            self._is_inside = dict(attrs).get("id") == "params"
+            self._inside = dict(attrs).get("id") or ("script" if not attrs else "")
 
     def handle_endtag(self, tag: str) -> None:
-        self._is_inside = False
+        self._inside = ""
 
     def handle_data(self, data: str) -> None:
-        if self._is_inside:
+        if self._inside == "params":
             self.params += data
+        elif self._inside == "script":
+            self.script += data
+
+    @property
+    def loading_params(self) -> Any:
+        """What the variable of that name is."""
+        before, text = self.script.split(" = ", 1)
+        assert before == "var loadingParams"
+        assert text.endswith(";")
+        return json.loads(text[:-1])
+
+    @property
+    def allowance(self) -> str:
+        """What a policy has to say to let the script run."""
+        return f"'sha256-{b64encode(hashlib.sha256(self.script.encode()).digest()).decode()}'"
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +100,8 @@ def test_each_page_is_the_one_that_is_wanted(pages: AppRtcPages) -> None:
 def test_parameters_come_as_they_are(pages: AppRtcPages, params: dict[str, Any]) -> None:
     reader = Reader(text(pages.page(request(), params, False)))
     assert json.loads(reader.params) == params
+    assert reader.loading_params == loading_params(params)
+    assert ("roomId" in reader.loading_params) == (params is PARAMS)
 
 
 @pytest.mark.parametrize(
@@ -109,15 +127,17 @@ def test_nothing_in_them_ends_the_element(pages: AppRtcPages, evil: str) -> None
     plain = Reader(text(pages.page(request(), PARAMS, False)))
     reader = Reader(page)
     assert json.loads(reader.params) == params
+    assert reader.loading_params["warningMessages"] == [evil]
     assert reader.scripts == plain.scripts, "no script has come to it"
-    assert not set("<>&") & set(reader.params)
+    assert not set("<>&") & set(reader.params + reader.script)
 
 
 def test_the_policy_allows_a_call_and_nothing_else(pages: AppRtcPages) -> None:
     params = {**PARAMS, "ice_server_url": "https://ice.test/v1alpha/iceconfig?key="}
-    assert policy_of(pages.page(request(), params, False)) == {
+    page = pages.page(request(), params, False)
+    assert policy_of(page) == {
         "default-src": {"'none'"},
-        "script-src": {"'self'"},
+        "script-src": {"'self'", Reader(text(page)).allowance},
         "style-src": {"'self'"},
         "img-src": {"'self'", "data:"},
         "connect-src": {"'self'", "ws://host:9090", "wss://host:9090", "ws://host:8089", "http://host:8089", "https://ice.test"},
@@ -148,9 +168,16 @@ def test_the_policy_allows_a_call_and_nothing_else(pages: AppRtcPages) -> None:
     ],
 )
 def test_the_policy_names_only_what_is_an_origin(pages: AppRtcPages, address: object) -> None:
-    policy = policy_of(pages.page(request(), {**PARAMS, "wss_url": address, "wss_post_url": address}, False))
+    page = pages.page(request(), {**PARAMS, "wss_url": address, "wss_post_url": address}, False)
+    policy = policy_of(page)
     assert policy["connect-src"] == {"'self'", "ws://host:9090", "wss://host:9090"}
-    assert policy["script-src"] == {"'self'"}
+    assert policy["script-src"] == {"'self'", Reader(text(page)).allowance}
+
+
+def test_the_page_of_a_full_room_has_no_script_inside(pages: AppRtcPages) -> None:
+    page = pages.page(request(), PARAMS, True)
+    assert policy_of(page)["script-src"] == {"'self'"}
+    assert "loadingParams" not in text(page)
 
 
 @pytest.mark.parametrize("room_full", [True, False])
@@ -188,7 +215,9 @@ def test_an_installation_without_its_pages_does_not_start(tmp_path: Path) -> Non
             AppRtcPages(installed(root, **{page: None}))
 
 
-@pytest.mark.parametrize(("body", "times"), [("<p>", 0), ('"PARAMS" "PARAMS"', 2)])
+@pytest.mark.parametrize(
+    ("body", "times"), [("<p>", 0), ('"LOADING" <p>', 0), ('"PARAMS" "PARAMS" "LOADING"', 2), ('"PARAMS" "LOADING" "LOADING"', 2)]
+)
 def test_parameters_have_one_place(tmp_path: Path, body: str, times: int) -> None:
     with pytest.raises(ConfigError, match=rf"call\.html: .* has to be there once, it is {times} times"):
         AppRtcPages(installed(tmp_path, call=body))

@@ -102,7 +102,10 @@ def test_constraints_of_the_connection(query: dict[str, str], optional: list[dic
 def test_a_call_to_oneself() -> None:
     params = apprtc_params.page_params(visit(debug="loopback"))
     assert params["is_loopback"] == "true"
-    assert params["include_loopback_js"] == "", "our page needs no script of its own for that"
+    assert params["include_loopback_js"] == '<script src="/apprtc/js/loopback.js"></script>'
+    at_the_root = apprtc_params.page_params(visit(prefix="", debug="loopback"))
+    assert at_the_root["include_loopback_js"] == '<script src="/js/loopback.js"></script>'
+    assert apprtc_params.page_params(visit(debug="else"))["include_loopback_js"] == ""
 
 
 # --------------------------------------------------------------------------------------------- camera and microphone
@@ -318,3 +321,30 @@ def test_what_is_no_unicode_breaks_nothing() -> None:
     query = Query.of([("\udcff", "\ud800")])
     assert query.encoded() == "?%3F=%3F"
     json.dumps(apprtc_params.page_params(Visit(HERE, "", query), "room"))
+
+
+def test_what_a_page_has_by_other_names() -> None:
+    """Texts that hold JSON are what they say."""
+    params: dict[str, Any] = {**apprtc_params.page_params(visit(it="relay", tt="udp", video="false"), "room-1")}
+    assert apprtc_params.loading_params(params) == {
+        "errorMessages": [],
+        "warningMessages": [],
+        "isLoopback": False,
+        "roomId": "room-1",
+        "roomLink": params["room_link"],
+        "mediaConstraints": {"audio": True, "video": False},
+        "offerOptions": {},
+        "peerConnectionConfig": json.loads(params["pc_config"]),
+        "peerConnectionConstraints": {"optional": []},
+        "iceServerRequestUrl": params["ice_server_url"],
+        "iceServerTransports": "udp",
+        "wssUrl": params["wss_url"],
+        "wssPostUrl": params["wss_post_url"],
+        "bypassJoinConfirmation": False,
+        "versionInfo": None,
+    }
+
+
+def test_a_page_without_a_room_has_no_room() -> None:
+    loading = apprtc_params.loading_params(dict(apprtc_params.page_params(visit())))
+    assert not {"roomId", "roomLink"} & set(loading)

@@ -13,10 +13,10 @@ from coordinator.p2p.core.apprtc_service import AppRtc
 from coordinator.p2p.core.collider import ABSENCE_S, MAX_QUEUED_MESSAGES
 from coordinator.p2p.core.limits import Limits
 from coordinator.p2p.core.outputs import Close, Output, Send
+from coordinator.p2p.core.store import Store
 
-HERE = "http://rtc.example"
-ELSEWHERE = "http://other.example"
 ROOM = "room-1"
+ACCOUNT = Store(10**9)
 
 
 class World:
@@ -27,8 +27,8 @@ class World:
         self.now = 0.0
         self._keys = 0
 
-    def join(self, origin: str = HERE, *, loopback: bool = False) -> Joined:
-        joined = self.core.join(origin, ROOM, self.now, loopback=loopback)
+    def join(self, *, loopback: bool = False) -> Joined:
+        joined = self.core.join(ROOM, self.now, loopback=loopback)
         assert isinstance(joined, Joined)
         return joined
 
@@ -36,7 +36,7 @@ class World:
         """The key of the socket, and what it heard."""
         self._keys += 1
         key = self._keys
-        self.core.connected(key, self.now)
+        self.core.connected(key, ACCOUNT, self.now)
         self.core.received(key, json.dumps({"cmd": "register", "roomid": ROOM, "clientid": client}), self.now)
         return key, heard(self.core.outputs(), key)
 
@@ -44,8 +44,8 @@ class World:
         self.core.received(key, json.dumps({"cmd": "send", "msg": text}), self.now)
         return self.core.outputs()
 
-    def message(self, client: str, body: str | bytes, origin: str = HERE) -> Result | None:
-        return self.core.message(origin, ROOM, client, body if isinstance(body, bytes) else body.encode(), self.now)
+    def message(self, client: str, body: str | bytes, room: str = ROOM) -> Result | None:
+        return self.core.message(room, client, body if isinstance(body, bytes) else body.encode(), ACCOUNT, self.now)
 
     def later(self, seconds: float) -> None:
         self.now += seconds
@@ -79,7 +79,7 @@ def test_a_call_from_the_first_join_to_the_last_delete(world: World) -> None:
     assert world.message(caller, "candidate 2") is Result.SUCCESS
     assert heard(world.core.outputs(), callee_key) == ["candidate 2"]
 
-    assert world.core.leave(HERE, ROOM, callee.client, world.now) is Result.SUCCESS
+    assert world.core.leave(ROOM, callee.client, world.now) is Result.SUCCESS
     assert heard(world.say(callee_key, "bye"), caller_key) == ["bye"]
     world.core.left(callee_key, world.now)
     world.core.delete(ROOM, callee.client, world.now)
@@ -101,17 +101,17 @@ def test_a_message_that_is_no_text(world: World) -> None:
     caller = world.join().client
     assert world.message(caller, b"\xff") is Result.ERROR
     assert world.core.counts.errors == {"message_not_utf8": 1}
-    assert world.message(caller, b"\xff", ELSEWHERE) is Result.ERROR
+    assert world.message(caller, b"\xff", "other") is Result.UNKNOWN_ROOM, "which needs no reading"
     assert world.join().messages == ()
 
 
 @pytest.mark.parametrize(
-    ("origin", "client", "result"),
-    [(ELSEWHERE, None, Result.UNKNOWN_ROOM), (HERE, "nobody", Result.UNKNOWN_CLIENT), (HERE, None, Result.SUCCESS)],
+    ("room", "client", "result"),
+    [("other", None, Result.UNKNOWN_ROOM), (ROOM, "nobody", Result.UNKNOWN_CLIENT), (ROOM, None, Result.SUCCESS)],
 )
-def test_messages_of_strangers(world: World, origin: str, client: str | None, result: Result) -> None:
+def test_messages_of_strangers(world: World, room: str, client: str | None, result: Result) -> None:
     caller = world.join().client
-    assert world.message(client or caller, "x", origin) is result
+    assert world.message(client or caller, "x", room) is result
 
 
 def test_too_many_stored_messages(world: World) -> None:
@@ -140,7 +140,7 @@ def test_who_crashed_makes_place_after_ten_seconds(world: World) -> None:
     callee_key, _ = world.register(callee)
     world.core.left(callee_key, world.now)
     world.later(ABSENCE_S - 0.1)
-    assert world.core.join(HERE, ROOM, world.now) is Result.FULL
+    assert world.core.join(ROOM, world.now) is Result.FULL
     world.later(0.1)
     assert not world.join().is_initiator
     assert world.core.outputs() == [], "nobody is told"
@@ -173,7 +173,7 @@ def test_a_delete_of_one_that_collider_does_not_have_ends_nothing(world: World) 
 
 @pytest.mark.parametrize("has_socket", [False, True])
 def test_bye_ends_it_everywhere(world: World, has_socket: bool) -> None:
-    caller = world.join(ELSEWHERE).client
+    caller = world.join().client
     key = world.register(caller)[0] if has_socket else 0
     world.core.bye(ROOM, caller, world.now)
     assert world.core.outputs() == ([Close(key, 1000, "")] if has_socket else [])
@@ -181,12 +181,11 @@ def test_bye_ends_it_everywhere(world: World, has_socket: bool) -> None:
     world.core.bye(ROOM, caller, world.now)
 
 
-def test_bye_is_for_the_rooms_of_all_origins(world: World) -> None:
-    here, there = world.join(HERE, loopback=True), world.join(ELSEWHERE, loopback=True)
+def test_bye_of_the_loopback_leaves_who_called_himself(world: World) -> None:
+    joined = world.join(loopback=True)
     world.core.bye(ROOM, LOOPBACK_CLIENT_ID, world.now)
-    assert world.core.members == 2
-    for joined in (here, there):
-        world.core.bye(ROOM, joined.client, world.now)
+    assert world.core.members == 1
+    world.core.bye(ROOM, joined.client, world.now)
     assert world.core.rooms == 0
 
 
@@ -197,7 +196,7 @@ def test_a_call_to_oneself(world: World) -> None:
     echo, waiting = world.register(LOOPBACK_CLIENT_ID)
     assert waiting == ["offer"]
     assert heard(world.say(echo, "answer"), caller_key) == ["answer"]
-    world.core.leave(HERE, ROOM, caller, world.now)
+    world.core.leave(ROOM, caller, world.now)
     for key in (caller_key, echo):
         world.core.left(key, world.now)
     world.later(ABSENCE_S)
@@ -212,7 +211,7 @@ def test_a_client_is_vouched_for_from_its_join_until_collider_has_forgotten_it_t
     assert world.core.vouches(ROOM, caller)
     assert not world.core.vouches(ROOM, "12345678")
     key, _ = world.register(caller)
-    world.core.leave(HERE, ROOM, caller, world.now)
+    world.core.leave(ROOM, caller, world.now)
     assert world.core.vouches(ROOM, caller)
     assert world.core.holds(ROOM, caller)
     world.core.left(key, world.now)
@@ -237,7 +236,7 @@ def test_the_next_deadline_is_of_either_half(world: World) -> None:
     assert world.core.next_deadline() is None
     caller = world.join().client
     assert world.core.next_deadline() == PATIENCE_S
-    world.core.post(ROOM, caller, "x", 1.0)
+    world.core.post(ROOM, caller, "x", ACCOUNT, 1.0)
     assert world.core.next_deadline() == 1.0 + ABSENCE_S
 
 
@@ -253,7 +252,7 @@ def test_a_room_that_was_forgotten_keeps_its_sockets(world: World) -> None:
 def test_who_never_comes_to_collider_makes_place_after_a_minute(world: World) -> None:
     caller, silent = world.join().client, world.join().client
     world.register(caller)
-    assert world.core.join(HERE, ROOM, 1.0) is Result.FULL
+    assert world.core.join(ROOM, 1.0) is Result.FULL
     world.later(PATIENCE_S - 1)
     assert world.core.holds(ROOM, silent)
     world.later(1)
@@ -267,7 +266,7 @@ def test_who_never_comes_to_collider_makes_place_after_a_minute(world: World) ->
 def test_who_says_something_by_http_is_waited_for_longer(world: World) -> None:
     caller = world.join().client
     world.later(PATIENCE_S - 1)
-    assert world.core.message(HERE, ROOM, caller, b"offer", world.now) is Result.SUCCESS
+    assert world.core.message(ROOM, caller, b"offer", ACCOUNT, world.now) is Result.SUCCESS
     world.later(PATIENCE_S - 1)
     assert world.core.holds(ROOM, caller)
     world.later(1)
@@ -276,7 +275,7 @@ def test_who_says_something_by_http_is_waited_for_longer(world: World) -> None:
 
 def test_who_has_left_is_not_waited_for(world: World) -> None:
     caller = world.join().client
-    world.core.leave(HERE, ROOM, caller, 1.0)
+    world.core.leave(ROOM, caller, 1.0)
     world.later(PATIENCE_S)
     assert "never_registered" not in world.core.counts.errors
 
@@ -284,9 +283,9 @@ def test_who_has_left_is_not_waited_for(world: World) -> None:
 def test_both_halves_have_the_limits() -> None:
     world = World(Limits(max_members=1))
     caller = world.join().client
-    assert world.core.join(HERE, ROOM, 0.0) is Result.ERROR
-    world.core.post(ROOM, caller, "x", 0.0)
-    assert world.core.post(ROOM, "other", "x", 0.0) is not None
+    assert world.core.join(ROOM, 0.0) is Result.ERROR
+    world.core.post(ROOM, caller, "x", ACCOUNT, 0.0)
+    assert world.core.post(ROOM, "other", "x", ACCOUNT, 0.0) is not None
 
 
 def test_stopping(world: World) -> None:
@@ -306,5 +305,5 @@ def test_who_is_at_collider_alone_counts_too(world: World) -> None:
     assert (world.core.rooms, world.core.members) == (1, 1)
     world.register("stranger")
     assert (world.core.rooms, world.core.members) == (1, 2)
-    world.core.leave(HERE, ROOM, caller, world.now)
+    world.core.leave(ROOM, caller, world.now)
     assert (world.core.rooms, world.core.members) == (1, 2), "he is at Collider still"

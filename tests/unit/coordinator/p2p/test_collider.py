@@ -9,8 +9,10 @@ import pytest
 from coordinator.p2p.core.collider import ABSENCE_S, MAX_QUEUED_MESSAGES, UNREGISTERED_S, Collider
 from coordinator.p2p.core.limits import MAX_ID_CHARS, Limits
 from coordinator.p2p.core.outputs import Close, Output, Send
+from coordinator.p2p.core.store import MESSAGE_OVERHEAD_BYTES, Store
 
 ROOM = "r"
+ACCOUNT = Store(10**9)
 FULL = "Max room capacity reached"
 QUEUE_FULL = "Too many messages queued for the client"
 
@@ -31,7 +33,7 @@ class World:
 
     def socket(self) -> int:
         self.keys += 1
-        self.core.connected(self.keys, self.now)
+        self.core.connected(self.keys, ACCOUNT, self.now)
         return self.keys
 
     def say(self, key: int, data: str | bytes | dict[str, object]) -> list[Output]:
@@ -51,7 +53,7 @@ class World:
         return self.say(key, {"cmd": "send", "msg": msg})
 
     def post(self, client: str, text: str, room: str = ROOM) -> str | None:
-        return self.core.post(room, client, text, self.now)
+        return self.core.post(room, client, text, ACCOUNT, self.now)
 
     def leave(self, key: int) -> None:
         self.core.left(key, self.now)
@@ -268,24 +270,33 @@ def test_so_many_wait(world: World) -> None:
     assert outputs == heard(two, *map(str, range(MAX_QUEUED_MESSAGES)))
 
 
-def test_so_much_waits_in_a_room() -> None:
-    world = World(Limits(max_room_bytes=10))
-    assert world.post("1", "123456") is None
-    assert world.post("2", "12345") == f"Failed to send the message: {QUEUE_FULL}"
-    assert world.post("2", "1234") is None
+def test_so_much_waits_in_a_room_in_bytes_with_what_each_message_costs_beside() -> None:
+    world = World(Limits(max_room_bytes=2 * MESSAGE_OVERHEAD_BYTES + 10))
+    assert world.post("1", "\U0001f600xx") is None
+    assert world.post("2", "\U0001f600x") == f"Failed to send the message: {QUEUE_FULL}", "6 + 5 bytes"
+    assert world.post("2", "\U0001f600") is None
     one, _ = world.register("1")
-    assert world.post("2", "delivered, so however long") is None
+    assert world.post("2", "delivered, so however long" * 100) is None
     world.leave(one)
     assert world.post("2", "1234") is None, "what was delivered takes no space"
+    assert world.post("2", "") == "Empty request body"
     assert world.post("2", "1") == f"Failed to send the message: {QUEUE_FULL}"
 
 
+def test_half_a_surrogate_pair_waits_like_anything_else(world: World) -> None:
+    one = world.here("1")
+    world.say(one, b'{"cmd":"send","msg":"\\ud83d"}')
+    two, outputs = world.register("2")
+    assert outputs == [Send(two, '{"msg":"\\ud83d","error":""}\n')]
+
+
 def test_who_is_removed_takes_what_he_has_said_and_its_space_with_him() -> None:
-    world = World(Limits(max_room_bytes=10))
-    world.post("1", "1234567890")
+    world = World(Limits(max_room_bytes=MESSAGE_OVERHEAD_BYTES + 10))
+    assert world.post("1", "1234567890") is None
     two, _ = world.register("2")
     world.leave(two)
-    world.post("1", "1234567890")
+    assert world.post("1", "1234567890") is None
+    assert world.post("2", "1") is not None
     world.core.delete(ROOM, "1", 0.0)
     assert world.post("2", "1234567890") is None
 
@@ -509,6 +520,6 @@ def test_stopping(world: World) -> None:
 
 def test_a_key_is_connected_once(world: World) -> None:
     one = world.here("1")
-    world.core.connected(one, 0.0)
+    world.core.connected(one, ACCOUNT, 0.0)
     world.here("2")
     assert len(world.send(one, "m")) == 1

@@ -9,6 +9,7 @@ import pytest
 from coordinator.p2p.core.gstreamer import HELLO_S, GStreamer
 from coordinator.p2p.core.limits import MAX_ID_CHARS, Limits
 from coordinator.p2p.core.outputs import Close, Output, Send
+from coordinator.p2p.core.store import Store
 
 NOW = 1_000.0
 
@@ -23,7 +24,7 @@ class Wire:
 
     def connect(self, name: str, now: float = NOW) -> list[tuple[object, ...]]:
         self._keys[name] = next(self._fresh)
-        self.core.connected(self._keys[name], now)
+        self.core.connected(self._keys[name], Store(0), now)
         return self.took()
 
     def hello(self, *names: str) -> None:
@@ -405,5 +406,5 @@ def test_strangers_do_no_harm(wire: Wire) -> None:
     wire.core.received(99, "HELLO x", NOW)
     wire.core.left(99, NOW)
     wire.hello("a")
-    wire.core.connected(1, NOW)  # once more
+    wire.core.connected(1, Store(0), NOW)  # once more
     assert wire.say("a", "ROOM x") == [("a", "ROOM_OK ")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from coordinator.p2p.core import guests as module
-from coordinator.p2p.core.guests import Guests, client_address, group_of, parse_networks
+from coordinator.p2p.core.guests import Guest, Guests, client_address, group_of, parse_networks
 
 
 def test_sockets_of_an_address_are_bounded() -> None:
@@ -33,29 +33,54 @@ def test_refused_sockets_are_not_counted() -> None:
     assert guests.enter("192.0.2.1", 0) is not None
 
 
-def test_what_waits_is_bounded_for_an_address_and_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_WAITING_BYTES_EACH", 10)
-    monkeypatch.setattr(module, "MAX_WAITING_BYTES", 15)
-    guests = Guests(max_sockets=2, requests_per_s=1, requests_burst=1)
-    one, again, other = guests.enter("192.0.2.1", 0), guests.enter("192.0.2.1", 0), guests.enter("192.0.2.2", 0)
-    assert one is not None
-    assert other is not None
+def entered(guests: Guests, address: str) -> Guest:
+    guest = guests.enter(address, 0)
+    assert guest is not None
+    return guest
+
+
+@pytest.mark.parametrize("what", ["outbox", "account"])
+def test_what_waits_is_bounded_for_an_address_and_for_all(what: str) -> None:
+    guests = Guests(2, 1, 1, max_waiting_bytes=15, max_address_bytes=10)
+    one, again = entered(guests, "192.0.2.1"), entered(guests, "192.0.2.1")
+    other = entered(guests, "192.0.2.2")
+    mine, others = getattr(one, what), getattr(other, what)
     assert one is again, "sockets of one address share"
-    assert one.take(10)
-    assert not one.take(1)
-    assert not other.take(6)
-    assert other.take(5)
-    assert guests.waiting == 15
+    assert mine.take(10)
+    assert not mine.take(1)
+    assert not others.take(6)
+    assert others.take(5)
+    assert (guests.waiting, guests.kept) == ((15, 0) if what == "outbox" else (0, 15)), "one does not take the place of the other"
+    mine.give_back(10)
+    assert others.take(5)
+
+
+def test_bodies_that_are_coming_are_bounded_like_sockets_and_beside_them() -> None:
+    guests = Guests(max_sockets=2, requests_per_s=1, requests_burst=1)
+    assert guests.begin_body("192.0.2.1", 0) is guests.begin_body("192.0.2.1", 0) is not None
+    assert guests.begin_body("192.0.2.1", 0) is None
+    assert guests.begin_body("192.0.2.2", 0) is not None
+    assert guests.enter("192.0.2.1", 0) is not None
+    guests.end_body("192.0.2.1")
+    assert guests.begin_body("192.0.2.1", 0) is not None
+    assert guests.begin_body("192.0.2.1", 0) is None
 
 
 def test_idle_addresses_are_forgotten_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_ADDRESSES", 10)
     guests = Guests(max_sockets=1, requests_per_s=1, requests_burst=1)
     assert guests.enter("192.0.2.255", 0) is not None
+    assert guests.begin_body("192.0.2.254", 0) is not None
+    sayer = guests.enter("192.0.2.253", 0)
+    assert sayer is not None
+    assert sayer.account.take(1)
+    guests.leave("192.0.2.253")
     for number in range(100):
         guests.request(f"192.0.2.{number}", 0)
         assert len(guests) <= 10
     assert guests.enter("192.0.2.255", 0) is None, "who has a socket open is remembered"
+    assert guests.begin_body("192.0.2.254", 0) is None, "and whose request is coming"
+    assert guests.enter("192.0.2.253", 0) is sayer, "and of whom something is kept"
 
 
 @pytest.mark.parametrize(

@@ -284,7 +284,7 @@ def test_a_name_has_its_length(signal: str) -> None:
 
 def test_a_text_to_everybody_has_its_length() -> None:
     """To one it may be longer: that costs no more than it came with."""
-    world = NextRtcWorld(NextRtcConfig(max_shout_chars=20))
+    world = NextRtcWorld(NextRtcConfig(max_shout_bytes=20))
     one, two = world.members(2, content="room")
     one.says("text", content="x" * 16)  # and two quotes, and the braces of custom
     assert two.heard() == [message("text", two.id, "x" * 16, {}, one.id)]

@@ -6,6 +6,7 @@ import pytest
 
 from coordinator.p2p.core.nextrtc import NextRtcConfig
 from coordinator.p2p.core.nextrtc_contexts import MAX_WAITING
+from coordinator.p2p.core.store import MESSAGE_OVERHEAD_BYTES
 from tests.support.nextrtc import CANDIDATE, SDP, FakeMember, NextRtcWorld, message
 
 CUSTOM = {"note": "<b>"}
@@ -137,7 +138,7 @@ def test_what_waits_is_bounded_for_the_whole_conversation() -> None:
     world = NextRtcWorld(max_room_bytes=1_000)
     one, two, three = world.members(3, content="room")
     kept = waiting(world, one, two, until_full=True)
-    size = len(message("candidate", two.id, "x" * 100, {}, one.id))
+    size = len(message("candidate", two.id, "x" * 100, {}, one.id)) + MESSAGE_OVERHEAD_BYTES
     assert kept == 1_000 // size
     assert waiting(world, one, three, until_full=True) == 0
     one.says("offerResponse", to=two.id, content="offer")
@@ -165,7 +166,7 @@ def test_another_conversation_has_room_of_its_own() -> None:
 
 
 def test_what_waits_is_bounded_for_all_conversations_together() -> None:
-    world = NextRtcWorld(max_room_bytes=1_000, max_stored_bytes=1_000)
+    world = NextRtcWorld(max_room_bytes=1_000, whole_bytes=1_000)
     first = world.members(2, content="room")
     kept = waiting(world, *first, until_full=True)
     second = world.members(2, content="other")
@@ -173,6 +174,36 @@ def test_what_waits_is_bounded_for_all_conversations_together() -> None:
     for member in first:
         member.leaves()
     assert waiting(world, *second, until_full=True) == kept
+
+
+def test_what_one_address_says_takes_no_room_from_another() -> None:
+    """Given back when it was delivered, when the pair gives up, and when somebody leaves."""
+    world = NextRtcWorld(max_room_bytes=10_000, address_bytes=1_000)
+    full = world.members(2, content="room")
+    kept = waiting(world, *full, until_full=True)
+    assert 0 < kept < 10
+    again = world.members(2, content="again")
+    assert waiting(world, *again, until_full=True) == 0, "the same address, in another conversation"
+    others = world.members(2, "192.0.2.2", content="others")
+    assert waiting(world, *others, until_full=True) == kept
+    full[0].says("offerResponse", to=full[1].id, content="offer")
+    full[1].says("answerResponse", to=full[0].id, content="answer")
+    assert waiting(world, *again, until_full=True) == kept
+    again[1].says("left")
+    others[0].leaves()
+    assert world.kept.bytes == 0
+    again[1].says("join", content="again")
+    assert waiting(world, *again, until_full=True) == kept
+    world.advance(30.0)
+    assert world.kept.bytes == 0
+
+
+def test_stopping_gives_everything_back() -> None:
+    world = NextRtcWorld()
+    assert waiting(world, *world.members(2, content="room"))
+    assert world.kept.bytes
+    world.stop()
+    assert world.kept.bytes == 0
 
 
 @pytest.mark.parametrize("state", STATES)

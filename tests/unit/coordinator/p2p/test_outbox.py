@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from coordinator.p2p.core.outbox import FRAME_OVERHEAD_BYTES, Frame, Outbox
-from coordinator.p2p.core.store import Store
+from coordinator.p2p.core.outbox import Frame, Outbox
+from coordinator.p2p.core.store import MESSAGE_OVERHEAD_BYTES, Store
 
 
 def test_frames_come_out_in_order_and_as_they_are() -> None:
@@ -25,7 +25,7 @@ def test_a_frame_too_many_is_not_queued() -> None:
 
 
 def test_a_frame_that_passes_the_mark_is_not_queued_and_one_on_its_way_still_counts() -> None:
-    outbox = Outbox(10, 2 * (FRAME_OVERHEAD_BYTES + 10))
+    outbox = Outbox(10, 2 * (MESSAGE_OVERHEAD_BYTES + 10))
     assert outbox.push(b"x" * 10)
     assert outbox.push(b"x" * 10)
     assert not outbox.push(b"")
@@ -36,12 +36,12 @@ def test_a_frame_that_passes_the_mark_is_not_queued_and_one_on_its_way_still_cou
 
 
 def test_bytes_count_and_not_characters() -> None:
-    assert not Outbox(10, FRAME_OVERHEAD_BYTES + 10).push("\U0001f600" * 3)
-    assert Outbox(10, FRAME_OVERHEAD_BYTES + 12).push("\U0001f600" * 3)
+    assert not Outbox(10, MESSAGE_OVERHEAD_BYTES + 10).push("\U0001f600" * 3)
+    assert Outbox(10, MESSAGE_OVERHEAD_BYTES + 12).push("\U0001f600" * 3)
 
 
 def test_outboxes_of_one_address_share_a_bound() -> None:
-    address = Store(2 * (FRAME_OVERHEAD_BYTES + 10))
+    address = Store(2 * (MESSAGE_OVERHEAD_BYTES + 10))
     one, two = Outbox(10, 1_000, address), Outbox(10, 1_000, address)
     assert one.push(b"x" * 10)
     assert two.push(b"x" * 10)
@@ -58,6 +58,6 @@ def test_cleared() -> None:
     outbox.push("x")
     outbox.pop()
     outbox.clear()
-    assert outbox.size == FRAME_OVERHEAD_BYTES + len("on its way") == whole.chars
+    assert outbox.size == MESSAGE_OVERHEAD_BYTES + len("on its way") == whole.bytes
     assert outbox.pop() is None
-    assert outbox.size == whole.chars == 0
+    assert outbox.size == whole.bytes == 0

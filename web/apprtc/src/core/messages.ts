@@ -52,6 +52,11 @@ export function registerFrame(room: string, client: string): string {
   return JSON.stringify({ cmd: "register", roomid: room, clientid: client });
 }
 
+/** As the other person of a loopback call. */
+export function registerEchoFrame(room: string): string {
+  return registerFrame(room, "LOOPBACK_CLIENT_ID");
+}
+
 export function sendFrame(message: string): string {
   return JSON.stringify({ cmd: "send", msg: message });
 }

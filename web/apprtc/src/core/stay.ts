@@ -13,7 +13,7 @@ import type { Emit, Event, PathState } from "./events.ts";
 import { type IceServer, parseIceReply } from "./ice.ts";
 import { judgeDelivery, judgeMessage } from "./judge.ts";
 import { Line } from "./line.ts";
-import { BYE, decodeFrame, decodeMessage, registerFrame } from "./messages.ts";
+import { BYE, decodeFrame, decodeMessage, registerEchoFrame } from "./messages.ts";
 import { Negotiation } from "./negotiation.ts";
 import { Outbox, type Way } from "./outbox.ts";
 import type { Membership } from "./params.ts";
@@ -28,8 +28,6 @@ const LEAVE_PATIENCE_S = 3;
 const GRACE_S = 3;
 /** Who joined as the second hears of the first at once, or something went wrong. */
 const OFFER_PATIENCE_S = 10;
-/** The other person of a loopback call. */
-const ECHO_CLIENT = "LOOPBACK_CLIENT_ID";
 
 /** Why a place is worth nothing any more: the servers do not know it, may not know it, or do not take what we say. */
 export type Loss = { readonly kind: "unknown" | "doubtful" } | { readonly kind: "refused"; readonly answer: Answer };
@@ -90,7 +88,7 @@ export class Stay {
     const { place, member, emit } = this.#parts;
     this.#tell(this.#state);
     this.#line.start(member.socketUrl, place.room, member.client, now);
-    if (member.isLoopback) emit({ kind: "openEcho", url: member.socketUrl, frame: registerFrame(place.room, ECHO_CLIENT) });
+    if (member.isLoopback) emit({ kind: "openEcho", url: member.socketUrl, frame: registerEchoFrame(place.room) });
     this.#begin(member.isInitiator, member.messages, now);
   }
 

@@ -1,0 +1,29 @@
+"""Who may speak a peer-to-peer protocol, without the rest of a coordinator."""
+
+from __future__ import annotations
+
+import random
+
+from pydantic import SecretStr
+
+from coordinator.core.coordinator import Coordinator
+from coordinator.core.origins import OriginPolicy
+from coordinator.io.backplane import MemoryBackplane
+from coordinator.io.door import Door
+from coordinator.io.driver import Driver
+from coordinator.p2p.core.guests import Guests, Network
+from coordinator.p2p.io.access import Access
+from coordinator.settings import CoordinatorSettings
+from service.auth import Authenticator
+from service.clock import Clock
+from tests.support.forge import SECRET
+
+
+def access_of(
+    guests: Guests, clock: Clock, *, auth: bool = False, is_open: bool = False, trusted: tuple[Network, ...] = ()
+) -> Access:
+    """`auth`: the cluster wants tokens; `is_open`: but not here. `trusted`: our proxies."""
+    settings = CoordinatorSettings(auth_secret=SecretStr(SECRET.decode())) if auth else CoordinatorSettings(auth="none")
+    driver = Driver(Coordinator(settings.core_config(), random.Random(1)), MemoryBackplane(), clock)
+    authenticator = Authenticator.from_settings(settings, clock)
+    return Access(Door(driver, OriginPolicy()), authenticator, guests, clock, is_open=is_open, trusted=trusted)
