@@ -202,4 +202,4 @@ def test_nothing_that_happens_in_any_order_raises_or_stays(
         server.feed(ev.LinkClosed(session.link, "failed"))
     assert server.broker.subscription_count == 0
     assert state.interest._neighbours == {}
-    assert {kind for kind, _ in state.deadlines._live} <= {"status", "interest", "dial"}
+    assert {kind for kind, _ in state.deadlines._live} <= {"status", "interest", "dial", "last call"}
