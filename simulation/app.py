@@ -49,7 +49,10 @@ START_DELAY_S = 0.5
 DRAIN_STILL_S = 0.6
 """When nothing more has come for so long, nothing more will: three progresses of the workers."""
 
-DRAIN_MAX_S = 10.0
+IMPAIRED_STILL_S = 4.0
+"""The same where packets are lost on purpose: one that is lost twice is sent again after one second, and after two more."""
+
+DRAIN_MAX_S = 15.0
 
 
 class SimulationError(RtcBrokerError):
@@ -90,6 +93,11 @@ class RunOptions:
     """What becomes of the clients' packets on their way to the cluster and back."""
     hubs: int = 0
     """How many of the comm servers to start are hubs."""
+
+    @property
+    def still_s(self) -> float:
+        """When nothing more has come for so long, nothing more will."""
+        return IMPAIRED_STILL_S if self.reliable and self.impairment is not None else DRAIN_STILL_S
 
     @property
     def allowed_loss(self) -> float:
@@ -155,7 +163,9 @@ async def _run(options: RunOptions, console: Console) -> Report:
             workers = options.workers or workers_for(scenario.peak(), scenario.deliveries_per_s(options.hz))
             async with Crew(share_out(job, workers), directory, where.prefix) as crew:
                 with display(console) as screen:
-                    cost = await _Conduct(scenario, crew, cluster, screen).perform(options.connect_timeout_s)
+                    cost = await _Conduct(scenario, crew, cluster, screen, still_s=options.still_s).perform(
+                        options.connect_timeout_s
+                    )
                 results = await crew.results()
     return _report(options, scenario, results, cost)
 
@@ -188,12 +198,13 @@ async def _cluster(
 class _Conduct:
     """The phases of a run."""
 
-    def __init__(self, scenario: Scenario, crew: Crew, cluster: Cluster | None, screen: Display) -> None:
+    def __init__(self, scenario: Scenario, crew: Crew, cluster: Cluster | None, screen: Display, *, still_s: float) -> None:
         self._scenario = scenario
         self._crew = crew
         self._cluster = cluster
         self._meter = ServerMeter([server.pid for server in cluster.servers]) if cluster else None
         self._screen = screen
+        self._still_s = still_s
         self._pace = Pace()
         self._was_anyone_in = False
 
@@ -242,7 +253,7 @@ class _Conduct:
         """Until nothing more has come for a while."""
         began = last_change = time.monotonic()
         received = self._look().received
-        while time.monotonic() - last_change < DRAIN_STILL_S and time.monotonic() - began < DRAIN_MAX_S:
+        while time.monotonic() - last_change < self._still_s and time.monotonic() - began < DRAIN_MAX_S:
             await asyncio.sleep(POLL_S)
             if (now_received := self._look().received) != received:
                 received, last_change = now_received, time.monotonic()
