@@ -16,8 +16,8 @@ from tests.support.nextrtc import FakeMember, NextRtcWorld
 from tests.support.nextrtc_model import Model
 
 LIMITS = Limits(max_members=6, max_rooms=2, max_room_members=4, max_room_bytes=1_000)
-ADDRESS_BYTES, WHOLE_BYTES = 900, 1_400
-"""So tight that every one of them is met."""
+BOUNDS = st.sampled_from([(10_000, 10_000), (600, 10_000), (700, 900)])
+"""Of an address, and of all. So tight that every one of them is met, that of the room with the first of these."""
 CONFIG = NextRtcConfig(max_connection_setup_time_s=5.0)
 
 WHO = st.integers(0, 11)
@@ -32,17 +32,18 @@ class Conversations(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.world = NextRtcWorld(CONFIG, address_bytes=ADDRESS_BYTES, whole_bytes=WHOLE_BYTES, **dataclasses.asdict(LIMITS))
-        self.model = Model(LIMITS, CONFIG, ADDRESS_BYTES, WHOLE_BYTES)
         self.everyone: list[FakeMember] = []
         self.since: dict[FakeMember, float] = {}
         self.until: dict[FakeMember, float] = {}
 
-    @initialize(kind=KINDS)
-    def begin(self, kind: str) -> None:
+    @initialize(kind=KINDS, bounds=BOUNDS)
+    def begin(self, kind: str, bounds: tuple[int, int]) -> None:
         """Three in a conversation: what can go wrong between members then does within few steps."""
+        address_bytes, whole_bytes = bounds
+        self.world = NextRtcWorld(CONFIG, address_bytes=address_bytes, whole_bytes=whole_bytes, **dataclasses.asdict(LIMITS))
+        self.model = Model(LIMITS, CONFIG, address_bytes, whole_bytes)
         for number in range(3):
-            self.connect("192.0.2.1")
+            self.connect(f"192.0.2.{1 + number % 2}")
             self.join(number, "a", kind)
 
     def living(self, who: int) -> FakeMember:
@@ -198,6 +199,8 @@ class Conversations(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """When all have left, nothing is kept."""
+        if not self.everyone:
+            return
         for member in self.everyone:
             member.leaves()
         core = self.world.core
