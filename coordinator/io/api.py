@@ -21,10 +21,10 @@ from coordinator.core.cluster import Disconnect, TokenName
 from coordinator.core.feed import ServerNow
 from coordinator.core.registry import ROLE_NAMES, Peer
 from coordinator.io.api_gate import MAX_BODY_BYTES, OPERATION, Gate, Handler
+from coordinator.io.bodies import read_body
 from coordinator.io.door import request_id_of
 from coordinator.io.driver import Driver
 from coordinator.io.frames import VERSION, Frames
-from coordinator.p2p.io.bodies import read_body
 from protocol.codes import Code
 from protocol.tokens import MAX_SUBJECT_BYTES, Claims
 

@@ -144,7 +144,7 @@ async def test_a_body_that_is_too_large(api: ApiCaller) -> None:
 
 
 async def test_a_body_that_never_comes(coordinator: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("coordinator.p2p.io.bodies.BODY_S", 0.05)
+    monkeypatch.setattr("coordinator.io.bodies.BODY_S", 0.05)
     reader, writer = await asyncio.open_connection("127.0.0.1", coordinator.port)
     lines = [
         "POST /api/v1/disconnect HTTP/1.1",
