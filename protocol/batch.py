@@ -92,6 +92,12 @@ def decode_group(group: bytes, *, from_server: bool) -> pb.TopicGroup:
     return message
 
 
+def stamp_of(group: bytes) -> Stamp:
+    """The stamp of a group that :func:`decode_group` has accepted."""
+    message = pb.TopicGroup.FromString(group)
+    return Stamp(message.origin, message.serial)
+
+
 def _varint(value: int) -> bytes:
     encoded = bytearray()
     while value > 0x7F:

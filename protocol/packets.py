@@ -41,6 +41,7 @@ Packet = (
     | pb.CloseMessage
     | pb.MoveMessage
     | pb.SyncMessage
+    | pb.UplinkMessage
 )
 
 _CLASSES: dict[int, type[Message]] = {
@@ -60,6 +61,7 @@ _CLASSES: dict[int, type[Message]] = {
     pb.MOVE: pb.MoveMessage,
     pb.SYNC: pb.SyncMessage,
     pb.SYNCED: pb.SyncMessage,
+    pb.UPLINK: pb.UplinkMessage,
 }
 
 _TYPE_TAG = 0x08  # field 1, varint: every encoder writes it first, since field 1 is the lowest
@@ -175,6 +177,11 @@ def sync(number: int) -> bytes:
 def synced(number: int) -> bytes:
     """SYNCED, Part 2: what was sent before the SYNC of that number has."""
     return pb.SyncMessage(type=pb.SYNCED, number=number).SerializeToString()
+
+
+def uplink(hub: int, *, passes_on: bool) -> bytes:
+    """UPLINK, Part 2: by which hub we hear other servers (0: none), and whether that one is to pass on what we publish."""
+    return pb.UplinkMessage(type=pb.UPLINK, hub=hub, passes_on=passes_on).SerializeToString()
 
 
 def subscription(topics: Iterable[str], *, version: int = 0, gzip_over: int | None = None) -> bytes:

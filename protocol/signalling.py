@@ -103,9 +103,10 @@ def welcome(
     ice: IceGrant = NO_ICE,
     request_id: str = "",
     hubs: bool = False,
+    ending: Iterable[int] = (),
 ) -> bytes:
     """WELCOME: the peer's own alias, the servers it may connect to, the chosen one first, whether those are hubs (to a plain comm server),
-    its ICE servers, and its name in logs.
+    which hubs are about to end without another one being there, its ICE servers, and its name in logs.
     """
     message = pb.WelcomeMessage(
         type=pb.WELCOME,
@@ -117,6 +118,7 @@ def welcome(
         ice_lifetime=int(ice.lifetime_s or 0),
         request_id=request_id,
         hubs=hubs,
+        ending=ending,
     )
     return message.SerializeToString()
 

@@ -32,6 +32,7 @@ class MessageType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     MOVE: _ClassVar[MessageType]
     SYNC: _ClassVar[MessageType]
     SYNCED: _ClassVar[MessageType]
+    UPLINK: _ClassVar[MessageType]
     SERVER_STATUS: _ClassVar[MessageType]
     PEER_GONE: _ClassVar[MessageType]
     SERVER_REPORT: _ClassVar[MessageType]
@@ -67,6 +68,7 @@ class Capability(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERRORS: _ClassVar[Capability]
     SUBSCRIPTION_UPDATES: _ClassVar[Capability]
     MOVES: _ClassVar[Capability]
+    UPLINKS: _ClassVar[Capability]
 UNKNOWN_MESSAGE_TYPE: MessageType
 WELCOME: MessageType
 CONNECT: MessageType
@@ -90,6 +92,7 @@ CLOSE: MessageType
 MOVE: MessageType
 SYNC: MessageType
 SYNCED: MessageType
+UPLINK: MessageType
 SERVER_STATUS: MessageType
 PEER_GONE: MessageType
 SERVER_REPORT: MessageType
@@ -113,6 +116,7 @@ SUBSCRIBE_ACK: Capability
 ERRORS: Capability
 SUBSCRIPTION_UPDATES: Capability
 MOVES: Capability
+UPLINKS: Capability
 
 class CoordinatorMessage(_message.Message):
     __slots__ = ("type",)
@@ -121,7 +125,7 @@ class CoordinatorMessage(_message.Message):
     def __init__(self, type: _Optional[_Union[MessageType, str]] = ...) -> None: ...
 
 class WelcomeMessage(_message.Message):
-    __slots__ = ("type", "alias", "available_servers", "resume", "auth_required", "ice_servers", "ice_lifetime", "request_id", "hubs")
+    __slots__ = ("type", "alias", "available_servers", "resume", "auth_required", "ice_servers", "ice_lifetime", "request_id", "hubs", "ending")
     TYPE_FIELD_NUMBER: _ClassVar[int]
     ALIAS_FIELD_NUMBER: _ClassVar[int]
     AVAILABLE_SERVERS_FIELD_NUMBER: _ClassVar[int]
@@ -131,6 +135,7 @@ class WelcomeMessage(_message.Message):
     ICE_LIFETIME_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     HUBS_FIELD_NUMBER: _ClassVar[int]
+    ENDING_FIELD_NUMBER: _ClassVar[int]
     type: MessageType
     alias: int
     available_servers: _containers.RepeatedScalarFieldContainer[int]
@@ -140,7 +145,8 @@ class WelcomeMessage(_message.Message):
     ice_lifetime: int
     request_id: str
     hubs: bool
-    def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., alias: _Optional[int] = ..., available_servers: _Optional[_Iterable[int]] = ..., resume: _Optional[str] = ..., auth_required: _Optional[bool] = ..., ice_servers: _Optional[_Iterable[_Union[IceServer, _Mapping]]] = ..., ice_lifetime: _Optional[int] = ..., request_id: _Optional[str] = ..., hubs: _Optional[bool] = ...) -> None: ...
+    ending: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., alias: _Optional[int] = ..., available_servers: _Optional[_Iterable[int]] = ..., resume: _Optional[str] = ..., auth_required: _Optional[bool] = ..., ice_servers: _Optional[_Iterable[_Union[IceServer, _Mapping]]] = ..., ice_lifetime: _Optional[int] = ..., request_id: _Optional[str] = ..., hubs: _Optional[bool] = ..., ending: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class IceServer(_message.Message):
     __slots__ = ("urls", "username", "credential")
@@ -497,6 +503,16 @@ class SyncMessage(_message.Message):
     type: MessageType
     number: int
     def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., number: _Optional[int] = ...) -> None: ...
+
+class UplinkMessage(_message.Message):
+    __slots__ = ("type", "hub", "passes_on")
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    HUB_FIELD_NUMBER: _ClassVar[int]
+    PASSES_ON_FIELD_NUMBER: _ClassVar[int]
+    type: MessageType
+    hub: int
+    passes_on: bool
+    def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., hub: _Optional[int] = ..., passes_on: _Optional[bool] = ...) -> None: ...
 
 class ReadyMessage(_message.Message):
     __slots__ = ("type", "alias", "capabilities", "limits")

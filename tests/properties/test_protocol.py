@@ -51,7 +51,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=50)
 bodies = st.binary(max_size=50)
 codes = st.sampled_from(Code)
 roles = st.sampled_from([pb.UNKNOWN_ROLE, pb.CLIENT, pb.COMMUNICATION_SERVER, pb.COMMUNICATION_SERVER_HUB])
-capabilities = st.lists(st.sampled_from([pb.BATCH, pb.SUBSCRIBE_ACK, pb.ERRORS, pb.SUBSCRIPTION_UPDATES, pb.MOVES]))
+capabilities = st.lists(st.sampled_from([pb.BATCH, pb.SUBSCRIBE_ACK, pb.ERRORS, pb.SUBSCRIPTION_UPDATES, pb.MOVES, pb.UPLINKS]))
 
 # Few characters, so that topics and patterns meet; all the special ones among them.
 segments = st.sampled_from(["", "a", "b", "*", "**", "a*"])

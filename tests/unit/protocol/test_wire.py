@@ -77,6 +77,7 @@ PART_2_TYPES = {
     "MOVE": 105,
     "SYNC": 106,
     "SYNCED": 107,
+    "UPLINK": 108,
     "SERVER_STATUS": 110,
     "PEER_GONE": 111,
     "SERVER_REPORT": 112,
@@ -95,6 +96,7 @@ PART_2_FIELDS = {
         "ice_lifetime": "103 uint32",
         "request_id": "104 string",
         "hubs": "105 bool",
+        "ending": "106 repeated uint64",
     },
     "ConnectMessage": {"from_role": "100 Role", "request_id": "101 string"},
     "ConnectionRefusedMessage": {"code": "100 uint32"},
@@ -167,6 +169,7 @@ PART_2_MESSAGES = {
     "CloseMessage": {"type": "1 MessageType", "code": "2 uint32", "reason": "3 string"},
     "MoveMessage": {"type": "1 MessageType", "code": "2 uint32", "reason": "3 string", "seconds": "4 double"},
     "SyncMessage": {"type": "1 MessageType", "number": "2 uint64"},
+    "UplinkMessage": {"type": "1 MessageType", "hub": "2 uint64", "passes_on": "3 bool"},
     "ReadyMessage": {
         "type": "1 MessageType",
         "alias": "2 uint64",
@@ -256,6 +259,7 @@ def test_the_enums_of_part_2() -> None:
         "ERRORS": 3,
         "SUBSCRIPTION_UPDATES": 4,
         "MOVES": 5,
+        "UPLINKS": 6,
     }
 
 
@@ -339,6 +343,7 @@ SAMPLES: list[tuple[Message, bytes]] = [
     ),
     (pb.SyncMessage(type=pb.SYNC, number=300), b"\x08\x6a\x10\xac\x02"),
     (pb.SyncMessage(type=pb.SYNCED, number=5), b"\x08\x6b\x10\x05"),
+    (pb.UplinkMessage(type=pb.UPLINK, hub=300, passes_on=True), b"\x08\x6c\x10\xac\x02\x18\x01"),
     (
         pb.ReadyMessage(
             type=pb.READY, alias=5, capabilities=[pb.BATCH], limits=pb.Limits(max_topics=300, packets_per_second=1.5)

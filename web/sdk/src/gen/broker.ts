@@ -41,6 +41,7 @@ export const MessageType = {
   MOVE: 105,
   SYNC: 106,
   SYNCED: 107,
+  UPLINK: 108,
   /** SERVER_STATUS - Part 2, signalling */
   SERVER_STATUS: 110,
   PEER_GONE: 111,
@@ -77,6 +78,7 @@ export namespace MessageType {
   export type MOVE = typeof MessageType.MOVE;
   export type SYNC = typeof MessageType.SYNC;
   export type SYNCED = typeof MessageType.SYNCED;
+  export type UPLINK = typeof MessageType.UPLINK;
   export type SERVER_STATUS = typeof MessageType.SERVER_STATUS;
   export type PEER_GONE = typeof MessageType.PEER_GONE;
   export type SERVER_REPORT = typeof MessageType.SERVER_REPORT;
@@ -130,6 +132,8 @@ export const Capability = {
   SUBSCRIPTION_UPDATES: 4,
   /** MOVES - Clients: understands MOVE. Servers: answers SYNC, and numbers the groups it makes. */
   MOVES: 5,
+  /** UPLINKS - Servers: says UPLINK, and is asked by a hub that is to end to MOVE to another. A hub: passes on only what it is to pass on by UPLINK. */
+  UPLINKS: 6,
 } as const;
 
 export type Capability = typeof Capability[keyof typeof Capability];
@@ -141,6 +145,7 @@ export namespace Capability {
   export type ERRORS = typeof Capability.ERRORS;
   export type SUBSCRIPTION_UPDATES = typeof Capability.SUBSCRIPTION_UPDATES;
   export type MOVES = typeof Capability.MOVES;
+  export type UPLINKS = typeof Capability.UPLINKS;
 }
 
 export interface CoordinatorMessage {
@@ -164,6 +169,8 @@ export interface WelcomeMessage {
   requestId: string;
   /** To a plain comm server: the available servers are hubs, and it needs links with no others. */
   hubs: boolean;
+  /** To a comm server: hubs that are about to end, where no other is left. The available servers are all there are, to be linked with now. */
+  ending: number[];
 }
 
 /** A STUN or TURN server, as RTCIceServer of W3C WebRTC. */
@@ -418,7 +425,10 @@ export interface CloseMessage {
   reason: string;
 }
 
-/** From a comm server to a client: this server will end the link after `seconds`. Connect to another server, be subscribed there, then leave. */
+/**
+ * From a comm server to a client: this server will end the link after `seconds`. Connect to another server, be subscribed there, then leave.
+ * From a hub to a comm server with UPLINKS: the same, and what it says by UPLINK tells when it has left.
+ */
 export interface MoveMessage {
   type: MessageType;
   code: number;
@@ -433,6 +443,18 @@ export interface MoveMessage {
 export interface SyncMessage {
   type: MessageType;
   number: number;
+}
+
+/**
+ * From a plain comm server to each server linked with it, both with UPLINKS: when the link is new, unless it is 0 and false, and
+ * whenever it changes.
+ */
+export interface UplinkMessage {
+  type: MessageType;
+  /** The hub by which I hear what other servers publish, from now until I say otherwise; 0: I hear each of them myself. */
+  hub: number;
+  /** What my clients publish goes to that hub alone, which passes it on. False: it goes to every server that wants it, and no hub passes it on. */
+  passesOn: boolean;
 }
 
 /** An AUTH with capabilities was accepted. */
@@ -572,6 +594,7 @@ function createBaseWelcomeMessage(): WelcomeMessage {
     iceLifetime: 0,
     requestId: "",
     hubs: false,
+    ending: [],
   };
 }
 
@@ -607,6 +630,13 @@ export const WelcomeMessage: MessageFns<WelcomeMessage> = {
     }
     if (message.hubs !== false) {
       writer.uint32(840).bool(message.hubs);
+    }
+    if (message.ending.length !== 0) {
+      writer.uint32(850).fork();
+      for (const v of message.ending) {
+        writer.uint64(v);
+      }
+      writer.join();
     }
     return writer;
   },
@@ -705,6 +735,24 @@ export const WelcomeMessage: MessageFns<WelcomeMessage> = {
 
             message.hubs = reader.bool();
             continue;
+          }
+          case 106: {
+            if (tag === 848) {
+              message.ending.push(longToNumber(reader.uint64()));
+
+              continue;
+            }
+
+            if (tag === 850) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.ending.push(longToNumber(reader.uint64()));
+              }
+
+              continue;
+            }
+
+            break;
           }
         }
         if ((tag & 7) === 4 || tag === 0) {
@@ -2994,6 +3042,74 @@ export const SyncMessage: MessageFns<SyncMessage> = {
             }
 
             message.number = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseUplinkMessage(): UplinkMessage {
+  return { type: 0, hub: 0, passesOn: false };
+}
+
+export const UplinkMessage: MessageFns<UplinkMessage> = {
+  encode(message: UplinkMessage, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.type !== 0) {
+      writer.uint32(8).int32(message.type);
+    }
+    if (message.hub !== 0) {
+      writer.uint32(16).uint64(message.hub);
+    }
+    if (message.passesOn !== false) {
+      writer.uint32(24).bool(message.passesOn);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UplinkMessage {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUplinkMessage();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.type = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.hub = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.passesOn = reader.bool();
             continue;
           }
         }
