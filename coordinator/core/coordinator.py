@@ -63,7 +63,9 @@ class Coordinator:
         self.overview = Overview(self._servers, self._registry, self.stats, auth_required=config.auth_required)
         self.revocations = Revocations()
         self.operations = Operations(self._registry, self._servers, self._post, self.revocations)
-        self._relay = Relay(self._registry, self._servers, self._post, self.stats, self.overview, self.operations)
+        self._relay = Relay(
+            self._registry, self._servers, self._post, self.stats, self.overview, self.operations, self._neighbours
+        )
         self._heartbeats = Heartbeats(config.ping_interval_s, config.ping_timeout_s)
         self._expiries = Expiries()
         self._ice = IceRenewal(ice or IceServers(), rng)
@@ -201,11 +203,12 @@ class Coordinator:
     def server_up(self, state: ServerState, node: str, now: float) -> None:
         """A server of another coordinator came or reported."""
         if self._registry.by_alias(state.alias) is None:
-            is_new = state.alias not in self._servers
+            before = self._servers.get(state.alias)
             self._servers.update(state, now, node)
             self.overview.server_up(state, now)
-            if is_new:
+            if before is None:
                 self._neighbours.came_elsewhere(state.alias, now)
+            self._neighbours.reported(before, state, now)
 
     def server_down(self, alias: int, node: str, now: float) -> None:
         """A server of another coordinator went."""
@@ -318,11 +321,19 @@ class Coordinator:
         auth_required, ice = self._config.auth_required, self._ice.grant(peer, now)
         name = peer.request_id if peer.part2 else ""
         hubs = peer.role is TokenRole.COMMUNICATION_SERVER and self._servers.has_hub(besides=peer.alias)
+        ending = self._servers.ending_hubs() if peer.is_server else ()
         self._neighbours.told(peer.alias)
-        self._post.send(
-            peer,
-            welcome(peer.alias, servers, resume=proof, auth_required=auth_required, ice=ice, request_id=name, hubs=hubs),
+        frame = welcome(
+            peer.alias,
+            servers,
+            resume=proof,
+            auth_required=auth_required,
+            ice=ice,
+            request_id=name,
+            hubs=hubs,
+            ending=ending,
         )
+        self._post.send(peer, frame)
 
     def _servers_for(self, peer: Peer, now: float) -> list[int]:
         """For a client those that take clients, the chosen one first; for a server its neighbours."""

@@ -3,7 +3,8 @@
 A server hears it in its WELCOME, and the newcomer dials: so those that were there need not be told of it. Two things that rule does not
 cover:
 
-* **The last hub went.** Plain servers that came while there was a hub know of no other plain server: they are told at once.
+* **The last hub went, or drains.** Plain servers that came while there was a hub know of no other plain server: they are told at once. In a
+  drain they link with each other before the hub ends.
 * **A server came elsewhere.** It and one that comes here at the same moment may each be missing in the other's list, for coordinators
   learn of each other's servers a little later. A moment after each such arrival the servers it concerns hear of it. Those that are
   linked with it by then do nothing.
@@ -11,6 +12,7 @@ cover:
 
 from __future__ import annotations
 
+from coordinator.core.cluster import ServerState
 from coordinator.core.servers import Servers
 from protocol.tokens import TokenRole
 
@@ -34,8 +36,13 @@ class Neighbours:
             if newcomer is not None and (not star or _HUB in (here.role, newcomer.role)):
                 self._due.setdefault(here.alias, now + SETTLE_S)
 
+    def reported(self, before: ServerState | None, state: ServerState, now: float) -> None:
+        """A server came or reported; it is in the directory already, where it was as `before` says."""
+        if state.draining and not (before is not None and before.draining):
+            self.went(state.role, now)
+
     def went(self, role: TokenRole, now: float) -> None:
-        """A server of that role is in the directory no more."""
+        """A server of that role is in the directory no more, or not for long."""
         if role is not _HUB or self._servers.has_hub():
             return
         for here in self._servers.here():

@@ -12,6 +12,7 @@ import logging
 import math
 
 from coordinator.core.cluster import Forward, ServerReported, ServerState, ServerUp
+from coordinator.core.neighbours import Neighbours
 from coordinator.core.operations import Operations
 from coordinator.core.overview import Overview
 from coordinator.core.post import Post
@@ -49,7 +50,14 @@ class Relay:
     """Handles the frames of peers that have their alias."""
 
     def __init__(
-        self, registry: Registry, servers: Servers, post: Post, stats: Stats, overview: Overview, operations: Operations
+        self,
+        registry: Registry,
+        servers: Servers,
+        post: Post,
+        stats: Stats,
+        overview: Overview,
+        operations: Operations,
+        neighbours: Neighbours,
     ) -> None:
         self._registry = registry
         self._servers = servers
@@ -57,6 +65,7 @@ class Relay:
         self._stats = stats
         self._overview = overview
         self._operations = operations
+        self._neighbours = neighbours
 
     def frame(self, peer: Peer, data: bytes, now: float) -> None:
         """One frame from `peer`."""
@@ -199,7 +208,9 @@ class Relay:
     def _status(self, peer: Peer, message: pb.ServerStatusMessage, now: float) -> None:
         cpu = message.cpu if math.isfinite(message.cpu) and 0.0 <= message.cpu <= MAX_CPU_SHARE else 0.0
         state = ServerState(peer.alias, peer.role, peer.part2, message.clients, message.max_clients, message.draining, cpu)
+        before = self._servers.get(peer.alias)
         self._servers.update(state, now)
+        self._neighbours.reported(before, state, now)
         self._overview.server_up(state, now)
         self._post.emit(ServerUp(state))
 

@@ -73,12 +73,18 @@ class Servers:
         """
         others = [entry.state for other, entry in self._entries.items() if other != alias]
         if role is not _HUB and self.has_hub(besides=alias):
-            others = [state for state in others if state.role is _HUB]
+            others = [state for state in others if _stays_hub(state)]
         return [state.alias for state in others]
 
     def has_hub(self, besides: int = 0) -> bool:
-        """Whether there is a hub, other than `besides`."""
-        return any(entry.state.role is _HUB and alias != besides for alias, entry in self._entries.items())
+        """Whether there is a hub, other than `besides`, that is not about to end."""
+        return any(alias != besides and _stays_hub(entry.state) for alias, entry in self._entries.items())
+
+    def ending_hubs(self) -> list[int]:
+        """The hubs that drain, where no other is left to take over from them."""
+        if self.has_hub():
+            return []
+        return [alias for alias, entry in self._entries.items() if entry.state.role is _HUB]
 
     def here(self) -> list[ServerState]:
         """The servers whose sockets are at this coordinator."""
@@ -113,3 +119,7 @@ class Servers:
 
     def __len__(self) -> int:
         return len(self._entries)
+
+
+def _stays_hub(state: ServerState) -> bool:
+    return state.role is _HUB and not state.draining

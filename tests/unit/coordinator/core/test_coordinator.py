@@ -65,6 +65,21 @@ def test_where_there_are_hubs_a_plain_server_gets_those_and_a_hub_gets_everyone(
     assert len(world.server(hub=True).welcome.available_servers) == 3
 
 
+def test_servers_hear_again_whom_there_is_when_the_last_hub_drains() -> None:
+    world = World()
+    plain, hub = world.server(), world.server(hub=True)
+    newer = world.server()
+    assert list(newer.welcome.available_servers) == [hub.alias]
+    assert newer.welcome.hubs
+    hub.report(draining=True)
+    world.advance(0.1)
+    for server, other in ((plain, newer), (newer, plain)):
+        welcome = server.got(pb.WelcomeMessage)[-1]
+        assert sorted(welcome.available_servers) == sorted([hub.alias, other.alias])
+        assert (welcome.hubs, list(welcome.ending)) == (False, [hub.alias])
+    assert not world.client().welcome.ending
+
+
 def test_without_servers_the_list_is_empty() -> None:
     assert list(World().client().welcome.available_servers) == []
 

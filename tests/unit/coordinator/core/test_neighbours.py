@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from coordinator.core.cluster import ServerState
 from coordinator.core.neighbours import SETTLE_S, Neighbours
 from coordinator.core.servers import Servers
@@ -23,6 +25,13 @@ class Town:
     def elsewhere(self, alias: int, now: float, role: TokenRole = PLAIN) -> None:
         self.servers.update(ServerState(alias, role, part2=True), now, "there")
         self.neighbours.came_elsewhere(alias, now)
+
+    def drains(self, alias: int, now: float, node: str | None = None) -> None:
+        before = self.servers.get(alias)
+        assert before is not None
+        state = dataclasses.replace(before, draining=True)
+        self.servers.update(state, now, node)
+        self.neighbours.reported(before, state, now)
 
     def goes(self, alias: int, now: float, node: str | None = None) -> None:
         state = self.servers.get(alias)
@@ -48,6 +57,34 @@ def test_when_the_last_hub_goes_everyone_here_hears_at_once() -> None:
     assert town.neighbours.next_deadline() == 6.0
     assert town.neighbours.due(6.0) == [1, 2]
     assert town.neighbours.due(6.0) == []
+
+
+def test_when_the_last_hub_drains_everyone_here_hears_it_and_again_when_it_is_gone() -> None:
+    town = Town()
+    for alias, role in ((1, PLAIN), (2, PLAIN), (3, HUB), (4, HUB)):
+        town.here(alias, role)
+    town.drains(1, 5.0)
+    town.drains(3, 5.0)
+    assert town.neighbours.due(5.0) == [], "hub 4 is there"
+    assert town.servers.neighbours(2, PLAIN) == [4]
+    assert town.servers.ending_hubs() == []
+    town.drains(4, 6.0)
+    assert town.neighbours.due(6.0) == [1, 2, 3, 4]
+    assert town.servers.neighbours(2, PLAIN) == [1, 3, 4]
+    assert town.servers.ending_hubs() == [3, 4]
+    town.drains(4, 7.0)
+    assert town.neighbours.due(7.0) == [], "once"
+    town.goes(4, 8.0)
+    assert town.neighbours.due(8.0) == [1, 2, 3]
+
+
+def test_a_hub_may_drain_at_another_coordinator() -> None:
+    town = Town()
+    town.here(1)
+    town.elsewhere(2, 1.0, HUB)
+    assert town.neighbours.due(1.0 + SETTLE_S) == [1]
+    town.drains(2, 10.0, "there")
+    assert town.neighbours.due(10.0) == [1]
     assert sorted(town.servers.neighbours(1, PLAIN)) == [2]
 
 
