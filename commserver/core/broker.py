@@ -13,6 +13,7 @@ event before it handles the next. This module only tells which part handles what
 `probing`          whether a silent peer is still there
 `standing`         what the coordinator is told of us
 `syncing`          whether what was sent has taken effect everywhere
+`uplinks`          by which hub others are reached
 `lame_duck`        moving everyone elsewhere before the end
 `backoffice`       what operators and backends ask for, by way of a coordinator
 =================  =========================================================
@@ -40,9 +41,10 @@ from commserver.core.standing import Standing
 from commserver.core.state import DEBUG, INFO, WARNING, State
 from commserver.core.subscribing import Subscribing
 from commserver.core.syncing import Syncing
+from commserver.core.uplinks import Uplinks
 from protocol import packets, signalling
 from protocol.codes import Code, describe
-from protocol.errors import ProtocolError
+from protocol.errors import MessageTooLarge, ProtocolError
 from protocol.pb import broker_pb2 as pb
 from protocol.tokens import Claims
 
@@ -67,6 +69,7 @@ class Broker:
         self._standing = Standing(state)
         self._syncing = Syncing(state, self._delivery, self._relay, self._mesh, self._subscribing.tell_interest)
         self._lame_duck = LameDuck(state, self._delivery, self._standing, self._close)
+        self._uplinks = Uplinks(state, self._delivery, self._relay, self._mesh, self._syncing, self._subscribing, self._lame_duck)
         self._backoffice = Backoffice(state, self._relay, self._lame_duck)
         self._told_to_close: dict[ev.LinkId, int] = {}
         """The codes of CLOSE messages, until the links end."""
@@ -94,6 +97,8 @@ class Broker:
             pb.SUBSCRIPTION_UPDATE: self._subscribing.update,
             pb.SYNC: self._syncing.sync,
             pb.SYNCED: self._syncing.synced,
+            pb.UPLINK: self._uplinks.told,
+            pb.MOVE: self._uplinks.asked,
         }
 
     # ----------------------------------------------------------------------------------------------------------- what is public
@@ -189,7 +194,7 @@ class Broker:
             for server in state.peers.servers():
                 self._close(server, Code.REPLACED, now)
         self._standing.welcome(message, now)
-        self._mesh.welcome(message.available_servers, now, hubs=message.hubs)
+        self._uplinks.welcome(message, now)
         state.status_changed(now)
 
     def _on_described(self, event: ev.DescriptionMade, _now: float) -> None:
@@ -234,6 +239,7 @@ class Broker:
             self._state.doom(rival, Code.REPLACED)
         if session.is_server:
             self._mesh.active(session, now)
+            self._uplinks.active(session, now)
         self._probing.became_active(session, now)
         self._lame_duck.active(session)
         self._state.status_changed(now)
@@ -260,9 +266,10 @@ class Broker:
         self._told_to_close.pop(session.link, None)
         self._probing.ended(session)
         self._negotiation.ended(session)
-        self._delivery.gone(session)
         self._subscribing.gone(session, now)
         self._mesh.lost(session, now, code=code)
+        self._uplinks.lost(session, now)
+        self._delivery.gone(session)
         self._syncing.ended(session, now)
         self._state.status_changed(now)
         self._lame_duck.ended(session, now)
@@ -278,8 +285,7 @@ class Broker:
         limit = self._state.config.limits.max_message_bytes
         try:
             if len(event.data) > limit and not session.is_server:
-                self._too_large(session, len(event.data), now)
-                return
+                raise MessageTooLarge(len(event.data), limit, "a message")
             packet = packets.decode_packet(event.data)
         except ProtocolError as error:
             self._misbehaved(session, error, now)
@@ -340,12 +346,6 @@ class Broker:
         elif packet.type == pb.ERROR:
             self._state.log(DEBUG, "link %d: server %d refused something: %s", session.link, session.alias, describe(packet.code))
 
-    def _too_large(self, session: Session, size: int, now: float) -> None:
-        limit = self._state.config.limits.max_message_bytes
-        self._delivery.error(
-            session, Code.MESSAGE_TOO_LARGE, now, reason=f"a message of {size} bytes, at most {limit} are allowed"
-        )
-
     def _misbehaved(self, session: Session, error: ProtocolError, now: float) -> None:
         self._state.log(DEBUG, "link %d of %d: %s", session.link, session.alias, error)
         self._delivery.error(session, error.code, now, reason=error.detail)
@@ -371,6 +371,8 @@ class Broker:
                     self._syncing.end_round(number, now)
                 case "last call":
                     self._lame_duck.last_call(now)
+                case "uplink":
+                    self._uplinks.due(now)
                 case "dial":
                     if self._mesh.wants_to_dial(number):
                         self._negotiation.dial(number, now)

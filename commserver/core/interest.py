@@ -48,6 +48,8 @@ class Interest:
         self._router = router
         self._is_hub = is_hub
         self._neighbours: dict[Session, Neighbour] = {}
+        self.frozen = False
+        """Changes are told later: this server is turning from one hub to another, both of which know the same. Whole sets are told."""
 
     def add(self, server: Session) -> None:
         """A server link is new: it will be told everything."""
@@ -78,7 +80,7 @@ class Interest:
         """The messages that bring every neighbour up to date, or nearer to it (see `behind`); sent reliably, in this order."""
         messages: list[tuple[Session, bytes]] = []
         for neighbour in self._neighbours.values():
-            if neighbour.session.channels[True].paused:
+            if neighbour.session.channels[True].paused or (self.frozen and not neighbour.whole):
                 continue
             out = self._whole(neighbour) if neighbour.whole else self._update(neighbour)
             messages += [(neighbour.session, message) for message in out]
@@ -91,10 +93,10 @@ class Interest:
 
     def _wants(self, topic: str, server: Session) -> bool:
         """Whether somebody behind us, seen from `server`, wants `topic`: somebody it could get a packet to through us."""
-        if not self._router.is_neighbour(server):
+        if not self._router.tells(server):
             return False
         return any(
-            who is not server and (who.kind is Kind.CLIENT or (self._is_hub and self._router.passes_on(server, who)))
+            who is not server and (who.kind is Kind.CLIENT or (self._is_hub and self._router.reaches(server, who)))
             for who in self._index.subscribers(topic)
         )
 

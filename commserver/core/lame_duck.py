@@ -3,7 +3,7 @@
 Clients that understand MOVE are told so spread evenly over the drain's seconds, so that neither the coordinator nor the other servers
 get all of them at once; they stay until they are subscribed elsewhere, and lose nothing. The others can only be sent away: they get CLOSE
 when those seconds are over. Whoever is still here MOVE_GRACE_S later is closed, also where there was no other server to go to. Links
-to other servers stay until the last client is gone.
+to other servers stay until the last client is gone. A hub tells its servers to move, too, all of them at once, and stays until none needs it.
 """
 
 from __future__ import annotations
@@ -59,6 +59,9 @@ class LameDuck:
             elif first and not session.dialed and not session.admitted_as_server:
                 self._close(session, Code.SERVER_STOPPING, now)  # it is not here yet, and better off elsewhere
         self._spread(seconds, now)
+        if first and state.config.is_hub:
+            for server in state.peers.servers():
+                self._ask_server(server, now)
         self.let_servers_go(now)
 
     def _spread(self, seconds: float, now: float) -> None:
@@ -67,10 +70,14 @@ class LameDuck:
             self._state.deadlines.set(("move", session.link), now + seconds * number / len(waiting))
 
     def due(self, session: Session, now: float) -> None:
-        """It is this client's turn."""
+        """It is this client's turn, or this server's."""
         self._told.add(session.link)
         left = max(0.0, self._ends_at - now)
         self._delivery.control(session, packets.move(Code.SERVER_DRAINING, left))
+
+    def _ask_server(self, server: Session, now: float) -> None:
+        if server.can(pb.UPLINKS):
+            self.due(server, now)
 
     def last_call(self, now: float) -> None:
         """Those who do not understand MOVE are sent away; where they understand CLOSE, they may look for another server first."""
@@ -88,17 +95,19 @@ class LameDuck:
             self._state.deadlines.set(("linger", session.link), self._ends_at)
             if _moves(session):
                 self._state.deadlines.set(("move", session.link), self._state.now)
+            elif session.is_server and self._state.config.is_hub:
+                self._ask_server(session, self._state.now)
             self.let_servers_go(self._state.now)
 
     def ended(self, session: Session, now: float) -> None:
         """A session is over."""
         self._told.discard(session.link)
-        if self._state.draining and not session.is_server:
+        if not session.is_server or self._state.config.is_hub:
             self.let_servers_go(now)
 
     def let_servers_go(self, now: float) -> None:
-        """A server that drains needs the others while it has clients, and no longer."""
-        if self._state.peers.client_count:
+        """A server that drains needs the others while it has clients, or is a hub by which others reach each other, and no longer."""
+        if self._state.needs_servers:
             return
         for session in list(self._state.peers):
             if session.is_active:

@@ -9,7 +9,8 @@ WELCOME says whom there is.
 
 Where there is a hub, plain servers need no links with each other: those are closed, and remembered for the day the hub is gone. The
 coordinator names hubs alone to a plain server then; a list of plain servers means that it knows of no hub any more, and sends one when
-that happens. Whoever still has its uplink only remembers them: that hub may have lost nothing but its coordinator.
+that happens. Whoever still has its uplink only remembers them: that hub may have lost nothing but its coordinator. But where the list says
+that this very hub is about to end, they are dialed while it is still there (`commserver/core/uplinks.py`).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from collections.abc import Collection
 
 from commserver.core.counters import Traffic
 from commserver.core.events import SendSignal
-from commserver.core.session import Kind, Session
+from commserver.core.session import Session
 from commserver.core.state import DEBUG, INFO, State
 from protocol import signalling
 from protocol.codes import Code, Retry, retry_verdict
@@ -41,17 +42,20 @@ class Mesh:
         deadline of its own), or a dial deadline, unless the coordinator is away."""
         self._idle: set[int] = set()
         """Plain servers we need no link with while there is a hub to talk through."""
+        self._ending: frozenset[int] = frozenset()
+        """Hubs of which the coordinator says that they are about to end, and that the list it gave is of all servers."""
 
     @property
     def online(self) -> bool:
         """The coordinator is there."""
         return self._online
 
-    def welcome(self, servers: Collection[int], now: float, *, hubs: bool = False) -> None:
+    def welcome(self, servers: Collection[int], now: float, *, hubs: bool = False, ending: Collection[int] = ()) -> None:
         """The coordinator's list, the first or a newer one: dial at once whom we have no link with; whoever is not in it is gone, or will
-        dial us. `hubs`: it names hubs, and plain servers otherwise; to a hub both.
+        dial us. `hubs`: it names hubs, and plain servers otherwise; to a hub both. `ending`: hubs that are about to end, the last ones.
         """
         self._online = True
+        self._ending = frozenset(ending)
         listed = frozenset(servers)
         for alias in self._wanted.keys() - listed:
             self._give_up(alias)
@@ -94,18 +98,15 @@ class Mesh:
         self._state.interest.add(server)
         self._state.counters.links.setdefault(server.link, Traffic())  # it was there, where an assumed old server proved itself
         self._state.deadlines.set_once(("interest", 0), now)
-        self._rechoose(now)
-        if self._state.router.uplink is not None and server.kind is Kind.SERVER:
-            self._rest(server)
 
     def lost(self, session: Session, now: float, *, code: int | None = None) -> None:
         """A link that was, or was to become, a server link has ended."""
         if session.is_server:
             self._state.interest.remove(session)
             self._state.counters.links.pop(session.link, None)
+            self._ending -= {session.alias}
             if code == Code.NOT_NEEDED:
                 self._keep_idle(session.alias)
-            self._rechoose(now)
         if not session.dialed and session.alias not in self._wanted:
             return
         again = code is None or retry_verdict(code) is Retry.SAME or code in _CURABLE
@@ -149,7 +150,21 @@ class Mesh:
         self._state.log(DEBUG, "server %d is dialed again in %.2f s", alias, wait)
         self._state.deadlines.set(("dial", alias), now + wait)
 
-    def _rest(self, server: Session) -> None:
+    def is_ending(self, hub: Session) -> bool:
+        """Whether this hub is about to end."""
+        return hub.ends or hub.alias in self._ending
+
+    def replaces(self, hub: Session) -> bool:
+        """Whether links with all servers are there, by the list that came when that last hub began to drain: one each, and to stay."""
+        of_alias = self._state.peers.of_alias
+        return (
+            hub.alias in self._ending
+            and not self._idle
+            and all([session.is_active for session in of_alias(alias)] == [True] for alias in self._wanted)
+        )
+
+    def rest(self, server: Session) -> None:
+        """A link with this plain server is not needed."""
         self._give_up(server.alias)
         self._keep_idle(server.alias)
         self._state.doom(server, Code.NOT_NEEDED)
@@ -158,18 +173,8 @@ class Mesh:
         if len(self._idle) < self._state.config.max_servers:
             self._idle.add(alias)
 
-    def _rechoose(self, now: float) -> None:
-        router = self._state.router
-        if not router.choose_uplink(self._state.peers.servers(), self._state.alias):
-            return
-        self._state.interest.resync_all()
-        self._state.deadlines.set_once(("interest", 0), now)
-        if router.uplink is None:
-            # The last hub is gone. Both ends of a link that rested dial: one of the two may not know of the other.
-            for alias in sorted(self._idle):
-                self._dial_later(alias, now)
-            self._idle.clear()
-            return
-        for server in self._state.peers.servers():
-            if server.kind is Kind.SERVER:
-                self._rest(server)
+    def wake(self, now: float) -> None:
+        """There is no hub any more, or not for long. Both ends of a link that rested dial: one of the two may not know of the other."""
+        for alias in sorted(self._idle):
+            self._dial_later(alias, now)
+        self._idle.clear()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass, field
 
 from commserver.core.batcher import Pending, Window
 from commserver.core.delivery import Delivery
 from commserver.core.group import Group, group_of_server
+from commserver.core.overlap import Overlap
 from commserver.core.session import PLAIN_BURST, Session, backend_session
 from commserver.core.state import State
 from protocol import batch
@@ -14,6 +16,7 @@ from protocol.batch import SenderIdentity, Stamp
 from protocol.codes import Code
 from protocol.errors import DecodeError, TopicError
 from protocol.limits import (
+    KIB,
     MAX_BATCH_RECORDS,
     OLD_CLIENT_MESSAGE_BYTES,
     OLD_SERVER_MESSAGE_BYTES,
@@ -22,6 +25,17 @@ from protocol.limits import (
 )
 from protocol.pb import broker_pb2 as pb
 from protocol.topics import check_topic
+
+MAX_KEPT_BYTES = 4 * 1024 * KIB
+"""Of one kind of channel, waiting for other servers; beyond it they are sent on, whatever is still on its way."""
+
+
+@dataclass(slots=True)
+class Kept:
+    """Groups that wait for other servers, encoded: topic, frame, records."""
+
+    frames: list[tuple[str, bytes, int]] = field(default_factory=list)
+    size: int = 0
 
 
 class Relay:
@@ -38,6 +52,10 @@ class Relay:
         """Index them with the reliable flag."""
         self._groups_made = 0
         self._backend = backend_session()
+        self.overlap: Overlap | None = None
+        """While two hubs bring us the same, and until nothing of that is on its way any more."""
+        self._kept: list[Kept | None] = [None, None]
+        """What is for other servers and waits, as long as it does. Index them with the reliable flag."""
 
     def topic(self, source: Session, packet: pb.TopicMessage, reliable: bool, now: float) -> None:
         """TOPIC: from a client, or forwarded by an old server with `from_alias` filled."""
@@ -53,7 +71,9 @@ class Relay:
 
     def batch(self, source: Session, packet: pb.TopicBatchFrames, reliable: bool, now: float) -> None:
         """TOPIC_BATCH: every group on its own; a broken one is refused, the others are not."""
-        records = 0
+        records, overlap = 0, self.overlap if source.is_server else None
+        if overlap is None and source.is_server and not self._state.router.hears(source):
+            return
         for raw in packet.groups:
             if source.doomed:
                 return
@@ -62,6 +82,10 @@ class Relay:
             except DecodeError as error:
                 self._delivery.error(source, error.code, now, reason=error.detail)
                 continue
+            if overlap is not None and not overlap.lets_pass(source, group, raw, reliable):
+                if overlap.is_full:
+                    self._state.deadlines.set(("uplink", 0), now)
+                continue
             records += len(group.bodies)
             if records > MAX_BATCH_RECORDS and source.is_client:
                 reason = f"more than {MAX_BATCH_RECORDS} packets in one message"
@@ -69,6 +93,11 @@ class Relay:
                 self._state.counters.drop("too many in one message", group.topic, len(group.bodies))
                 return
             self._publish(source, group, reliable, now, alone=len(packet.groups) == 1)
+
+    def release(self, source: Session, groups: list[Group], now: float) -> None:
+        """Groups of another server that were held back, in the order in which they came on the reliable channel."""
+        for group in groups:
+            self._relay(source, group, True, now, alone=False)
 
     def _group_of_client(self, source: Session, raw: bytes) -> Group:
         message = batch.decode_group(raw, from_server=False)
@@ -152,12 +181,17 @@ class Relay:
 
     def _at_once(self, source: Session, group: Group, reliable: bool) -> None:
         receivers = [session for session in self._state.router.receivers(group.topic, source) if session.speaks_batch]
-        if not receivers:
+        kept = self._kept[reliable] if source.is_client else None
+        if kept is not None:
+            receivers = [session for session in receivers if session.is_client]
+        elif not receivers:
             return
         for part in group.parts(RELIABLE_BATCH_BYTES if reliable else UNRELIABLE_BATCH_BYTES):
             records = len(part.bodies)
             if part.raw is None:
                 part.stamp = self._stamp()
+            if kept is not None:
+                self._keep(kept, part.topic, [part.frame()], records)
             self._state.counters.records_at_once += records
             key = (part.topic, part.aliases[0]) if records == 1 else None
             count = self._delivery.fan_out(receivers, part.message(), reliable, part.topic, records, key)
@@ -215,29 +249,56 @@ class Relay:
 
     def _let_out(self, groups: list[Pending], reliable: bool, now: float) -> None:
         """Each receiver gets the groups it wants in one message, or few; receivers that want the same share the same bytes."""
-        observe = self._state.counters.relay_latency.observe
+        observe, kept = self._state.counters.relay_latency.observe, self._kept[reliable]
         wanted: dict[Session, list[int]] = {}
         for number, group in enumerate(groups):
             for arrival in group.arrivals:
                 observe(now - arrival)
-            for session in self._receivers(group):
+            for session in self._receivers(group, keeps=kept is not None):
                 wanted.setdefault(session, []).append(number)
         sharing: dict[tuple[int, ...], list[Session]] = {}
         for session, numbers in wanted.items():
             sharing.setdefault(tuple(numbers), []).append(session)
         frames = [group.frames(self._stamp) for group in groups]
+        if kept is not None:
+            for group, mine in zip(groups, frames, strict=True):
+                if group.relayed_by is None:
+                    self._keep(kept, group.topic, mine, group.records)
         for shared, sessions in sharing.items():
             self._send_groups([groups[number] for number in shared], [frames[number] for number in shared], sessions, reliable)
 
-    def _receivers(self, group: Pending) -> Iterator[Session]:
+    def _receivers(self, group: Pending, *, keeps: bool) -> Iterator[Session]:
         router, only_source, relayed_by = self._state.router, group.only_source, group.relayed_by
         for session in self._state.index.subscribers(group.topic):
             if session is only_source or not session.speaks_batch:
                 continue
             if session.is_client or (
-                router.is_neighbour(session) if relayed_by is None else router.passes_on(relayed_by, session)
+                router.speaks_to(session) and not keeps if relayed_by is None else router.passes_on(relayed_by, session)
             ):
                 yield session
+
+    # ------------------------------------------------------------------------------------------------- turning to another hub
+
+    def keep(self) -> None:
+        """From now on what our clients publish waits for other servers: what was published before is still on its way, by other ways."""
+        self._kept = [Kept(), Kept()]
+
+    def send_kept(self, *, reliable: bool) -> None:
+        """Send on what has waited, to the servers that want it by now, and keep nothing more."""
+        kept, self._kept[reliable] = self._kept[reliable], None
+        router, index = self._state.router, self._state.index
+        for topic, frame, records in kept.frames if kept is not None else ():
+            servers = [who for who in index.subscribers(topic) if who.is_server and who.speaks_batch and router.speaks_to(who)]
+            if servers:
+                count = self._delivery.fan_out(servers, batch.batch((frame,)), reliable, topic, records, None)
+                self._state.counters.deliveries += records * count
+
+    def _keep(self, kept: Kept, topic: str, frames: list[bytes], records: int) -> None:
+        for number, frame in enumerate(frames):
+            kept.frames.append((topic, frame, 0 if number else records))
+            kept.size += len(frame)
+        if kept.size > MAX_KEPT_BYTES:
+            self._state.deadlines.set(("uplink", 0), self._state.now)
 
     def _send_groups(self, groups: list[Pending], frames: list[list[bytes]], sessions: list[Session], reliable: bool) -> None:
         limit = RELIABLE_BATCH_BYTES if reliable else UNRELIABLE_BATCH_BYTES

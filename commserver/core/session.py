@@ -14,7 +14,7 @@ from protocol.pb import broker_pb2 as pb
 from protocol.tokens import Claims, TokenRole, anonymous
 from service.bucket import TokenBucket
 
-OUR_CAPABILITIES = (pb.BATCH, pb.SUBSCRIBE_ACK, pb.ERRORS, pb.SUBSCRIPTION_UPDATES, pb.MOVES)
+OUR_CAPABILITIES = (pb.BATCH, pb.SUBSCRIBE_ACK, pb.ERRORS, pb.SUBSCRIPTION_UPDATES, pb.MOVES, pb.UPLINKS)
 
 UPKEEP_PER_S = 10_000.0
 UPKEEP_BURST = 100_000.0
@@ -108,6 +108,14 @@ class Session:
     packets: int = 0
     """Messages received; a probe compares it."""
     speaks_batch: bool = False
+    hub: int = 0
+    """Of a plain server: the hub by which it hears others, as it said last; 0: it hears each of them itself."""
+    speaks_by_hub: bool = False
+    """What it publishes goes to its hub alone, which passes it on."""
+    by_hub: bool = False
+    """That hub is us; or it cannot say by UPLINK what it does, and where there is a hub it does just that."""
+    ends: bool = False
+    """A hub that has asked us to MOVE."""
 
     @property
     def names(self) -> dict[str, object]:
@@ -122,6 +130,8 @@ class Session:
         self.claims = claims
         self.capabilities = frozenset(capabilities)
         self.speaks_batch = pb.BATCH in self.capabilities
+        if pb.UPLINKS not in self.capabilities:
+            self.by_hub = self.kind is Kind.SERVER
 
     @property
     def is_active(self) -> bool:

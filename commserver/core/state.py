@@ -72,8 +72,17 @@ class State:
 
     @property
     def needs_servers(self) -> bool:
-        """Whether links to other servers are still of use: not once the last client of a draining server is gone."""
-        return not self.draining or self.peers.client_count > 0
+        """Whether links to other servers are still of use: not once the last client of a draining server is gone, and no server needs it."""
+        return not self.draining or self.peers.client_count > 0 or self.is_relied_on
+
+    @property
+    def is_relied_on(self) -> bool:
+        """Whether a server hears others by this hub, or speaks by one that is about to end, too: then it may be heard by way of us."""
+        if not self.config.is_hub:
+            return False
+        servers = self.peers.servers()
+        ending = {self.alias} | {server.alias for server in servers if server.ends}
+        return any(server.hub == self.alias or (server.speaks_by_hub and server.hub in ending) for server in servers)
 
     def emit(self, output: Output) -> None:
         """Ask the shell for something."""

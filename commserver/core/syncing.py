@@ -6,12 +6,13 @@ SYNCED is back, and whatever it had sent before is there, too. A client's SYNC t
 interest is sent, SYNC to every neighbour after it, and when all have answered what came meanwhile is let out, and SYNCED follows it.
 A plain server answers another server at once; a hub, through which others hear, asks those first.
 
-A client that moves relies on it (docs/design.md, "Moving without a loss").
+A client that moves relies on it (docs/design.md, "Moving without a loss"), and so does a plain server that turns to another hub, which asks by
+:meth:`Syncing.fence`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from commserver.core.delivery import Delivery
@@ -27,6 +28,8 @@ PATIENCE_S = 1.0
 """How long to wait until the links that there should be are there, and interest is told. A crowd that moves shares rounds meanwhile."""
 ROUND_S = 1.0
 """For all neighbours to answer: who does not is as good as gone, and the client must go on."""
+FENCE_S = 2.5
+"""The same where it is we who ask: longer than a hub waits, in vain, for one of those it asks for us."""
 SYNC_COST = 2_000.0
 """Of a client's SYNC, in topics looked at: it makes every server send and answer a message. Fifty at once, five a second for ever."""
 
@@ -46,6 +49,8 @@ class Round:
 
     askers: list[Asker]
     waits_for: set[Session] = field(default_factory=set)
+    done: Callable[[bool, float], None] | None = None
+    """What follows where we asked for ourselves: whether all have answered, and when."""
 
 
 class Syncing:
@@ -62,6 +67,8 @@ class Syncing:
         """Each with its latest SYNC, which holds for those before it."""
         self._rounds: dict[int, Round] = {}
         self._last_round = 0
+        self.clients_wait = False
+        """Until this server has turned to another hub: what clients ask about is on its way by the one and the other."""
 
     def sync(self, session: Session, message: pb.SyncMessage, reliable: bool, now: float) -> None:
         """SYNC came."""
@@ -100,31 +107,46 @@ class Syncing:
             self._begin(*group, now)
 
     def _is_ready(self, asker: Asker, now: float) -> bool:
+        if self.clients_wait and asker.session.is_client:
+            return False
         if now - asker.since >= PATIENCE_S:
             return True
-        # A server asks about the links it has; whom else we are to be linked with it has to know itself.
-        return not self._state.interest.behind and (asker.session.is_server or self._mesh.is_complete)
+        interest = self._state.interest
+        if asker.session.is_server:
+            # It asks about the links it has; whom else we are to be linked with it has to know itself, but for those behind a hub.
+            return (not interest.behind or interest.frozen) and (not self._state.config.is_hub or self._mesh.is_complete)
+        return not interest.behind and self._mesh.is_complete
 
     def _by_neighbours(self, askers: list[Asker]) -> list[tuple[list[Asker], list[Session]]]:
         """Clients ask about all neighbours, servers about those we pass their packets on to: all that have the same, together."""
         groups: dict[tuple[Session, ...], list[Asker]] = {}
         for asker in askers:
-            passes_on = self._state.router.passes_on
+            concerns = self._state.router.concerns
             neighbours = tuple(
                 server
                 for server in self._state.peers.servers()
-                if server is not asker.session and server.can(pb.MOVES) and passes_on(asker.session, server)
+                if server is not asker.session and server.can(pb.MOVES) and concerns(asker.session, server)
             )
             groups.setdefault(neighbours, []).append(asker)
         return [(group, list(neighbours)) for neighbours, group in groups.items()]
 
-    def _begin(self, askers: list[Asker], neighbours: list[Session], now: float) -> None:
+    def fence(self, servers: Iterable[Session], done: Callable[[bool, float], None], now: float) -> None:
+        """Ask `servers` for ourselves; then `done` is told whether all have answered, and the time; at once, where nobody can be asked."""
+        self._begin([], [server for server in servers if server.can(pb.MOVES)], now, done)
+
+    def _begin(
+        self,
+        askers: list[Asker],
+        neighbours: list[Session],
+        now: float,
+        done: Callable[[bool, float], None] | None = None,
+    ) -> None:
         self._last_round += 1
         number = self._last_round
-        self._rounds[number] = Round(askers, set(neighbours))
+        self._rounds[number] = Round(askers, set(neighbours), done)
         for server in neighbours:
             self._delivery.control(server, packets.sync(number))
-        self._state.deadlines.set(("round", number), now + ROUND_S)
+        self._state.deadlines.set(("round", number), now + (ROUND_S if done is None else FENCE_S))
         self._settle(number, now)
 
     def _settle(self, number: int, now: float) -> None:
@@ -136,9 +158,13 @@ class Syncing:
         ended = self._rounds.pop(number)
         self._state.deadlines.cancel(("round", number))
         self._relay.let_out_all()  # what neighbours had sent before they answered
+        if any(asker.session.is_server for asker in ended.askers):
+            self._tell_interest()  # what they want is what the asker can reach by us
         for asker in ended.askers:
             if asker.session.is_active:
                 self._delivery.control(asker.session, packets.synced(asker.number))
+        if ended.done is not None:
+            ended.done(not ended.waits_for, now)
 
     def ended(self, session: Session, now: float) -> None:
         """A session is over: it neither asks nor answers any more."""

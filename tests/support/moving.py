@@ -170,8 +170,7 @@ class Crowd:
     ) -> None:
         self.world = world
         self.drain_seconds = drain_seconds
-        for _ in range(hubs):
-            world.server(hub=True)
+        self.hubs = [world.server(hub=True, drain_seconds=drain_seconds) for _ in range(hubs)]
         self.servers: list[Server] = []
         """Those that take clients."""
         for _ in range(servers):
@@ -193,6 +192,15 @@ class Crowd:
         """A server is to end, if there is another one."""
         if len(self.servers) > 1:
             self.servers.pop(number % len(self.servers)).feed(ev.DrainRequested())
+
+    def add_hub(self) -> None:
+        """A hub starts."""
+        self.hubs.append(self.world.server(hub=True, drain_seconds=self.drain_seconds))
+
+    def drain_hub(self, number: int) -> None:
+        """A hub is to end, the last one, too."""
+        if self.hubs:
+            self.hubs.pop(number % len(self.hubs)).feed(ev.DrainRequested())
 
     def say(self, number: int, topic: str, *, reliable: bool = True) -> None:
         """Somebody publishes."""

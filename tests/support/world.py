@@ -169,7 +169,8 @@ class World:
         )
         self.rng.shuffle(others)
         hubs = is_plain and self.directory.has_hub(besides=owner.alias)
-        self._to(owner, signalling.welcome(owner.alias, others, resume="r", auth_required=True, hubs=hubs))
+        ending = self.directory.ending_hubs() if owner.role.is_server else ()
+        self._to(owner, signalling.welcome(owner.alias, others, resume="r", auth_required=True, hubs=hubs, ending=ending))
 
     def unregister(self, owner: Owner) -> None:
         """The peer's socket is gone; everybody hears it, and servers whose neighbours have changed hear that."""
@@ -179,8 +180,18 @@ class World:
             self.neighbours.went(owner.role, self.now)
         for other in list(self.registered.values()):
             self._to(other, signalling.peer_gone(owner.alias))
+        self._tell_neighbours()
+
+    def _tell_neighbours(self) -> None:
         for alias in self.neighbours.due(self.now):
             self._welcome(self.registered[alias])
+
+    def _status(self, sender: Owner, message: pb.ServerStatusMessage) -> None:
+        before = self.directory.get(sender.alias)
+        state = ServerState(sender.alias, sender.role, part2=True, draining=message.draining)
+        self.directory.update(state, self.now)
+        self.neighbours.reported(before, state, self.now)
+        self._tell_neighbours()
 
     def coordinator_stops(self) -> None:
         """It forgets everything; links live on."""
@@ -201,6 +212,8 @@ class World:
         if not self.coordinator_up or sender.alias not in self.registered:
             return
         message: Any = signalling.decode_signal(frame)
+        if isinstance(message, pb.ServerStatusMessage):
+            self.later(self.delay(), lambda: self._status(sender, message) if sender.alias in self.directory else None)
         if isinstance(message, pb.ServerStatusMessage | pb.ServerReportMessage):
             return
         message.from_alias = sender.alias
@@ -304,6 +317,9 @@ class Server:
             for output in self.broker.handle(event, self.world.now):
                 self.outputs.append(output)
                 self._do(output)
+            if self.broker.draining and not self.broker.peers:
+                self.alive = False  # as the process does
+                self.world.unregister(self)
 
     def die(self) -> None:
         """Killed: says nothing to anybody, the coordinator sees its socket end."""

@@ -21,7 +21,7 @@ def test_a_client_is_told_its_alias_and_the_limits() -> None:
     (ready,) = client.of_type(pb.READY)
     assert ready.alias == client.alias
     assert ready.limits.max_topics == 10_000
-    assert set(ready.capabilities) == {pb.BATCH, pb.SUBSCRIBE_ACK, pb.ERRORS, pb.SUBSCRIPTION_UPDATES, pb.MOVES}
+    assert set(ready.capabilities) == {pb.BATCH, pb.SUBSCRIBE_ACK, pb.ERRORS, pb.SUBSCRIPTION_UPDATES, pb.MOVES, pb.UPLINKS}
 
 
 def test_an_old_client_hears_nothing() -> None:

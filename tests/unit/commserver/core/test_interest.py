@@ -130,16 +130,37 @@ def test_a_hub_tells_what_lies_behind_it_and_nobody_their_own() -> None:
     assert told.known[far_hub] == {"of-client", "of-plain"}, "hubs are all linked: what one wants the other hears itself"
 
 
-def test_only_the_uplink_is_told_anything() -> None:
+def test_of_hubs_only_the_uplink_is_told_anything_and_the_one_that_comes() -> None:
     told = Told()
-    client, plain, hub = told.peer(TokenRole.CLIENT), told.neighbour(), told.neighbour(TokenRole.COMMUNICATION_SERVER_HUB)
+    client, plain = told.peer(TokenRole.CLIENT), told.neighbour()
+    hub, other = (told.neighbour(TokenRole.COMMUNICATION_SERVER_HUB) for _ in range(2))
     told.wants(client, "a")
     told.tell()
-    assert told.known == {plain: {"a"}, hub: {"a"}}
-    assert told.router.choose_uplink([plain, hub], 1)
+    assert told.known == {plain: {"a"}, hub: {"a"}, other: {"a"}}
+    told.router.uplink = hub
     told.interest.resync_all()
     told.tell()
-    assert told.known == {plain: set(), hub: {"a"}}
+    assert told.known == {plain: {"a"}, hub: {"a"}, other: set()}
+    told.router.coming = other
+    told.interest.resync(other)
+    told.tell()
+    assert told.known == {plain: {"a"}, hub: {"a"}, other: {"a"}}
+
+
+def test_while_it_is_frozen_changes_wait_and_who_is_new_is_told() -> None:
+    told = Told()
+    client, plain = told.peer(TokenRole.CLIENT), told.neighbour()
+    told.wants(client, "a")
+    told.tell()
+    told.interest.frozen = True
+    told.wants(client, "a", "b")
+    late = told.neighbour()
+    told.tell()
+    assert told.known == {plain: {"a"}, late: {"a", "b"}}
+    assert told.interest.behind
+    told.interest.frozen = False
+    told.tell()
+    assert told.known == {plain: {"a", "b"}, late: {"a", "b"}}
 
 
 def test_an_old_server_gets_the_whole_set_each_time() -> None:

@@ -119,7 +119,7 @@ def test_a_draining_server_refuses_clients_and_takes_servers_while_it_has_client
     assert client.refusals == [Code.SERVER_DRAINING]
     assert newcomer.links_to(server) == 1
     here.leave()
-    world.run()
+    world.run(0.1)
     late = Client(world, role=TokenRole.COMMUNICATION_SERVER).connect(server)
     world.run()
     assert late.refusals == [Code.SERVER_DRAINING]

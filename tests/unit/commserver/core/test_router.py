@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 
@@ -53,27 +54,38 @@ def test_who_gets_what_everybody_wants(is_hub: bool, linked: str, source: str, e
     for session in peers.values():
         index.replace(session, ["t"])
     router = Router(index, is_hub=is_hub)
-    router.choose_uplink([session for session in peers.values() if session.is_server], 1)
+    if not is_hub:
+        router.uplink = router.speaker = peers.get("h4")
     assert set(router.receivers("t", peers[source])) == {peers[name] for name in expected.split()}
     assert set(router.receivers("other", peers[source])) == set()
 
 
-def test_the_uplink_is_kept_while_it_lives_whichever_hubs_come() -> None:
-    for own_alias in range(1, 20):
-        router = Router(SubscriptionIndex(), is_hub=False)
-        one, other, plain = peer("h2"), peer("h3"), peer("s1")
-        assert not router.choose_uplink([plain], own_alias)
-        assert router.is_neighbour(plain)
-        assert router.choose_uplink([one, plain], own_alias)
-        assert router.uplink is one
-        assert not router.choose_uplink([other, one, plain], own_alias)
-        assert router.uplink is one
-        assert not router.is_neighbour(other)
-        assert not router.is_neighbour(plain)
-        assert router.choose_uplink([other, plain], own_alias)
-        assert router.uplink is other
-        assert router.choose_uplink([], own_alias)
-        assert router.uplink is None
+def test_who_is_told_who_is_heard_and_who_is_spoken_to() -> None:
+    router = Router(SubscriptionIndex(), is_hub=False)
+    one, other, plain, client = peer("h2"), peer("h3"), peer("s4"), peer("c5")
+
+    def names(*judges: Callable[[Session], bool]) -> list[str]:
+        return ["".join(name for name, who in zip("123", (one, other, plain), strict=True) if judge(who)) for judge in judges]
+
+    judges = (router.tells, router.hears, router.speaks_to, lambda server: router.concerns(client, server))
+    assert names(*judges) == ["123", "123", "123", "123"], "a mesh"
+    router.uplink = one
+    assert names(*judges) == ["13", "13", "123", "123"], "it hears by a hub, and speaks to everyone"
+    router.speaker = one
+    assert names(*judges) == ["13", "13", "1", "13"], "a star"
+    router.coming = other
+    assert names(*judges) == ["123", "13", "1", "123"], "about to turn: two hubs are told, one is heard"
+
+
+def test_a_hub_passes_on_what_it_is_to_pass_on() -> None:
+    router = Router(SubscriptionIndex(), is_hub=True)
+    plain, other, hub = peer("s2"), peer("s3"), peer("h4")
+    assert router.passes_on(plain, other), "an older server's, which cannot say"
+    plain.by_hub = False
+    assert not router.passes_on(plain, other)
+    assert not router.passes_on(plain, hub)
+    assert router.reaches(plain, other), "what it could be told all the same"
+    assert router.passes_on(hub, plain), "who speaks by another hub is heard"
 
 
 def test_plain_servers_spread_over_the_hubs_each_time_alike() -> None:
@@ -82,16 +94,9 @@ def test_plain_servers_spread_over_the_hubs_each_time_alike() -> None:
     chosen: Counter[Session | None] = Counter()
     for _ in range(300):
         own_alias = rng.randrange(2**42)
-        routers = [Router(SubscriptionIndex(), is_hub=False) for _ in range(2)]
-        routers[0].choose_uplink(hubs, own_alias)
-        routers[1].choose_uplink(hubs[::-1], own_alias)
-        assert routers[0].uplink is routers[1].uplink
-        chosen[routers[0].uplink] += 1
+        uplink = Router.choose(hubs, own_alias)
+        assert Router.choose(hubs[::-1], own_alias) is uplink
+        chosen[uplink] += 1
     assert set(chosen) == set(hubs)
     assert min(chosen.values()) > 60
-
-
-def test_a_hub_has_no_uplink() -> None:
-    router = Router(SubscriptionIndex(), is_hub=True)
-    assert not router.choose_uplink([peer("h2")], 1)
-    assert router.uplink is None
+    assert Router.choose([], 1) is None
