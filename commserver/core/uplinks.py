@@ -169,8 +169,10 @@ class Uplinks:
                 self._turn(now)
             return
         self._give_up(now)
+        ending = {hub.alias for hub in self._state.peers.servers() if hub.kind is Kind.HUB and self._mesh.is_ending(hub)}
         for server in plain:
-            if server.speaks_by_hub or not server.can(pb.UPLINKS):
+            # One whose hub is about to end may be about to need this link.
+            if (server.speaks_by_hub and server.hub not in ending) or not server.can(pb.UPLINKS):
                 self._mesh.rest(server)
 
     def _change(self, other: Session, now: float) -> None:

@@ -164,6 +164,23 @@ def test_the_hub_that_drains_dies_before_all_have_left(world: World) -> None:
     assert [client.bodies for client in clients] == [[], [b"x"], [b"x"], [b"x"]]
 
 
+def test_a_link_with_a_server_whose_hub_is_about_to_end_is_kept(world: World) -> None:
+    """That server may be about to need it; once it speaks by another hub, it does not."""
+    hubs, (plain, _) = star(world, 2)
+    present = next(hub for hub in hubs if hub.alias == ways(plain)[0])
+    other = next(hub for hub in hubs if hub is not present)
+    keeper = joined(world, other)
+    other.feed(ev.DrainRequested())
+    server = server_of(world, plain, *sessions.OUR_CAPABILITIES)
+    server.send(packets.uplink(other.alias, passes_on=True))
+    world.run(0.5)
+    assert server.is_open
+    server.send(packets.uplink(present.alias, passes_on=True))
+    world.run(0.5)
+    assert server.close_codes == [Code.NOT_NEEDED]
+    keeper.leave()
+
+
 def test_what_a_client_asks_about_while_its_server_turns_is_answered_when_it_has_taken_effect(world: World) -> None:
     """It may publish at another server then, and must not overtake itself."""
     hubs, plain = star(world, 2, interest_debounce=0.001)
