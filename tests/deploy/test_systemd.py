@@ -98,7 +98,13 @@ def test_both_are_kept_in_as_far_as_each_can_bear() -> None:
     coordinator, commserver = (directives(name) for name in UNITS)
     assert coordinator["MemoryDenyWriteExecute"] == ["yes"]
     assert commserver["MemoryDenyWriteExecute"] == ["no"]
-    shared = set(coordinator) - {"MemoryDenyWriteExecute", "ExecStart", "EnvironmentFile", "TimeoutStopSec"}
+    shared = set(coordinator) - {
+        "MemoryDenyWriteExecute",
+        "RestrictAddressFamilies",
+        "ExecStart",
+        "EnvironmentFile",
+        "TimeoutStopSec",
+    }
     assert {key: coordinator[key] for key in shared} == {key: commserver.get(key) for key in shared}
     assert coordinator["DynamicUser"] == ["yes"]
 
