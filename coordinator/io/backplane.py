@@ -11,6 +11,8 @@ A backplane carries out the :data:`~coordinator.core.cluster.ClusterOutput` of o
   :meth:`Backplane.start`). When a coordinator dies without a word its aliases become free and its servers go down, within a lease.
 - **Forward** reaches the coordinator that holds the alias as ``forwarded``; when there is none, or it returns False, the sender gets
   ``undeliverable``. Frames from one peer to another keep their order.
+- While :meth:`Backplane.away` gives a reason, Forward, Disconnect and ServerReported reach nobody, and nobody is told of them later: whoever
+  asks for one for somebody who would rely on it has to look first, and say so.
 - **Revoked** reaches all other coordinators as ``revoked``, also those that start later (all that have not ended, from
   :meth:`Backplane.start`) and those that could not be reached for a while, the sender's own backplane being the one that tells again. The
   last of each :attr:`~coordinator.core.cluster.Revocation.key` counts, by :meth:`~coordinator.core.cluster.Revocation.supersedes`; it
@@ -131,6 +133,10 @@ class Backplane(Protocol):
 
     def degraded(self) -> str | None:
         """What does not work just now although peers can join, or None."""
+        ...
+
+    def away(self) -> str | None:
+        """Why other coordinators cannot be reached just now, or None."""
         ...
 
     def stats(self) -> BackplaneStats:
@@ -290,6 +296,10 @@ class MemoryBackplane:
 
     def degraded(self) -> str | None:
         """It is."""
+        return None
+
+    def away(self) -> str | None:
+        """It is as near as can be."""
         return None
 
     def stats(self) -> BackplaneStats:

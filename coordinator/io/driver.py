@@ -82,6 +82,10 @@ class Driver:
         """Why peers had better join elsewhere just now, although some might be let in; or None."""
         return self.problem() or self._backplane.degraded()
 
+    def away(self) -> str | None:
+        """Why other coordinators cannot be told anything just now, or None."""
+        return self._backplane.away()
+
     def backplane_stats(self) -> BackplaneStats:
         """How things stand with the other coordinators."""
         return self._backplane.stats()

@@ -112,10 +112,16 @@ class RedisBackplane:
 
     def degraded(self) -> str | None:
         """What does not work just now."""
-        if self._link is None:
-            away = time.monotonic() - self._away_since
-            return f"the backplane at {self._address} is away for {away:.0f} s: peers of other coordinators cannot be reached"
-        return None if self._ready else f"the backplane at {self._address} is back: telling it what is here"
+        if self._link is not None and not self._ready:
+            return f"the backplane at {self._address} is back: telling it what is here"
+        return self.away()
+
+    def away(self) -> str | None:
+        """What is performed now does not reach the others; from the moment there is a link, it waits its turn there."""
+        if self._link is not None:
+            return None
+        away = time.monotonic() - self._away_since
+        return f"the backplane at {self._address} is away for {away:.0f} s: peers of other coordinators cannot be reached"
 
     def stats(self) -> BackplaneStats:
         """For metrics."""

@@ -131,6 +131,22 @@ async def test_bodies_of_another_type(api: ApiCaller, content_type: str | None) 
     assert answered.status == 415
 
 
+@pytest.mark.parametrize("seconds", ["10", True, None, [1]])
+@pytest.mark.parametrize("path", ["/revocations", "/servers/7/drain"])
+async def test_numbers_are_numbers(api: ApiCaller, path: str, seconds: Any) -> None:
+    named = {"subject": "alice"} if path == "/revocations" else {}
+    assert (await api("POST", path, {**named, "seconds": seconds})).fields == ["/seconds"]
+
+
+async def test_what_a_request_expects(coordinator: Running, api: ApiCaller) -> None:
+    answered = await api("GET", "/cluster", headers={"Expect": "a-miracle"})
+    assert (answered.status, answered.kind) == (417, "expectation-failed")
+    answered = await api("POST", "/publish", {"topic": "t"}, expect100=True)
+    assert (answered.status, answered.body["code"]) == (503, Code.NO_SERVERS)
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{coordinator.port}", version=aiohttp.HttpVersion10) as old:
+        assert (await ApiCaller(old, admin())("GET", "/cluster", headers={"Expect": "a-miracle"})).status == 200
+
+
 async def test_a_body_that_is_too_large(api: ApiCaller) -> None:
     body = json.dumps({"topic": "t", "text": "x" * api_gate.MAX_BODY_BYTES}).encode()
     headers = {"Content-Type": "application/json"}
@@ -183,6 +199,8 @@ async def test_parameters_that_are_wrong(api: ApiCaller) -> None:
         assert (await api("GET", f"{path}?limit=1&limit=2")).fields == ["limit"]
         assert (await api("GET", f"{path}?page=2")).fields == ["page"]
     assert (await api("GET", "/peers?role=admin")).fields == ["role"]
+    assert (await api("GET", "/peers?subject=")).fields == ["subject"]
+    assert (await api("GET", f"/peers?subject={'x' * 257}")).fields == ["subject"]
     assert (await api("DELETE", "/revocations")).status == 422
     assert (await api("DELETE", "/revocations?subject=a&jti=b")).status == 422
 

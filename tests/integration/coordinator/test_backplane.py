@@ -225,6 +225,7 @@ async def test_all_is_well(cluster: BackplaneCluster) -> None:
     for node in (one, two):
         assert node.backplane.problem() is None
         assert node.backplane.degraded() is None
+        assert node.backplane.away() is None
         stats = node.backplane.stats()
         assert (stats.up, stats.waiting, stats.outages, sum(stats.dropped.values())) == (True, 0, 0, 0)
     assert two.backplane.stats().coordinators == 2

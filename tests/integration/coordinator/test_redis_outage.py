@@ -91,6 +91,7 @@ async def test_without_redis_claims_are_decided_here_and_frames_come_back(server
     await alone(one, two)
     assert one.backplane.problem() is None, "peers can join"
     assert f"127.0.0.1:{server.port} is away" in str(one.backplane.degraded())
+    assert one.backplane.away() == one.backplane.degraded()
     assert not one.backplane.stats().up
     two.perform(
         claim(1, 8, takes_free=True), claim(2, 8, takes_own=True), claim(3, 8, takes_free=True), Forward(7, 8, CLIENT, 2, b"x")
