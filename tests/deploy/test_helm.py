@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,7 +34,15 @@ EVERYTHING: dict[str, Any] = {
     "backplane": REDIS,
     "coordinator": {
         "replicas": 3,
-        "config": {"selector": "two-choices", "allowed_origins": ["https://a.example", "https://b.example"], "ping_interval": 5},
+        "config": {
+            "selector": "two-choices",
+            "allowed_origins": ["https://a.example", "https://b.example"],
+            "ping_interval": 5,
+            "ice_servers": ["turn:turn.example.com"],
+            "ice_turn_secret_file": "/etc/rtcbroker/turn/turn-secret",
+        },
+        "extraVolumes": [{"name": "turn", "secret": {"secretName": "turn", "items": [{"key": "secret", "path": "turn-secret"}]}}],
+        "extraVolumeMounts": [{"name": "turn", "mountPath": "/etc/rtcbroker/turn", "readOnly": True}],
         "extraEnv": [{"name": "RTCBROKER_LOG_LEVEL", "value": "debug"}],
         "nodeSelector": {"pool": "web"},
         "tolerations": [{"key": "web", "operator": "Exists"}],
@@ -55,7 +64,9 @@ EVERYTHING: dict[str, Any] = {
         "udpPort": 7100,
         "announce": ["203.0.113.7", "HOST_IP"],
         "drainSeconds": 90,
-        "config": {"max_peers": 500, "latest": ["position/**"]},
+        "config": {"max_peers": 500, "latest": ["position/**"], "ca_file": "/etc/rtcbroker/authority/ca.pem"},
+        "extraVolumes": [{"name": "ca", "secret": {"secretName": "ca", "items": [{"key": "ca.crt", "path": "ca.pem"}]}}],
+        "extraVolumeMounts": [{"name": "ca", "mountPath": "/etc/rtcbroker/authority", "readOnly": True}],
         "nodeSelector": {"pool": "media"},
         "tolerations": [{"key": "media", "operator": "Exists"}],
     },
@@ -155,6 +166,7 @@ def test_options_given_as_values_arrive(tools: Tools, monkeypatch: pytest.Monkey
     assert (coordinator.ping_interval, coordinator.log_level) == (5.0, "debug")
     assert (coordinator.trusted_proxies, coordinator.public_url) == (["10.0.0.0/8"], "https://rtc.example.com")
     assert coordinator.backplane.get_secret_value() == REDIS["url"]
+    assert coordinator.ice_turn_secret_file == Path("/etc/rtcbroker/turn/turn-secret")
     commserver = settings_of(made["commserver"], monkeypatch)
     assert isinstance(commserver, CommServerSettings)
     assert (commserver.max_peers, commserver.latest, commserver.drain_seconds) == (500, ["position/**"], 90.0)
@@ -265,6 +277,9 @@ def test_monitors_give_the_names_that_alerts_go_by(tools: Tools) -> None:
         ({"coordinator": {"config": {"auth": "none"}}}, "not"),
         ({"backplane": {"url": "redis://user:password@redis"}}, "url"),
         ({"ingress": {"enabled": True}}, "ingress"),
+        ({"coordinator": {"extraVolumes": [{"name": "secrets", "emptyDir": {}}]}}, "extraVolumes"),
+        ({"commserver": {"extraVolumes": [{"name": "nothing"}]}}, "extraVolumes"),
+        ({"commserver": {"extraVolumeMounts": [{"name": "mine", "mountPath": "/tmp"}]}}, "extraVolumeMounts"),
         ({"image": {"repository": "x", "tag": "latest"}}, "tag"),
     ],
 )
