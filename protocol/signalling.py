@@ -247,6 +247,7 @@ def check_report(report: pb.ServerReportMessage) -> pb.ServerReportMessage:
     for entry in report.busiest:
         _check_text("topic", entry.topic, MAX_TOPIC_BYTES)
         _check_measure("records_per_second", entry.records_per_second)
+        _check_measure("deliveries_per_second", entry.deliveries_per_second)
     return report
 
 

@@ -287,14 +287,16 @@ class LinkTraffic(_message.Message):
     def __init__(self, alias: _Optional[int] = ..., bytes_in: _Optional[int] = ..., bytes_out: _Optional[int] = ..., packets_in: _Optional[int] = ..., packets_out: _Optional[int] = ...) -> None: ...
 
 class TopicTraffic(_message.Message):
-    __slots__ = ("topic", "subscribers", "records_per_second")
+    __slots__ = ("topic", "subscribers", "records_per_second", "deliveries_per_second")
     TOPIC_FIELD_NUMBER: _ClassVar[int]
     SUBSCRIBERS_FIELD_NUMBER: _ClassVar[int]
     RECORDS_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    DELIVERIES_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
     topic: str
     subscribers: int
     records_per_second: float
-    def __init__(self, topic: _Optional[str] = ..., subscribers: _Optional[int] = ..., records_per_second: _Optional[float] = ...) -> None: ...
+    deliveries_per_second: float
+    def __init__(self, topic: _Optional[str] = ..., subscribers: _Optional[int] = ..., records_per_second: _Optional[float] = ..., deliveries_per_second: _Optional[float] = ...) -> None: ...
 
 class PeerEvent(_message.Message):
     __slots__ = ("kind", "alias", "code", "role")
