@@ -278,9 +278,11 @@ export interface LinkTraffic {
 
 export interface TopicTraffic {
   topic: string;
-  /** Clients and linked servers. */
+  /** Clients of this server; linked servers that want it are not among them. */
   subscribers: number;
   recordsPerSecond: number;
+  /** Records times the clients of this server that they went to: no sender gets its own. */
+  deliveriesPerSecond: number;
 }
 
 /** A peer became active, an active one is gone, or one was refused or closed before it was active. */
@@ -1651,7 +1653,7 @@ export const LinkTraffic: MessageFns<LinkTraffic> = {
 };
 
 function createBaseTopicTraffic(): TopicTraffic {
-  return { topic: "", subscribers: 0, recordsPerSecond: 0 };
+  return { topic: "", subscribers: 0, recordsPerSecond: 0, deliveriesPerSecond: 0 };
 }
 
 export const TopicTraffic: MessageFns<TopicTraffic> = {
@@ -1664,6 +1666,9 @@ export const TopicTraffic: MessageFns<TopicTraffic> = {
     }
     if (message.recordsPerSecond !== 0) {
       writer.uint32(25).double(message.recordsPerSecond);
+    }
+    if (message.deliveriesPerSecond !== 0) {
+      writer.uint32(33).double(message.deliveriesPerSecond);
     }
     return writer;
   },
@@ -1703,6 +1708,14 @@ export const TopicTraffic: MessageFns<TopicTraffic> = {
             }
 
             message.recordsPerSecond = reader.double();
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.deliveriesPerSecond = reader.double();
             continue;
           }
         }
