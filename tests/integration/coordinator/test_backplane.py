@@ -1,4 +1,4 @@
-"""What every backplane keeps, held against each: the one in memory, and the one on a real Redis."""
+"""What every backplane keeps, held against each: the one in memory, and the one on a real Redis and on a real Valkey."""
 
 from __future__ import annotations
 
@@ -31,14 +31,15 @@ STATE = ServerState(7, SERVER, True, clients=3, max_clients=9, draining=True, cp
 FORWARD = Forward(7, 8, CLIENT, 2, b"a frame\nof\x00 bytes \xff")
 
 
-@pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.needs("redis-server"))])
+@pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.needs("redis-server")), "valkey"])
 async def cluster(request: pytest.FixtureRequest) -> AsyncIterator[BackplaneCluster]:
     if request.param == "memory":
         async with memory_cluster() as made:
             yield made
-    else:
-        async with redis_server() as server, redis_cluster(server) as made:
-            yield made
+        return
+    program = request.getfixturevalue("tools").valkey_server if request.param == "valkey" else "redis-server"
+    async with redis_server(program=program) as server, redis_cluster(server) as made:
+        yield made
 
 
 def _new(alias: int) -> ServerState:
