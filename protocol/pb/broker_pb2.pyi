@@ -205,18 +205,20 @@ class ConnectionRefusedMessage(_message.Message):
     def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., from_alias: _Optional[int] = ..., to_alias: _Optional[int] = ..., reason: _Optional[_Union[ConnectionRefusedReason, str]] = ..., data: _Optional[bytes] = ..., code: _Optional[int] = ...) -> None: ...
 
 class ServerStatusMessage(_message.Message):
-    __slots__ = ("type", "clients", "max_clients", "draining", "cpu")
+    __slots__ = ("type", "clients", "max_clients", "draining", "cpu", "linking")
     TYPE_FIELD_NUMBER: _ClassVar[int]
     CLIENTS_FIELD_NUMBER: _ClassVar[int]
     MAX_CLIENTS_FIELD_NUMBER: _ClassVar[int]
     DRAINING_FIELD_NUMBER: _ClassVar[int]
     CPU_FIELD_NUMBER: _ClassVar[int]
+    LINKING_FIELD_NUMBER: _ClassVar[int]
     type: MessageType
     clients: int
     max_clients: int
     draining: bool
     cpu: float
-    def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., clients: _Optional[int] = ..., max_clients: _Optional[int] = ..., draining: _Optional[bool] = ..., cpu: _Optional[float] = ...) -> None: ...
+    linking: bool
+    def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., clients: _Optional[int] = ..., max_clients: _Optional[int] = ..., draining: _Optional[bool] = ..., cpu: _Optional[float] = ..., linking: _Optional[bool] = ...) -> None: ...
 
 class ServerReportMessage(_message.Message):
     __slots__ = ("type", "version", "uptime", "clients", "topics", "subscriptions", "packets_in", "packets_out", "bytes_in", "bytes_out", "records_relayed", "deliveries", "drops", "latency_p50", "latency_p99", "cpu", "memory", "links", "busiest", "events", "events_lost")

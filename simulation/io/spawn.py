@@ -18,6 +18,9 @@ from simulation.io.redis import start_redis
 START_S = 20.0
 """For a process to be ready: it imports, binds, and a comm server registers; all of them at once on a small machine."""
 
+LEAVE_S = 2.0
+"""For clients that are not of this run, a page in a browser, to be told that they should go."""
+
 HOST = "127.0.0.1"
 
 
@@ -71,7 +74,7 @@ class Cluster:
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         # Comm servers first: they tell the coordinators that they go, and these their Redis.
-        await children.stop(self.servers)
+        await children.stop(self.servers, insist_s=LEAVE_S)
         await children.stop(self.coordinators)
         await children.stop(self._children)
 
@@ -96,6 +99,8 @@ class Cluster:
             self._host,
             "--udp-port",
             "0",
+            "--drain-seconds",
+            "0",  # nobody is left who would move
             *self._server_options,
         ]
         started = await asyncio.gather(

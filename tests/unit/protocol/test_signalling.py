@@ -84,6 +84,10 @@ LINE = "candidate:1 1 udp 2130706431 192.0.2.1 5000 typ host"
             signalling.server_status(clients=5, max_clients=10, draining=True, cpu=0.5),
             pb.ServerStatusMessage(type=pb.SERVER_STATUS, clients=5, max_clients=10, draining=True, cpu=0.5),
         ),
+        (
+            signalling.server_status(clients=0, max_clients=0, draining=False, cpu=0.0, linking=True),
+            pb.ServerStatusMessage(type=pb.SERVER_STATUS, linking=True),
+        ),
         (signalling.peer_gone(7), pb.PeerGoneMessage(type=pb.PEER_GONE, alias=7)),
         (
             signalling.server_report(pb.ServerReportMessage(version="1", clients=2, latency_p50=0.0)),

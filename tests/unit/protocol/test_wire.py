@@ -110,6 +110,7 @@ PART_2_MESSAGES = {
         "max_clients": "3 uint32",
         "draining": "4 bool",
         "cpu": "5 float",
+        "linking": "6 bool",
     },
     "PeerGoneMessage": {"type": "1 MessageType", "alias": "2 uint64"},
     "ServerReportMessage": {

@@ -220,6 +220,8 @@ export interface ServerStatusMessage {
   draining: boolean;
   /** Share of one core used lately, 0..1 and above with several threads. */
   cpu: number;
+  /** Its links to the other servers do not stand yet: clients that went there would miss packets. Ends by itself. */
+  linking: boolean;
 }
 
 /**
@@ -1128,7 +1130,7 @@ export const ConnectionRefusedMessage: MessageFns<ConnectionRefusedMessage> = {
 };
 
 function createBaseServerStatusMessage(): ServerStatusMessage {
-  return { type: 0, clients: 0, maxClients: 0, draining: false, cpu: 0 };
+  return { type: 0, clients: 0, maxClients: 0, draining: false, cpu: 0, linking: false };
 }
 
 export const ServerStatusMessage: MessageFns<ServerStatusMessage> = {
@@ -1147,6 +1149,9 @@ export const ServerStatusMessage: MessageFns<ServerStatusMessage> = {
     }
     if (message.cpu !== 0) {
       writer.uint32(45).float(message.cpu);
+    }
+    if (message.linking !== false) {
+      writer.uint32(48).bool(message.linking);
     }
     return writer;
   },
@@ -1202,6 +1207,14 @@ export const ServerStatusMessage: MessageFns<ServerStatusMessage> = {
             }
 
             message.cpu = reader.float();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.linking = reader.bool();
             continue;
           }
         }
