@@ -22,6 +22,9 @@ from simulation.io.watch import Watch
 START_S = 20.0
 """For a process to be ready: it imports, binds, and a comm server registers; all of them at once on a small machine."""
 
+LEAVE_S = 2.0
+"""For clients that are not of this run, a page in a browser, to be told that they should go."""
+
 HOST = "127.0.0.1"
 
 
@@ -91,7 +94,7 @@ class Cluster:
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         # Comm servers first: they tell the coordinators that they go, and these their Redis.
-        await children.stop(self.servers)
+        await children.stop(self.servers, insist_s=LEAVE_S)
         await children.stop(self.coordinators)
         await children.stop(self._children)
 
@@ -160,7 +163,9 @@ class Cluster:
 
     async def _start_server(self, number: int) -> None:
         listening = ["--host", self._host, "--port", "0", "--bind", self._host, "--announce", self._host, "--udp-port", "0"]
-        options = ["--coordinator", self.url, *listening, *self._server_options, *(["--hub"] if number <= self._hubs else [])]
+        leaving = ["--drain-seconds", "0"]  # nobody is left who would move
+        hub = ["--hub"] if number <= self._hubs else []
+        options = ["--coordinator", self.url, *listening, *leaving, *self._server_options, *hub]
         part = kills.server(number)
         document = await self._launch(part, f"comm server {number}", "commserver", options)
         self._pages[part] = f"http://{self._host}:{document['port']}"
