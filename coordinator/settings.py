@@ -8,7 +8,7 @@ import secrets
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from coordinator.core.backplane_url import MEMORY, check_backplane_url
 from coordinator.core.config import CoordinatorConfig
@@ -293,14 +293,15 @@ class CoordinatorSettings(ServiceSettings):
     )
     p2p_max_waiting: int = Field(
         default=256 * 1_024 * KIB,
-        ge=4_096 * KIB,
+        ge=8_192 * KIB,
         description="Bytes that may wait to be sent to peers that read slowly, and as many again of what was said and is kept for who is to come.",
         json_schema_extra=_P2P,
     )
     p2p_max_waiting_per_address: int = Field(
         default=64 * 1_024 * KIB,
         ge=4_096 * KIB,
-        description="The same for one address: of what is sent to it, and of what it has said.",
+        description="The same for one address: of what is sent to it, and of what it has said; four of the longest messages at least. None takes "
+        "more than it leaves for the others.",
         json_schema_extra=_P2P,
     )
 
@@ -326,6 +327,17 @@ class CoordinatorSettings(ServiceSettings):
     @classmethod
     def _are_ice_urls(cls, urls: list[str]) -> list[str]:
         return [parse_ice_url(url).text for url in urls]
+
+    @field_validator("p2p_max_waiting_per_address")
+    @classmethod
+    def _holds_messages(cls, share: int, info: ValidationInfo) -> int:
+        # Also one message takes more than its length: JSON escapes, quoted answers. The fields before are there unless they are wrong themselves.
+        longest, whole = info.data.get("p2p_max_message", 0), info.data.get("p2p_max_waiting", 2 * share)
+        if share < 4 * longest:
+            raise ValueError(f"is less than four messages of {longest} bytes (--p2p-max-message)")
+        if whole < 2 * share:
+            raise ValueError(f"is more than half of {whole} bytes for all addresses (--p2p-max-waiting)")
+        return share
 
     def core_config(self) -> CoordinatorConfig:
         """What the core needs of this. Raises :class:`protocol.errors.ConfigError` when a secret cannot be read."""

@@ -61,7 +61,7 @@ def stop_on_signals(callback: Callable[[], None], *, insistent: bool = True) -> 
             logging.shutdown()
             os._exit(128 + number)
         came = True
-        log.info("%s: stopping", number.name)
+        log.info("%s: stopping%s", number.name, "; a second one ends it at once" if insistent else "")
         callback()
 
     for number in _SIGNALS:

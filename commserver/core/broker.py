@@ -144,6 +144,11 @@ class Broker:
         return self._state.draining
 
     @property
+    def linking(self) -> bool:
+        """Clients had better not come yet."""
+        return self._state.linking
+
+    @property
     def drained_by(self) -> float:
         """When the last peer of a draining server is gone, whatever it does."""
         return self._lame_duck.ends_at
@@ -223,8 +228,7 @@ class Broker:
         if (session := self._state.peers.get(event.link)) is None:
             return
         told = self._told_to_close.get(session.link)
-        reason = event.reason if told is None else describe(told)
-        self._state.log_of(session, INFO, "left: %s", reason)
+        self._state.log_of(session, INFO, "left: %s", event.reason if told is None else describe(told))
         self._state.counters.closes[event.reason] += 1
         self._gone(session, now, code=told)
 
@@ -342,9 +346,8 @@ class Broker:
 
     def _too_large(self, session: Session, size: int, now: float) -> None:
         limit = self._state.config.limits.max_message_bytes
-        self._delivery.error(
-            session, Code.MESSAGE_TOO_LARGE, now, reason=f"a message of {size} bytes, at most {limit} are allowed"
-        )
+        reason = f"a message of {size} bytes, at most {limit} are allowed"
+        self._delivery.error(session, Code.MESSAGE_TOO_LARGE, now, reason=reason)
 
     def _misbehaved(self, session: Session, error: ProtocolError, now: float) -> None:
         self._state.log(DEBUG, "link %d of %d: %s", session.link, session.alias, error)
@@ -369,6 +372,8 @@ class Broker:
                     self._syncing.due(now)
                 case "round":
                     self._syncing.end_round(number, now)
+                case "linking":
+                    self._mesh.overdue(now)
                 case "last call":
                     self._lame_duck.last_call(now)
                 case "dial":

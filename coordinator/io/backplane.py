@@ -19,6 +19,7 @@ A backplane carries out the :data:`~coordinator.core.cluster.ClusterOutput` of o
   is kept until its ``until``, also when the coordinator that made it is gone, and lifted ones are kept like others. There are at most
   MAX_REVOCATIONS. They may come twice and in any order: coordinators keep the last by the same rule.
 - **Disconnect** should reach all other coordinators that are there (``disconnected``); one that is lost was in vain, and is not repeated.
+- **Deed** likewise (``done``).
 - **ServerReported** should reach all other coordinators that are there (`server_reported`); each replaces the one before.
 - `perform` never waits. What cannot be passed on just now may be dropped: joins run into their deadline, negotiations too.
 - A coordinator that cannot reach the others may go on alone and say so (:meth:`Backplane.degraded`). When it is back, of two that hold
@@ -36,6 +37,7 @@ from coordinator.core.cluster import (
     MAX_REVOCATIONS,
     Claim,
     ClusterOutput,
+    Deed,
     Disconnect,
     Forward,
     Holder,
@@ -47,6 +49,7 @@ from coordinator.core.cluster import (
     ServerState,
     ServerUp,
     may_have,
+    newcomer,
 )
 
 
@@ -87,6 +90,10 @@ class BackplaneEvents(Protocol):
 
     def disconnected(self, disconnect: Disconnect) -> None:
         """Another coordinator wants somebody disconnected."""
+        ...
+
+    def done(self, deed: Deed) -> None:
+        """Somebody asked another coordinator for something, and it was done."""
         ...
 
     def rejoined(self) -> None:
@@ -188,7 +195,7 @@ class MemoryCluster:
         if granted and holder is not None and holder.node in self._nodes:
             self._nodes[holder.node].evicted(holder.key)
         if granted and claim.role.is_server:
-            self.server_up(node, ServerState(claim.alias, claim.role, claim.part2))
+            self.server_up(node, newcomer(claim.alias, claim.role, part2=claim.part2, is_linked=claim.proven))
 
     def release(self, node: str, release: Release) -> None:
         """Free an alias, if it is still that socket's."""
@@ -240,6 +247,12 @@ class MemoryCluster:
             if other != node:
                 events.disconnected(disconnect)
 
+    def done(self, node: str, deed: Deed) -> None:
+        """Tell all others."""
+        for other, events in list(self._nodes.items()):
+            if other != node:
+                events.done(deed)
+
     def forward(self, node: str, forward: Forward) -> None:
         """Bring a frame to the coordinator that has its recipient."""
         sender = self._nodes[node]
@@ -289,6 +302,8 @@ class MemoryBackplane:
                 self._cluster.revoked(self._node, output.revocation)
             case Disconnect():
                 self._cluster.disconnect(self._node, output)
+            case Deed():
+                self._cluster.done(self._node, output)
 
     def problem(self) -> str | None:
         """Memory is always there."""

@@ -39,6 +39,8 @@ class Signalling:
         self.socket = Socket.DOWN
         self.deadline: float | None = None
         """When to call :meth:`is_late`."""
+        self.asked_at = 0.0
+        """When the application was last asked for a token."""
         self.alias = 0
         """Our alias at the coordinator, by the last WELCOME; 0 before."""
         self.servers = ServerList()
@@ -58,17 +60,18 @@ class Signalling:
         self.deadline = None
         if self._credentials.is_due(now):
             self.socket = Socket.TOKEN
-            self.ask_token()
+            self.ask_token(now)
             return
         self.socket = Socket.DIALING
         self.deadline = now + self._options.dial_timeout
         # Without a proof there is no use in asking for an alias.
         self._emit(events.DialCoordinator(self.alias if self._resume else 0, self._resume, self._credentials.token))
 
-    def ask_token(self) -> None:
+    def ask_token(self, now: float) -> None:
         """Ask the application for a token, unless that was done already."""
         if not self._credentials.asked:
             self._credentials.asked = True
+            self.asked_at = now
             self._emit(events.AskToken())
 
     def hang_up(self) -> None:

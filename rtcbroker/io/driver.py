@@ -29,7 +29,7 @@ from rtcbroker.io.links import LinkDialer, Links
 from rtcbroker.io.listeners import Listeners
 from rtcbroker.io.sender import Sender
 from rtcbroker.io.signalling import CoordinatorSocket, check_answer, with_query
-from rtcbroker.io.tokens import Token, ask
+from rtcbroker.io.tokens import NoToken, Token, ask
 from rtcbroker.io.waiting import Waiters
 from service.clock import Clock
 from service.urls import Turns
@@ -172,6 +172,12 @@ class Driver:
         assert callable(self._token)  # otherwise the session does not ask
         try:
             token = await ask(self._token, self._options.token_timeout)
+        except NoToken as error:
+            mistake = f"the token function is wrong: {error}"
+            if self.session.state is ClientState.CONNECTING:
+                self.connected.fail(lambda: TypeError(mistake))
+            else:
+                self.feed(events.TokenFailed(str(error)))
         except Exception as error:  # the application's function may raise whatever it likes
             logger.debug("the token function failed", exc_info=True)
             self.feed(events.TokenFailed(str(error) or type(error).__name__))

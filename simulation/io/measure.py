@@ -15,8 +15,14 @@ class ServerMeter:
     def __init__(self, pids: Sequence[int]) -> None:
         self._processes = [psutil.Process(pid) for pid in pids]
         self._cpu_s = [0.0] * len(pids)
+        self._servers = len(pids)
         self._begun_s = 0.0
         self._rss_bytes = 0
+
+    def add(self, pid: int) -> None:
+        """One more, which takes the place of one that has gone; its time counts from its start."""
+        self._processes.append(psutil.Process(pid))
+        self._cpu_s.append(0.0)
 
     def begin(self) -> None:
         """The measured time begins."""
@@ -36,7 +42,7 @@ class ServerMeter:
     def end(self) -> ServerCost:
         """The measured time is over."""
         self.sample_memory()
-        return ServerCost(len(self._processes), self._sample_cpu() - self._begun_s, self._rss_bytes)
+        return ServerCost(self._servers, self._sample_cpu() - self._begun_s, self._rss_bytes)
 
     def _sample_cpu(self) -> float:
         for number, process in enumerate(self._processes):

@@ -27,6 +27,7 @@ AFTER_DRAIN_S = 5
 OLDEST, NEWEST = "1.25", "1.37"
 
 REDIS = {"url": "redis://redis:6379", "existingSecret": "redis", "passwordKey": "password"}
+PRIVATE_REDIS = {**REDIS, "url": "rediss://redis:6379", "caKey": "ca.crt"}
 EVERYTHING: dict[str, Any] = {
     "image": {"repository": "registry.example.com/rtcbroker", "digest": "sha256:" + "0" * 64},
     "imagePullSecrets": [{"name": "registry"}],
@@ -77,6 +78,7 @@ CASES: dict[str, dict[str, Any]] = {
     "defaults": {},
     "everything": EVERYTHING,
     "two coordinators": {"coordinator": {"replicas": 2}, "backplane": REDIS},
+    "a Redis with an authority of its own": {"coordinator": {"replicas": 2}, "backplane": PRIVATE_REDIS},
     "bare": {
         "networkPolicy": {"enabled": False},
         "commserver": {"replicas": 1, "podDisruptionBudget": {"enabled": False, "maxUnavailable": 1}},
@@ -172,6 +174,18 @@ def test_options_given_as_values_arrive(tools: Tools, monkeypatch: pytest.Monkey
     assert (commserver.max_peers, commserver.latest, commserver.drain_seconds) == (500, ["position/**"], 90.0)
     assert commserver.announce == ["203.0.113.7", "192.0.2.1"]
     assert commserver.coordinator == f"ws://{PREFIX}-coordinator:80"
+
+
+def test_coordinators_meet_on_a_redis_by_tls_with_its_password(tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
+    coordinator = settings_of(
+        workloads(manifests(tools, CASES["a Redis with an authority of its own"]))["coordinator"], monkeypatch
+    )
+    assert isinstance(coordinator, CoordinatorSettings)
+    assert coordinator.backplane.get_secret_value() == PRIVATE_REDIS["url"]
+    assert (str(coordinator.backplane_password_file), str(coordinator.backplane_ca_file)) == (
+        "/etc/rtcbroker/backplane/password",
+        "/etc/rtcbroker/backplane/ca.crt",
+    )
 
 
 def test_every_file_that_a_process_reads_is_mounted(made: list[dict[str, Any]]) -> None:
@@ -276,6 +290,7 @@ def test_monitors_give_the_names_that_alerts_go_by(tools: Tools) -> None:
         ({"commserver": {"udp_port": 1}}, "udp_port"),
         ({"coordinator": {"config": {"auth": "none"}}}, "not"),
         ({"backplane": {"url": "redis://user:password@redis"}}, "url"),
+        ({"backplane": {"url": "rediss://redis", "caKey": "ca.crt"}}, "existingSecret"),
         ({"ingress": {"enabled": True}}, "ingress"),
         ({"coordinator": {"extraVolumes": [{"name": "secrets", "emptyDir": {}}]}}, "extraVolumes"),
         ({"commserver": {"extraVolumes": [{"name": "nothing"}]}}, "extraVolumes"),

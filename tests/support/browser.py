@@ -27,7 +27,8 @@ FLAGS = (
 
 WIDE = (1280, 800)
 NARROW = (390, 844)
-"""Width and height of a window: of a laptop, of a phone."""
+SMALL = (320, 568)
+"""Width and height of a window: of a laptop, of a phone, of the smallest phone."""
 
 
 @contextlib.asynccontextmanager
@@ -131,6 +132,25 @@ async def overflow(page: Page) -> int:
     """By how many pixels the page is wider than its window."""
     wider: int = await page.evaluate("() => document.scrollingElement.scrollWidth - document.documentElement.clientWidth")
     return wider
+
+
+async def cut(page: Page) -> list[str]:
+    """Elements of which a part cannot be seen, since it is wider than its place; those left out that scroll or end in an ellipsis."""
+    found: list[str] = await page.evaluate(
+        """async () => {
+            const name = (element) => `${element.tagName.toLowerCase()}#${element.id}.${[...element.classList].join(".")}`;
+            const may = ({ overflowX, textOverflow, clipPath }) =>
+                overflowX === "auto" || overflowX === "scroll" || textOverflow === "ellipsis" || clipPath !== "none";
+            const found = [];
+            for (const element of document.body.querySelectorAll("*")) {
+                if (!(element instanceof HTMLElement) || element.clientWidth === 0) continue;
+                const wider = element.scrollWidth - element.clientWidth;
+                if (wider > 0 && !may(getComputedStyle(element))) found.push(`${name(element)}: ${wider} px`);
+            }
+            return found;
+        }"""
+    )
+    return found
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from commserver.core import events as ev
 from commserver.core.broker import Broker
 from commserver.core.config import BrokerConfig
 from commserver.core.state import State
-from coordinator.core.cluster import ServerState
+from coordinator.core.cluster import ServerState, newcomer
 from coordinator.core.neighbours import Neighbours
 from coordinator.core.servers import Servers
 from protocol import signalling
@@ -32,6 +32,8 @@ from protocol.topics import PatternSet
 START = 1_000_000.0
 SILENCE = 30.0
 """After which the transport ends a link whose other side is dead."""
+EXIT_S = 2.0
+"""Within which the process of a server that has drained is gone."""
 WIRE_ROLES = {
     TokenRole.CLIENT: pb.CLIENT,
     TokenRole.COMMUNICATION_SERVER: pb.COMMUNICATION_SERVER,
@@ -160,7 +162,8 @@ class World:
         self.registered[owner.alias] = owner
         self._welcome(owner)
         if owner.role.is_server:
-            self.directory.update(ServerState(owner.alias, owner.role, part2=True), self.now)
+            is_linked = not self.directory.neighbours(owner.alias, owner.role)
+            self.directory.update(newcomer(owner.alias, owner.role, part2=True, is_linked=is_linked), self.now)
 
     def _welcome(self, owner: Owner) -> None:
         is_plain = owner.role is TokenRole.COMMUNICATION_SERVER
@@ -201,6 +204,9 @@ class World:
         if not self.coordinator_up or sender.alias not in self.registered:
             return
         message: Any = signalling.decode_signal(frame)
+        if isinstance(message, pb.ServerStatusMessage) and sender.alias in self.directory:
+            state = ServerState(sender.alias, sender.role, part2=True, draining=message.draining, linking=message.linking)
+            self.directory.update(state, self.now)
         if isinstance(message, pb.ServerStatusMessage | pb.ServerReportMessage):
             return
         message.from_alias = sender.alias
@@ -292,6 +298,7 @@ class Server:
         self.outputs: list[ev.Output] = []
         """Everything the core asked for, in order."""
         self.alive = True
+        self._ending = False
 
     def due(self) -> float | None:
         """When its core wants to be woken."""
@@ -304,6 +311,14 @@ class Server:
             for output in self.broker.handle(event, self.world.now):
                 self.outputs.append(output)
                 self._do(output)
+            if self.broker.draining and not self.broker.peers and not self._ending:
+                self._ending = True
+                self.world.later(EXIT_S, self._exit)
+
+    def _exit(self) -> None:
+        """Its process has ended in good order."""
+        self.alive = False
+        self.world.unregister(self)
 
     def die(self) -> None:
         """Killed: says nothing to anybody, the coordinator sees its socket end."""
@@ -365,6 +380,11 @@ class Server:
         self.feed(ev.LinkClosed(end.number, reason))
 
     # what tests look at
+
+    @property
+    def gets_clients(self) -> bool:
+        """Whether the coordinator names it to clients."""
+        return self.alias in [candidate.alias for candidate in self.world.directory.candidates(self.world.now)]
 
     def links_to(self, other: Server) -> int:
         """How many active links it has to another server."""

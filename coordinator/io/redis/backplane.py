@@ -21,7 +21,7 @@ import secrets
 import time
 from collections.abc import Callable
 
-from coordinator.core.cluster import Claim, ClusterOutput, Disconnect, Forward, Revocation, ServerReported
+from coordinator.core.cluster import Claim, ClusterOutput, Deed, Disconnect, Forward, Revocation, ServerReported
 from coordinator.io.backplane import BackplaneEvents, BackplaneStats
 from coordinator.io.redis.address import Address
 from coordinator.io.redis.ledger import Ledger
@@ -103,7 +103,7 @@ class RedisBackplane:
         elif isinstance(output, Forward):
             self._counts.dropped["away"] += 1
             self._events.undeliverable(output)
-        elif isinstance(output, ServerReported | Disconnect):
+        elif isinstance(output, ServerReported | Disconnect | Deed):
             self._counts.dropped["away"] += 1
 
     def problem(self) -> str | None:
@@ -232,6 +232,8 @@ class RedisBackplane:
                 self._revoked(message)
             case Disconnect():
                 events.disconnected(message)
+            case Deed():
+                events.done(message)
             case Mark():
                 self._told()
 

@@ -1,8 +1,8 @@
 """Who comes from where: how many sockets an address has open, how many requests it makes, and how much waits because of it.
 
 Two things wait, each with a bound for an address and one for all of them: what is to be sent to it, and what it has said that is kept here,
-so that neither can take the place of the other. Addresses are forgotten when nothing is open and nothing waits, so what is kept follows
-what happens.
+so that neither can take the place of the other. No address takes more than it leaves for all others. Addresses are forgotten when nothing
+is open and nothing waits, so what is kept follows what happens.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ class Guests:
         guest = self._guests.pop(name, None)
         if guest is None:
             self._make_room()
-            outbox, account = (Store(self._max_address_bytes, whole) for whole in (self._outboxes, self._accounts))
+            outbox, account = (Store(self._max_address_bytes, whole, fair=True) for whole in (self._outboxes, self._accounts))
             guest = Guest(TokenBucket(self._rate, self._burst, now), outbox, account)
         self._guests[name] = guest
         return guest

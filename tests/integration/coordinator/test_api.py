@@ -235,7 +235,7 @@ async def test_the_cluster_is_told(coordinator: Running, api: ApiCaller) -> None
     await until(lambda: coordinator.driver.core.stats.reports == 1, PATIENCE_S, "the report is there")
     cluster = (await api("GET", "/cluster")).body
     assert cluster["clients"] == 3
-    assert cluster["servers"] == {"ready": 1, "full": 0, "draining": 0, "stale": 0}
+    assert cluster["servers"] == {"ready": 1, "linking": 0, "full": 0, "draining": 0, "stale": 0}
     assert (cluster["coordinator"]["clients"], cluster["auth"], cluster["revocations"]) == (1, True, 0)
     servers = (await api("GET", "/servers")).body
     assert (servers["total"], servers["next"]) == (1, None)
@@ -424,3 +424,28 @@ async def test_guests_of_peer_to_peer_protocols_obey_too(start: Start, how: str)
         assert (status, body["code"]) == (401, Code.TOKEN_REVOKED)
     else:
         assert not (await coordinator.dial("/signaling", {"access_token": text})).closed
+
+
+async def test_the_dashboards_log_says_who_did_what_and_never_shows_a_token(coordinator: Running) -> None:
+    given = admin()
+    api, server = ApiCaller(coordinator.http, given), await coordinator.server()
+    asked: list[tuple[str, str, dict[str, Any] | None, int]] = [
+        ("POST", "/publish", {"topic": "room/1", "text": "hush"}, 202),
+        ("POST", "/disconnect", {"subject": "bob"}, 202),
+        ("POST", "/revocations", {"jti": "x1", "seconds": 60}, 201),
+        ("DELETE", "/revocations?jti=x1", None, 204),
+        ("POST", f"/servers/{server.alias}/drain", {"seconds": 5}, 202),
+        ("POST", "/servers/7/drain", None, 404),
+    ]
+    for method, path, body, status in asked:
+        assert (await api(method, path, body)).status == status
+    log = coordinator.driver.core.overview.journal.since(0)
+    assert [line["text"] for line in log if line["kind"] == "operator"] == [
+        "'operator' published to 'room/1'",
+        "'operator' disconnected subject 'bob'",
+        "'operator' revoked tokens with jti 'x1' for 60 s",
+        "'operator' lifted the revocation of tokens with jti 'x1'",
+        f"'operator' asked server {server.alias} to drain",
+    ]
+    assert given not in str(log)
+    assert "hush" not in str(log)

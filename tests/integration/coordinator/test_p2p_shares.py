@@ -26,9 +26,8 @@ async def site() -> AsyncIterator[Site]:
     """With room for two addresses."""
     size = MAX_MESSAGE + MESSAGE_OVERHEAD_BYTES
     # One more than can be kept: a message counts as a body, too, until it is answered.
-    guests = Guests(
-        100, 0.001, 10_000, max_waiting_bytes=2 * EACH * size + MAX_MESSAGE, max_address_bytes=EACH * size + MAX_MESSAGE
-    )
+    each = EACH * size + MAX_MESSAGE
+    guests = Guests(100, 0.001, 10_000, max_waiting_bytes=2 * each, max_address_bytes=each)
     async with apprtc_site(CLOCK, guests=guests) as made:
         yield made
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from coordinator.p2p.core.apprtc import ROOM_LIFETIME_S, Joined, Result, Rooms
 from coordinator.p2p.core.collider import ABSENCE_S, Collider
@@ -41,6 +43,19 @@ def test_a_part_takes_of_the_whole() -> None:
     assert two.take(2)
     two.clear()
     assert (two.bytes, whole.bytes) == (0, 3)
+
+
+@given(st.integers(1, 30), st.integers(20, 400), st.lists(st.tuples(st.integers(0, 29), st.integers(1, 20)), max_size=200))
+def test_fair_parts_leave_as_much_as_each_of_them_has(parts: int, most: int, taken: list[tuple[int, int]]) -> None:
+    whole = Store(1_000)
+    shares = [Store(most, whole, fair=True) for _ in range(parts)]
+    for who, size in taken:
+        share = shares[who % parts]
+        left, before = 1_000 - whole.bytes, share.bytes
+        assert share.take(size) == (before + size <= min(most, left - size))
+        assert whole.bytes == sum(each.bytes for each in shares)
+    newcomer = Store(most, whole, fair=True)
+    assert newcomer.take(min(most, (1_000 - whole.bytes) // 2) or 1), "however much the others have taken"
 
 
 @pytest.mark.parametrize(

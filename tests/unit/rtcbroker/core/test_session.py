@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from protocol import signalling
-from protocol.codes import Code
+from protocol.codes import Code, Retry
+from protocol.errors import ConnectionClosed
 from protocol.pb import broker_pb2 as pb
 from protocol.signalling import CandidateInit
 from rtcbroker.core import events
@@ -46,11 +47,24 @@ def test_a_token_function_is_asked_before_the_first_dial() -> None:
 def test_a_token_function_that_fails_is_asked_again_after_a_pause() -> None:
     world = SessionWorld(renewable=True)
     world.start()
-    assert world.feed(events.TokenFailed("no network")) == []
-    assert world.session.failure.code == Code.AUTH_FAILED
-    assert "no network" in world.session.failure.reason
-    assert world.wait(0.24) == []
-    one(world.wait(0.02), events.AskToken)
+    for pause in (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0):
+        (told,) = world.feed(events.TokenFailed("no network"))
+        assert isinstance(told, events.Refused)
+        for error in (told.error, world.session.trouble(world.now)):
+            assert isinstance(error, ConnectionClosed)
+            assert (error.code, error.retry) == (Code.TOKEN_UNAVAILABLE, Retry.SAME)
+            assert error.reason == "the token function failed: no network"
+        assert world.wait(pause - 0.01) == []
+        one(world.wait(0.02), events.AskToken)
+
+
+def test_a_token_function_that_says_nothing_is_what_the_client_waits_for() -> None:
+    world = SessionWorld(renewable=True)
+    world.start()
+    assert world.session.trouble(world.now + 0.9).code == Code.TIMEOUT
+    trouble = world.session.trouble(world.now + 1.1)
+    assert (trouble.code, trouble.retry) == (Code.TOKEN_UNAVAILABLE, Retry.SAME)
+    assert trouble.reason == "the token function failed: it has not answered yet"
 
 
 def test_a_coordinator_that_cannot_be_reached_is_dialed_again_with_growing_pauses() -> None:

@@ -10,6 +10,7 @@ from protocol.keys import secret_key
 from protocol.pb import broker_pb2 as pb
 from protocol.tokens import TokenRole, sign
 from rtcbroker.core import events
+from rtcbroker.core.credentials import AUTH_CODES
 from rtcbroker.core.errors import AuthError, ConnectError
 from rtcbroker.core.options import ClientOptions
 from rtcbroker.core.states import ClientState
@@ -19,7 +20,7 @@ from transport.link import LinkEnd
 # ------------------------------------------------------------------------------------------------------------ refusals
 
 
-@pytest.mark.parametrize("code", [Code.AUTH_FAILED, Code.TOKEN_EXPIRED, Code.TOKEN_NOT_YET_VALID, Code.WRONG_ROLE])
+@pytest.mark.parametrize("code", sorted(AUTH_CODES))
 def test_a_fixed_token_that_is_refused_is_the_end(code: Code) -> None:
     world = SessionWorld(token="secret")
     world.start()

@@ -58,3 +58,12 @@ def test_a_process_that_is_gone_counts_with_what_was_last_seen(processes: dict[i
     processes[1].is_gone = True
     processes[2].cpu += 2
     assert meter.end().cpu_s == 3.0
+
+
+def test_one_that_takes_the_place_of_another_counts_from_its_start(processes: dict[int, FakeProcess]) -> None:
+    meter = ServerMeter([1])
+    meter.begin()
+    processes[1].is_gone = True
+    meter.add(2)
+    cost = meter.end()
+    assert (cost.servers, cost.cpu_s, cost.rss_bytes) == (1, 3.0, 2000)

@@ -65,7 +65,7 @@ export type Output =
   /** The settled version of the subscriptions has grown. */
   | { kind: "settled" }
   | { kind: "pingEchoed"; number: number; seconds: number }
-  /** Tell the application what was refused. */
+  /** Tell the application what was refused, or failed, while the client goes on. */
   | { kind: "refused"; error: RtcBrokerError };
 
 export type Emit = (output: Output) => void;

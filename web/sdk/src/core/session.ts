@@ -8,7 +8,7 @@ import { Code } from "../gen/constants.ts";
 import type { Random } from "./backoff.ts";
 import { AUTH_CODES, Credentials } from "./credentials.ts";
 import type { Delivery } from "./delivery.ts";
-import { ConnectError, RtcBrokerError } from "./errors.ts";
+import { ConnectError, RtcBrokerError, TokenUnavailable } from "./errors.ts";
 import type { Event, Output } from "./events.ts";
 import { IceChoice } from "./iceChoice.ts";
 import { Moving } from "./moving.ts";
@@ -96,6 +96,9 @@ export class Session {
   /** Why there is no connection: what the present try waits for, if it has for some time, else why the last one failed. */
   trouble(now: number): RtcBrokerError {
     const link = this.#link;
+    const { socket, askedAt } = this.#signalling;
+    if (link === undefined && socket === "token" && now - askedAt >= JUST_BEGUN)
+      return new TokenUnavailable("it has not answered yet");
     if (link === undefined || link.phase === Phase.JOINED || now - link.askedAt < JUST_BEGUN) return this.failure;
     return new RtcBrokerError(Code.TIMEOUT, link.awaited);
   }
@@ -216,24 +219,30 @@ export class Session {
 
   #onTokenFailed(reason: string, now: number): void {
     this.#around.credentials.failed(now);
+    const error = new TokenUnavailable(reason);
+    this.#emit({ kind: "refused", error });
     if (this.#signalling.socket !== "token") return;
     this.#signalling.socket = "down";
-    this.#onDialFailed(new RtcBrokerError(Code.AUTH_FAILED, `no token could be had: ${reason}`), now);
+    this.#onDialFailed(error, now);
   }
 
   // ---------------------------------------------------------------------------------------------------------- the socket
 
   #onSocketEnded(failure: RtcBrokerError, now: number): void {
+    const { credentials } = this.#around;
     this.#signalling.socket = "down";
-    if (this.#link !== undefined && AUTH_CODES.has(failure.code)) this.#around.credentials.void();
-    if (this.#link !== undefined || !this.#isSettledBy(failure, now)) this.#onDialFailed(failure, now);
+    // Of a link that lives the server itself decides, but for a token that no server of the cluster takes any more.
+    const isDecisive = this.#link === undefined || (failure.code === Code.TOKEN_REVOKED && !credentials.renewable);
+    if (isDecisive && this.#isSettledBy(failure, now)) return;
+    if (AUTH_CODES.has(failure.code)) credentials.void();
+    this.#onDialFailed(failure, now);
   }
 
   /** The socket did not come up, or went. With a link that lives, or may yet, this is no more than a reason to dial again. */
   #onDialFailed(failure: RtcBrokerError, now: number): void {
     this.#signalling.dialLater(now);
     if (this.#link !== undefined) {
-      for (const link of this.#allLinks) link.signallingLost();
+      for (const link of this.#allLinks) link.signallingLost(failure.code === Code.TOKEN_REVOKED);
     } else {
       this.failure = failure;
       this.#countFailedAttempt();
@@ -382,6 +391,6 @@ export class Session {
     for (const link of this.#allLinks) link.tick(now);
     this.#moving.tick(now);
     const { renewAt } = this.#around.credentials;
-    if (this.joined !== undefined && renewAt !== undefined && renewAt <= now) this.#signalling.askToken();
+    if (this.joined !== undefined && renewAt !== undefined && renewAt <= now) this.#signalling.askToken(now);
   }
 }

@@ -16,6 +16,8 @@ export class Signalling {
   socket: SocketState = "down";
   /** When to call `isLate`. */
   deadline: number | undefined;
+  /** When the application was last asked for a token. */
+  askedAt = 0;
   /** Our alias at the coordinator, by the last WELCOME; 0 before. */
   alias = 0;
   readonly servers = new ServerList();
@@ -41,7 +43,7 @@ export class Signalling {
     this.deadline = undefined;
     if (this.credentials.isDue(now)) {
       this.socket = "token";
-      this.askToken();
+      this.askToken(now);
       return;
     }
     this.socket = "dialing";
@@ -52,9 +54,10 @@ export class Signalling {
   }
 
   /** Ask the application for a token, unless that was done already. */
-  askToken(): void {
+  askToken(now: number): void {
     if (this.credentials.asked) return;
     this.credentials.asked = true;
+    this.askedAt = now;
     this.emit({ kind: "askToken" });
   }
 

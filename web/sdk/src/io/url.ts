@@ -18,6 +18,16 @@ export function connectUrl(url: string, page: string | undefined): string {
   return `${scheme}//${parsed.host}${path}${parsed.search}`;
 }
 
+// Before a scheme: a comma elsewhere belongs to the URL it stands in.
+const COMMA = /\s*,\s*(?=[a-z]+:\/\/)/i;
+
+/** One URL or several, in a list or separated by commas, as they are dialed. Throws TypeError for what is no such URL, and for an empty list. */
+export function connectUrls(urls: string | readonly string[], page: string | undefined): string[] {
+  const given: readonly string[] = Array.isArray(urls) ? urls : String(urls).trim().split(COMMA);
+  if (given.length === 0) throw new TypeError("url: a list with no URL in it");
+  return given.map((url) => connectUrl(String(url), page));
+}
+
 /** Add what the coordinator is told: that we speak Part 2, the alias we had, and the token, since a WebSocket of a page has no headers. */
 export function withQuery(url: string, alias: number, resume: string, token: string): string {
   const parsed = new URL(url);
