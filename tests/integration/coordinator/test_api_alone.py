@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import pytest
 
 from coordinator.io.backplane import MemoryCluster
+from protocol import signalling
 from protocol.codes import Code
 from protocol.pb import broker_pb2 as pb
 from protocol.tokens import TokenRole
@@ -97,6 +98,9 @@ async def test_who_is_here_is_disconnected_and_the_others_part_is_refused(two: T
 @pytest.mark.needs("redis-server")
 async def test_servers_of_its_own_go_on(two: Two) -> None:
     server = await two.here.server("own")
+    await server.send(signalling.server_status(clients=0, max_clients=0, draining=False, cpu=0.0))
+    core = two.here.driver.core
+    await until(lambda: core.server_conditions(0.0)["ready"] == 2, PATIENCE_S, "both have said that they are linked")
     await two.cut()
     for number in range(20):
         answered = await two.api("POST", "/publish", {"topic": f"t/{number}", "text": "x"})

@@ -14,8 +14,8 @@ from protocol.signalling import CandidateInit
 from tests.integration.coordinator.conftest import PATIENCE_S, Peer, Running, Start
 from tests.support.poll import until
 
-CRITICAL_3 = 11.345
-"""Chi-square for p = 0.01 with 3 degrees of freedom."""
+CRITICAL_3 = 30.665
+"""Chi-square for p = 0.000001 with 3 degrees of freedom: nobody seeds a whole coordinator. The selector's own test is stricter, with a seed."""
 
 
 async def test_a_negotiation(coordinator: Running) -> None:
