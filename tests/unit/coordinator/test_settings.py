@@ -143,6 +143,12 @@ def test_an_address_has_room_for_messages_and_leaves_some(options: dict[str, Any
     load(CoordinatorSettings, {"p2p_max_message": 16 * 1024 * 1024, "p2p_max_waiting": 128 * 1024 * 1024})
 
 
+def test_ports_of_protocols_that_are_not_on() -> None:
+    with pytest.raises(ConfigError, match=r"p2p-ports: .*none is switched on \(--p2p\)"):
+        load(CoordinatorSettings, {"p2p_ports": True})
+    assert load(CoordinatorSettings, {"p2p_ports": True, "p2p": ("nextrtc",)}).p2p_ports
+
+
 def test_every_option_says_what_it_is_for() -> None:
     assert all(option.description and option.group for option in options_of(CoordinatorSettings))
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coordinator.p2p.core.accounts import Account
 from coordinator.p2p.core.apprtc import ROOM_LIFETIME_S, Joined, Result, Rooms
 from coordinator.p2p.core.collider import ABSENCE_S, Collider
 from coordinator.p2p.core.limits import Limits
@@ -22,7 +23,7 @@ class Addresses:
 
     def __init__(self, each: int = 2 * ONE, whole: int = 3 * ONE) -> None:
         self.whole = Store(whole)
-        self.one, self.two = Store(each, self.whole), Store(each, self.whole)
+        self.one, self.two = Account(each, self.whole), Account(each, self.whole)
 
     @property
     def kept(self) -> tuple[int, int, int]:
@@ -87,13 +88,13 @@ class RoomServer:
         self.core = Rooms(limits, random.Random(1))
         self.clients: dict[str, str] = {}
 
-    def store(self, room: str, text: str, address: Store) -> bool:
+    def store(self, room: str, text: str, address: Account) -> bool:
         if room not in self.clients:
             self.join(room)
         return self.core.store(room, self.clients[room], text, address, 0.0) is Result.SUCCESS
 
     def join(self, room: str) -> None:
-        joined = self.core.join(room, 0.0)
+        joined = self.core.join(room, Account(0), 0.0)
         assert isinstance(joined, Joined)
         self.clients.setdefault(room, joined.client)
 
@@ -107,11 +108,11 @@ class AtCollider:
     def __init__(self, limits: Limits) -> None:
         self.core = Collider(limits)
 
-    def store(self, room: str, text: str, address: Store) -> bool:
+    def store(self, room: str, text: str, address: Account) -> bool:
         return self.core.post(room, "1", text, address, 0.0) is None
 
     def join(self, room: str) -> None:
-        self.core.connected(1, Store(0), 0.0)
+        self.core.connected(1, Account(0), 0.0)
         self.core.received(1, f'{{"cmd":"register","roomid":"{room}","clientid":"2"}}', 0.0)
 
     def leave(self, room: str) -> None:
