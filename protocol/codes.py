@@ -96,9 +96,15 @@ def reason_of(code: int) -> str:
     return _REASONS[Code(code)] if code in _KNOWN else ""
 
 
-def describe(code: int) -> str:
-    """``"4101 server is draining (retry elsewhere)"``, also for a number this version does not know."""
-    return f"{code} {reason_of(code) or 'unknown code'} ({retry_verdict(code).value})"
+def describe(code: int, reason: str = "") -> str:
+    """``"4101 server is draining (retry elsewhere): three more seconds"``, also for a number this version does not know.
+
+    A reason with all of the code's own words in it takes their place.
+    """
+    own = reason_of(code) or "unknown code"
+    is_said = set(own.split()) <= set(reason.split())
+    more = f": {reason}" if reason and not is_said else ""
+    return f"{code} {reason if is_said else own} ({retry_verdict(code).value}){more}"
 
 
 # Read by the one that is told and, where it concludes the same by itself, by the other: so none says who did not do what.

@@ -104,4 +104,4 @@ class ConnectionClosed(RtcBrokerError):
         return retry_verdict(self.code)
 
     def __str__(self) -> str:
-        return describe(self.code) + (f": {self.reason}" if self.reason != reason_of(self.code) else "")
+        return describe(self.code, self.reason)

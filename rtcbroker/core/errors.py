@@ -105,4 +105,4 @@ class RequestRefused(RtcBrokerError):
 
     def __str__(self) -> str:
         about = f"topic {self.topic!r}: " if self.topic else ""
-        return f"{about}{describe(self.code)}" + (f": {self.reason}" if self.reason != reason_of(self.code) else "")
+        return about + describe(self.code, self.reason)

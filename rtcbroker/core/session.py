@@ -29,6 +29,7 @@ from rtcbroker.core.states import ClientState, Lifecycle
 from rtcbroker.core.stats import ClientStats, Drop
 from rtcbroker.core.subscriptions import SubscriptionSet
 from service.ice import IceChoice
+from service.urls import Turns
 
 if TYPE_CHECKING:
     import random
@@ -44,6 +45,7 @@ class Session:
 
     def __init__(
         self,
+        urls: Turns,
         options: ClientOptions,
         stats: ClientStats,
         subscriptions: SubscriptionSet,
@@ -53,7 +55,10 @@ class Session:
         token: str | None,
         renewable: bool,
     ) -> None:
-        """`token` is the application's fixed token; `renewable` says that it gave a function instead (:class:`events.AskToken`)."""
+        """`urls` are the coordinators'.
+
+        `token` is the application's fixed token; `renewable` says that it gave a function instead (:class:`events.AskToken`).
+        """
         self.alias = 0
         self.failure = ConnectionClosed(Code.TIMEOUT, "no answer yet")
         """Why the last try failed."""
@@ -61,7 +66,7 @@ class Session:
         self._stats = stats
         self._outputs: list[events.Output] = []
         self._credentials = Credentials(token, renewable=renewable)
-        self._signalling = Signalling(options, self._credentials, rng, self._emit)
+        self._signalling = Signalling(urls, options, self._credentials, rng, self._emit)
         self._ice = IceChoice(options.ice_servers)
         self._around = Surroundings(options, stats, subscriptions, delivery, self._credentials, self._ice, rng, self._emit)
         self._lifecycle = Lifecycle()
@@ -384,10 +389,8 @@ class Session:
     # ---------------------------------------------------------------------------------------------------------- time
 
     def _on_deadline(self, event: events.DeadlineReached, now: float) -> None:
-        was_open = self._signalling.socket is Socket.OPEN
-        if self._signalling.is_late(now):
-            reason = "no WELCOME from the coordinator in time" if was_open else "the coordinator did not answer in time"
-            self._on_dial_failed(ConnectionClosed(Code.TIMEOUT, reason), now)
+        if (late := self._signalling.tick(now)) is not None:
+            self._on_dial_failed(late, now)
         for link in self._all_links():
             link.tick(now)
         self._moving.tick(now)

@@ -60,13 +60,19 @@ class Driver:
         """Told what was refused."""
         self.end_listeners: Listeners[ClientClosed | None] = Listeners()
         """Told that the client is closed, with the error where that was not the application's wish."""
-        self._urls = Turns(urls, random.Random())
         self._token = token
         self._options = options
         self._ssl = ssl
         fixed = token if isinstance(token, str) else None
         self.session = Session(
-            options, self.stats, self.subscriptions, self.delivery, random.Random(), token=fixed, renewable=callable(token)
+            Turns(urls, random.Random()),
+            options,
+            self.stats,
+            self.subscriptions,
+            self.delivery,
+            random.Random(),
+            token=fixed,
+            renewable=callable(token),
         )
         self._links = Links(make_dialer(options), self.feed, self._on_message, self._on_room)
         self.sender = Sender(options, self.stats, lambda: self.session.joined, self._links, lambda: self.session.is_parting)
@@ -186,7 +192,7 @@ class Driver:
 
     def _do_dial(self, output: events.DialCoordinator) -> None:
         assert self._http is not None  # made by start()
-        url = with_query(self._urls.next(), output.alias, output.resume)
+        url = with_query(output.url, output.alias, output.resume)
         heartbeat = self._options.heartbeat
         self._socket = CoordinatorSocket(self._http, url, output.token, self.feed, heartbeat=heartbeat, ssl=self._ssl)
         self._keep(self._socket.task)

@@ -33,6 +33,7 @@ async def test_rooms_and_members_are_seen_at_once(visitor: Visitor) -> None:
                 return (await rows(board))[1] == ["GStreamer", "1", "1", "0", "0"]
 
             await until(seen, 3, "the room is there")
+            assert (await overflow(board.page), await cut(board.page)) == (0, [])
             await board.page.set_viewport_size({"width": SMALL[0], "height": SMALL[1]})
             assert (await overflow(board.page), await cut(board.page)) == (0, [])
 

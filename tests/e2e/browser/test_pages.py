@@ -14,6 +14,7 @@ from tests.support.cluster import Cluster
 from tests.support.dashboard_page import open_dashboard
 from tests.support.poll import until
 from tests.support.site import Site
+from tests.support.talk import clients
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.needs("chromium")]
 
@@ -86,6 +87,30 @@ async def test_the_dashboard_fits(visitor: Visitor, shared: Cluster, dark: bool,
     await board.offer(shared.token("operator", role=TokenRole.ADMIN))
     await board.live()
     await fits(board.page, dark)
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW, SMALL], ids=lambda size: str(size[0]))
+async def test_the_names_of_busy_topics_can_be_read(visitor: Visitor, shared: Cluster, size: tuple[int, int]) -> None:
+    """As long as those of the demo world; beside numbers where there is room, above them where there is not."""
+    context = await visitor.context(size=size, touch=size != WIDE)
+    board = await open_dashboard(visitor, shared, shared.token("operator", role=TokenRole.ADMIN), context=context)
+    await board.live()
+    topics = ["demo/cell/-12/-12", "demo/chat/everybody"]
+    async with clients(shared, 2) as (one, other), other.subscribe(*topics):
+
+        async def names() -> list[str]:
+            for topic in topics:
+                one.publish_nowait(topic, bytes(60), reliable=False)
+            return await board.page.locator("#topics-body .topic-name").all_inner_texts()
+
+        async def are_there() -> bool:
+            return set(topics) <= set(await names())
+
+        await until(are_there, 10, "both topics are there", interval=0.1)
+        assert await cut(board.page) == []
+        assert await overflow(board.page) <= 0
+        titles = await board.page.locator("#topics-body .topic-name").evaluate_all("(all) => all.map(({ title }) => title)")
+        assert set(topics) <= set(titles)
 
 
 @pytest.mark.parametrize(("dark", "size"), LOOKS)

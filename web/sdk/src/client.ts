@@ -28,13 +28,15 @@ export async function connectOn(
   connectOptions: ConnectOptions,
   page?: string,
 ): Promise<Client> {
-  const { token, options } = asOptions(connectOptions);
+  const { token, options } = asOptions(connectOptions, ["token", "options"]);
   mustBe(token == null || typeof token === "string" || typeof token === "function", "token", "a text or a function", token);
   const driver = new Driver(platform, connectUrls(url, page), token, makeOptions(options));
   const requests = new Requests(driver);
   await requests.connect();
   return new BrowserClient(requests);
 }
+
+const PUBLISH_OPTIONS = ["reliable", "identity"] as const;
 
 let platform: Platform | undefined;
 
@@ -90,14 +92,14 @@ class BrowserClient implements Client {
       "a function, or options",
       callback,
     );
-    const how = asOptions(given || callback == null ? options : (callback as SubscribeOptions));
+    const how = asOptions(given || callback == null ? options : (callback as SubscribeOptions), ["partial", "queue"]);
     const subscription = new TopicSubscription(this.#requests, given, how);
     await subscription.open(wanted);
     return subscription;
   }
 
   async publish(topic: string, body: Body, options: PublishOptions = {}): Promise<void> {
-    const { reliable = true, identity = false } = asOptions(options);
+    const { reliable = true, identity = false } = asOptions(options, PUBLISH_OPTIONS);
     const data = asBytes(body);
     if (this.#requests.offer(topic, data, reliable, identity)) return;
     if (reliable) await this.#requests.offerPatiently(topic, data, identity);
@@ -105,7 +107,7 @@ class BrowserClient implements Client {
   }
 
   publishNowait(topic: string, body: Body, options: PublishOptions = {}): boolean {
-    const { reliable = true, identity = false } = asOptions(options);
+    const { reliable = true, identity = false } = asOptions(options, PUBLISH_OPTIONS);
     const taken = this.#requests.offer(topic, asBytes(body), reliable, identity);
     if (!taken) this.#driver.sender.countDrop();
     return taken;

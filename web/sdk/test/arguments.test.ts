@@ -27,6 +27,8 @@ describe("arguments", () => {
       [["a", "b"], "callback: a function, or options, not string"],
       [["a", ["b"]], "callback: a function, or options, not a list"],
       [["a", () => undefined, true], "options: an object, not boolean"],
+      [["a", () => undefined, { partail: true }], "options.partail: there is no such option"],
+      [["a", { ques: 5 }], "options.ques: there is no such option"],
     ];
     for (const [args, message] of wrong) assert.equal((await failure(loose.subscribe(...args), TypeError)).message, message);
     assert.equal(world.servers.get(5)?.sets.length, 0, "nothing was subscribed");
@@ -40,6 +42,18 @@ describe("arguments", () => {
     const message = (name: string) => `${name}: a topic or several (in an array or a Set, say), not number`;
     assert.equal((await failure(subscription.update({ add: 5 as never }), TypeError)).message, message("add"));
     assert.equal((await failure(subscription.update({ remove: 5 as never }), TypeError)).message, message("remove"));
+    const shape = "change: an object with topics to add or remove";
+    const wrong: [unknown, string][] = [
+      [undefined, `${shape}, not undefined`],
+      [null, `${shape}, not null`],
+      [["z"], `${shape}, not a list`],
+      ["z", `${shape}, not string`],
+      [{ ad: ["z"] }, "change.ad: there is no such option"],
+    ];
+    for (const [change, told] of wrong)
+      assert.equal((await failure(subscription.update(change as never), TypeError)).message, told);
+    assert.deepEqual([...subscription.topics], ["a"]);
+    await world.until(subscription.update({ add: undefined as never }));
     await world.until(subscription.update({ add: "room", remove: "a" }));
     assert.deepEqual([...subscription.topics], ["room"]);
   });
@@ -53,6 +67,7 @@ describe("arguments", () => {
       [["a", { x: 1 }], "body: a Uint8Array, an ArrayBuffer or a text, not object"],
       [["a", null], "body: a Uint8Array, an ArrayBuffer or a text, not null"],
       [["a", "x", true], "options: an object, not boolean"],
+      [["a", "x", { relaible: false }], "options.relaible: there is no such option"],
     ];
     for (const [args, message] of wrong) {
       assert.equal((await failure(loose.publish(...args), TypeError)).message, message);
@@ -71,6 +86,8 @@ describe("arguments", () => {
     assert.equal(token.message, "token: a text or a function, not object");
     const options = await failure(world.connect("token" as never), TypeError);
     assert.equal(options.message, "options: an object, not string");
+    const unknown = await failure(world.connect({ tokne: "t" } as never), TypeError);
+    assert.equal(unknown.message, "options.tokne: there is no such option");
     const url = await failure(connectOn(world, 7 as never, {}), TypeError);
     assert.equal(url.message, 'url: "7" is not the URL of a coordinator, such as ws://localhost:9090');
     assert.equal((await failure(connectOn(world, [], {}), TypeError)).message, "url: a list with no URL in it");

@@ -12,7 +12,7 @@ from protocol.signalling import CandidateInit
 from rtcbroker.core import events
 from rtcbroker.core.options import ClientOptions
 from rtcbroker.core.states import ClientState
-from tests.support.session_world import ALIAS, ALL, OFFER, SessionWorld, asked, one, only, sent, states
+from tests.support.session_world import ALIAS, ALL, OFFER, URL, SessionWorld, asked, one, only, sent, states
 from transport.link import LinkEnd
 
 
@@ -20,7 +20,7 @@ def test_the_way_in() -> None:
     world = SessionWorld(token="secret")
     outputs = world.start()
     assert states(outputs) == [ClientState.CONNECTING]
-    assert one(outputs, events.DialCoordinator) == events.DialCoordinator(0, "", "secret")
+    assert one(outputs, events.DialCoordinator) == events.DialCoordinator(URL, 0, "", "secret")
     assert world.opened() == []
     assert asked(world.welcome(5, 6)) == [5]
     assert world.offer(5) == [events.AnswerOffer(1, "the offer")]
@@ -41,7 +41,7 @@ def test_a_token_function_is_asked_before_the_first_dial() -> None:
     assert only(outputs, events.DialCoordinator) == []
     one(outputs, events.AskToken)
     assert world.session.next_deadline() is None  # whoever asks has a deadline of its own
-    assert world.feed(events.TokenReceived("fresh")) == [events.DialCoordinator(0, "", "fresh")]
+    assert world.feed(events.TokenReceived("fresh")) == [events.DialCoordinator(URL, 0, "", "fresh")]
 
 
 def test_a_token_function_that_fails_is_asked_again_after_a_pause() -> None:
@@ -115,7 +115,7 @@ def test_when_all_servers_were_tried_the_coordinator_is_dialed_for_a_fresh_list(
     world.welcome(5)
     assert world.signal(signalling.refused(ALIAS, 5, Code.SERVER_FULL)) == [events.HangUp()]
     assert world.session.failure.code == Code.SERVER_FULL
-    assert one(world.wait(0.25), events.DialCoordinator) == events.DialCoordinator(ALIAS, "proof", "")
+    assert one(world.wait(0.25), events.DialCoordinator) == events.DialCoordinator(URL, ALIAS, "proof", "")
     world.opened()
     assert world.welcome() == [events.HangUp()]  # nobody there at all
     assert world.session.failure.code == Code.NO_SERVERS
@@ -316,7 +316,7 @@ def test_a_socket_that_breaks_before_the_answer_ends_the_join_and_is_dialed_agai
     world.welcome(5, 6)
     world.offer(5)
     assert world.socket_ended() == [events.CloseLink(1)]
-    assert one(world.wait(0.25), events.DialCoordinator) == events.DialCoordinator(ALIAS, "proof", "")
+    assert one(world.wait(0.25), events.DialCoordinator) == events.DialCoordinator(URL, ALIAS, "proof", "")
 
 
 def test_a_coordinator_that_always_breaks_while_joining_is_not_asked_at_full_speed() -> None:

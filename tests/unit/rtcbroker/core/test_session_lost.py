@@ -13,7 +13,7 @@ from rtcbroker.core import events
 from rtcbroker.core.errors import AuthError
 from rtcbroker.core.options import ClientOptions
 from rtcbroker.core.states import ClientState
-from tests.support.session_world import ALIAS, NOW, SessionWorld, asked, one, only, sent, sets, states
+from tests.support.session_world import ALIAS, NOW, URL, SessionWorld, asked, one, only, sent, sets, states
 from transport.link import LinkEnd
 
 
@@ -155,7 +155,7 @@ def test_a_coordinator_that_goes_does_not_touch_the_link() -> None:
     world = joined(5)
     assert world.socket_ended() == []
     assert world.state is ClientState.CONNECTED
-    assert one(world.wait(0.25), events.DialCoordinator) == events.DialCoordinator(ALIAS, "proof", "")
+    assert one(world.wait(0.25), events.DialCoordinator) == events.DialCoordinator(URL, ALIAS, "proof", "")
     assert world.socket_ended() == []
     outputs = world.wait(0.5)
     one(outputs, events.DialCoordinator)

@@ -11,10 +11,17 @@ export function mustBe(isIt: boolean, name: string, what: string, value: unknown
   if (!isIt) throw new TypeError(`${name}: ${what}, not ${kindOf(value)}`);
 }
 
-/** Options as they were passed, none being fine. Throws TypeError. */
-export function asOptions<T extends object>(value: T | null | undefined): Partial<T> {
-  mustBe(value == null || (typeof value === "object" && !Array.isArray(value)), "options", "an object", value);
-  return value ?? {};
+/** Throws TypeError where `value` has something else than `known`, misspelled perhaps. */
+export function mustBeKnown(value: object, name: string, known: readonly string[]): void {
+  for (const key of Object.keys(value)) if (!known.includes(key)) throw new TypeError(`${name}.${key}: there is no such option`);
+}
+
+/** Options as they were passed, none being fine; `known` are all there are. Throws TypeError. */
+export function asOptions<T extends object>(value: T | null | undefined, known: readonly (keyof T & string)[]): Partial<T> {
+  mustBe(value == null || kindOf(value) === "object", "options", "an object", value);
+  if (value == null) return {};
+  mustBeKnown(value, "options", known);
+  return value;
 }
 
 /** One topic or several, as a list. Throws TypeError naming the argument. */

@@ -14,7 +14,7 @@ export class RtcBrokerError extends Error {
     reason = "",
     message?: string,
   ) {
-    super(message ?? (reason && reason !== REASONS[code] ? `${describe(code)}: ${reason}` : describe(code)));
+    super(message ?? describe(code, reason));
     this.reason = reason || (REASONS[code] ?? "");
   }
 
@@ -114,7 +114,7 @@ export class RequestRefused extends RtcBrokerError {
     readonly topic: string = "",
   ) {
     const about = topic ? `topic ${JSON.stringify(topic)}: ` : "";
-    super(code, reason, about + describe(code) + (reason && reason !== REASONS[code] ? `: ${reason}` : ""));
+    super(code, reason, about + describe(code, reason));
   }
 }
 

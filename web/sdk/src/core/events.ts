@@ -45,8 +45,8 @@ export type Event =
 export type Output =
   /** Call the application's function for a token. */
   | { kind: "askToken" }
-  /** Open the WebSocket; `alias` and `resume` ask for the old alias back (0: there is none). */
-  | { kind: "dial"; alias: number; resume: string; token: string }
+  /** Open the WebSocket at `url`; `alias` and `resume` ask for the old alias back (0: there is none). */
+  | { kind: "dial"; url: string; alias: number; resume: string; token: string }
   /** Close the WebSocket, or stop dialing; no event of it may follow. */
   | { kind: "hangUp" }
   | { kind: "sendSignal"; frame: Uint8Array }

@@ -16,18 +16,15 @@ import type { ClientOptions } from "./options.ts";
 import { DecodeError } from "./packets.ts";
 import { finalError, Patience } from "./patience.ts";
 import { type End, Phase, ServerLink, type Surroundings } from "./serverLink.ts";
-import { Signalling } from "./signalling.ts";
+import { type Coordinator, Signalling } from "./signalling.ts";
 import { decodeSignal, type Signal } from "./signals.ts";
 import { type ClientState, Lifecycle } from "./states.ts";
 import type { ClientStats } from "./stats.ts";
 import type { SubscriptionSet } from "./subscriptions.ts";
+import type { Turns } from "./turns.ts";
 
 // A try that is younger (seconds) explains nothing: most are done by then.
 const JUST_BEGUN = 1;
-const UNWELCOMED = "no WELCOME from the coordinator in time";
-// A browser says nothing at all where the policy of the page keeps it from dialing.
-const UNANSWERED =
-  "the coordinator did not answer in time: it cannot be reached, or this page's Content-Security-Policy (connect-src) is in the way";
 
 /** What a session works with. */
 export interface SessionParts {
@@ -36,6 +33,7 @@ export interface SessionParts {
   subscriptions: SubscriptionSet;
   delivery: Delivery;
   random: Random;
+  coordinators: Turns<Coordinator>;
   /** The application's fixed token. */
   token: string | undefined;
   /** The application gave a function instead. */
@@ -63,7 +61,7 @@ export class Session {
       this.#outputs.push(output);
     };
     this.#around = { ...parts, credentials, ice: new IceChoice(options.iceServers), emit };
-    this.#signalling = new Signalling(options, credentials, random, emit);
+    this.#signalling = new Signalling(parts.coordinators, options, credentials, random, emit);
     this.#patience = new Patience(options, credentials, random);
     this.#moving = new Moving(this.#around);
   }
@@ -385,9 +383,8 @@ export class Session {
   }
 
   #onDeadline(now: number): void {
-    const { socket } = this.#signalling;
-    if (this.#signalling.isLate(now))
-      this.#onDialFailed(new RtcBrokerError(Code.TIMEOUT, socket === "open" ? UNWELCOMED : UNANSWERED), now);
+    const late = this.#signalling.tick(now);
+    if (late) this.#onDialFailed(late, now);
     for (const link of this.#allLinks) link.tick(now);
     this.#moving.tick(now);
     const { renewAt } = this.#around.credentials;

@@ -13,6 +13,11 @@ export class Turns<T> {
     this.#next = Math.floor(random() * choices.length);
   }
 
+  /** How many there are. */
+  get count(): number {
+    return this.choices.length;
+  }
+
   /** The one whose turn it is. */
   next(): T {
     const choice = this.choices[this.#next] as T;

@@ -38,7 +38,6 @@ export class Driver {
   readonly errorListeners: Listeners<[RtcBrokerError]>;
   /** Told that the client is closed, with the error where that was not the application's wish. */
   readonly endListeners: Listeners<[ClientClosed?]>;
-  readonly #urls: Turns<string>;
   readonly #links: Links;
   readonly #events: Event[] = [];
   #socket: CoordinatorSocket | undefined;
@@ -57,13 +56,16 @@ export class Driver {
     readonly options: ClientOptions,
   ) {
     const { stats, subscriptions, delivery } = this;
-    this.#urls = new Turns(urls, platform.random);
     this.session = new Session({
       options,
       stats,
       subscriptions,
       delivery,
       random: platform.random,
+      coordinators: new Turns(
+        urls.map((url) => ({ url, host: new URL(url).host })),
+        platform.random,
+      ),
       token: typeof token === "string" ? token : undefined,
       renewable: typeof token === "function",
     });
@@ -167,7 +169,7 @@ export class Driver {
         void this.#askToken();
         break;
       case "dial": {
-        const url = withQuery(this.#urls.next(), output.alias, output.resume, output.token);
+        const url = withQuery(output.url, output.alias, output.resume, output.token);
         this.#socket = new CoordinatorSocket(this.platform, url, (event) => this.feed(event));
         break;
       }
