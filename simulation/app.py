@@ -152,7 +152,7 @@ def _disruption(options: RunOptions, conduct: Conduct, services: Mapping[int, Se
         revived={revival.process: revival.at for revival in killer.revivals} if killer else {},
         names=killer.names if killer else {},
         outages=outages,
-        silence_s=max((service.silence(start.end_at) for client, service in services.items() if client not in out), default=0.0),
+        silence_s=max((service.silence(start.end_at) for client, service in services.items() if client not in out), default=None),
         max_outage_s=options.max_outage_s,
     )
 

@@ -9,7 +9,7 @@
                         end; of these, ``noticed_s`` until it knew, ``subscribed_s`` until it was subscribed; ``now_at`` which server
 ``affected``            ``clients`` whose comm server was killed; of deliveries from and to them: ``expected`` while both ends were
                         served, ``delivered`` of these, ``missed`` while one was out. They count nowhere else
-``longest_silence_s``   the longest time without a packet at any client that had no outage
+``longest_silence_s``   the longest time without a packet at any client that had no outage; null where all had one
 ======================  ======================================================================================================
 """
 
@@ -41,7 +41,7 @@ class Disruption:
     """Of comm servers, by alias; those of a cluster that was not started here have none."""
     outages: Sequence[Outage] = ()
     """The longest first."""
-    silence_s: float = 0.0
+    silence_s: float | None = None
     """The longest time without a packet at any client that had no outage."""
     max_outage_s: float | None = None
     """An outage over this makes the run fail, and so does a client that is not back at its end."""
@@ -97,7 +97,7 @@ class Disruption:
                 "delivered": affected.delivered,
                 "missed": affected.missed,
             },
-            "longest_silence_s": round(self.silence_s, 3),
+            "longest_silence_s": None if self.silence_s is None else round(self.silence_s, 3),
         }
 
     def _kill(self, death: Death) -> dict[str, Any]:
@@ -105,7 +105,8 @@ class Disruption:
             "process": death.process,
             "at_s": round(death.at - self.measure_at, 3),
             "back_at_s": _or_null(self.revived.get(death.process, inf) - self.measure_at),
-            "clients": self._served_by(death),
+            # Who was at a coordinator is out of nothing that is counted here: packets do not pass it.
+            "clients": self._served_by(death) if death.server is not None else None,
         }
 
     def _served_by(self, death: Death) -> int:
@@ -138,7 +139,7 @@ class Disruption:
             yield "outage of each", self._list()
         elif self.deaths:
             yield "outages", "none"
-        if self.deaths:
+        if self.deaths and self.silence_s is not None:
             yield "longest silence", f"{self.silence_s:.2f} s without a packet, at clients without an outage"
         if self.affected_clients:
             yield (

@@ -46,7 +46,13 @@ class Conduct:
         self._meter = ServerMeter([server.pid for server in cluster.servers]) if cluster else None
         if cluster is not None and self._meter is not None:
             meter = self._meter
-            self.killer = Killer(cluster, options.kills, options.revive_s, lambda server: meter.add(server.pid))
+            self.killer = Killer(
+                cluster,
+                options.kills,
+                options.revive_s,
+                before_kill=meter.sample,
+                on_revived=lambda server: meter.add(server.pid),
+            )
         self._screen = screen
         self._options = options
         self._pace = Pace()
@@ -105,7 +111,7 @@ class Conduct:
             self._screen.show(phase, now - start, end - start, self._pace.line())
             if self._meter and now - last_memory >= 1:
                 last_memory = now
-                self._meter.sample_memory()
+                self._meter.sample()
             await asyncio.sleep(min(POLL_S, end - now))
         self._screen.show(phase, end - start, end - start, self._pace.line())
 

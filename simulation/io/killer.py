@@ -31,15 +31,24 @@ class Killer:
     """One run's kills. `deaths`, `revivals` and `names` (of comm servers, by alias) may be read when :meth:`run` is over."""
 
     def __init__(
-        self, cluster: Cluster, kills: Sequence[Kill], revive_after_s: float | None, on_revived: Callable[[Child], None]
+        self,
+        cluster: Cluster,
+        kills: Sequence[Kill],
+        revive_after_s: float | None,
+        *,
+        before_kill: Callable[[], None],
+        on_revived: Callable[[Child], None],
     ) -> None:
-        """`revive_after_s`: a killed process is started again so long after. `on_revived` gets each comm server that was."""
+        """`revive_after_s`: a killed process is started again so long after. `before_kill` is the last look at what dies; `on_revived`
+        gets each comm server that was started again.
+        """
         self.deaths: list[Death] = []
         self.revivals: list[Revival] = []
         self.names: dict[int, str] = {}
         self._cluster = cluster
         self._kills = kills
         self._revive_after_s = revive_after_s
+        self._before_kill = before_kill
         self._on_revived = on_revived
 
     async def run(self, measure_at: float, end_at: float) -> None:
@@ -62,6 +71,7 @@ class Killer:
         if alias is None and is_server(kill.process):
             raise ChildError(f"{kill.process} does not say under which alias clients know it, so it is not killed")
         await _until(at)
+        self._before_kill()
         self.deaths.append(Death(kill.process, await self._cluster.kill(kill.process), alias))
         log.info("killed %s", kill.process)
         if self._revive_after_s is None or at + self._revive_after_s >= end_at:

@@ -26,11 +26,12 @@ class ServerMeter:
 
     def begin(self) -> None:
         """The measured time begins."""
-        self._begun_s = self._sample_cpu()
-        self.sample_memory()
+        self.sample()
+        self._begun_s = sum(self._cpu_s)
 
-    def sample_memory(self) -> None:
-        """Look at the memory: the greatest sum seen is the one told."""
+    def sample(self) -> None:
+        """Look at all of them. The greatest sum of memory seen is the one told; of processor time, the last that was seen of each."""
+        self._sample_cpu()
         total = 0
         for process in self._processes:
             try:
@@ -41,14 +42,13 @@ class ServerMeter:
 
     def end(self) -> ServerCost:
         """The measured time is over."""
-        self.sample_memory()
-        return ServerCost(self._servers, self._sample_cpu() - self._begun_s, self._rss_bytes)
+        self.sample()
+        return ServerCost(self._servers, sum(self._cpu_s) - self._begun_s, self._rss_bytes)
 
-    def _sample_cpu(self) -> float:
+    def _sample_cpu(self) -> None:
         for number, process in enumerate(self._processes):
             try:
                 times = process.cpu_times()
             except psutil.NoSuchProcess:
                 continue
             self._cpu_s[number] = times.user + times.system
-        return sum(self._cpu_s)

@@ -316,3 +316,12 @@ def test_notes_say_where_to_go(tools: Tools) -> None:
     notes = render(tools, EVERYTHING)["rtcbroker/templates/NOTES.txt"]
     assert "https://rtc.example.com" in notes
     assert "port 7100" in notes
+
+
+def test_numbers_are_written_as_the_processes_read_them(tools: Tools) -> None:
+    """A chart knows all numbers as floating point ones, and writes a million as 1e+06 where nobody sees to it."""
+    config = {"reliable_queue": 8_388_608, "max_peers": 2_000_000, "udp_receive_buffer": 1_000_000, "coalesce_window": 0.02}
+    container = the(manifests(tools, {"commserver": {"config": config}}), "StatefulSet", "commserver")
+    (only,) = container["spec"]["template"]["spec"]["containers"]
+    variables = {each["name"].removeprefix("RTCBROKER_COMMSERVER_").lower(): each.get("value") for each in only["env"]}
+    assert {name: variables[name] for name in config} == {name: str(value) for name, value in config.items()}

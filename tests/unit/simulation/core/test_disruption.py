@@ -33,7 +33,7 @@ def test_a_run_without_any_has_no_lines_and_no_figures() -> None:
         "kills": [],
         "outages": {"clients": 0, "p50_s": None, "max_s": None, "not_back": 0, "bound_s": None, "each": []},
         "affected": {"clients": 0, "expected": 0, "delivered": 0, "missed": 0},
-        "longest_silence_s": 0.0,
+        "longest_silence_s": None,
     }
 
 
@@ -125,3 +125,9 @@ def test_a_table_is_no_place_for_thousands() -> None:
 def test_a_bound_makes_the_run_fail(outages: list[Outage], problems: list[str]) -> None:
     assert disruption(*outages, max_outage_s=3.0).problems == problems
     assert disruption(*outages).problems == []
+
+
+def test_of_what_serves_no_packets_it_is_not_said_how_many_were_at_it() -> None:
+    found = disruption(deaths=[Death("redis", 103.0)])
+    assert found.document(Affected())["kills"] == [{"process": "redis", "at_s": 3.0, "back_at_s": None, "clients": None}]
+    assert dict(found.rows(Affected()))["killed"] == "redis after 3.0 s"

@@ -42,7 +42,10 @@ class FakeCluster:
 
 def killer(cluster: FakeCluster, revive_s: float | None, *kills: Kill) -> tuple[Killer, list[object]]:
     revived: list[object] = []
-    return Killer(cast(Cluster, cluster), kills, revive_s, revived.append), revived
+    made = Killer(
+        cast(Cluster, cluster), kills, revive_s, before_kill=lambda: cluster.done.append("look"), on_revived=revived.append
+    )
+    return made, revived
 
 
 async def test_nothing_to_kill() -> None:
@@ -56,7 +59,7 @@ async def test_it_remembers_whom_it_killed_and_under_which_alias_clients_knew_it
     found, _ = killer(cluster, None, Kill("redis", 0.0), Kill("server/2", 0.05))
     await found.run(now, now + 10.0)
     assert time.monotonic() >= now + 0.05
-    assert cluster.done == ["kill redis", "kill server/2"]
+    assert cluster.done == ["look", "kill redis", "look", "kill server/2"], "who is dead cannot be asked what it cost"
     assert found.deaths == [Death("redis", 42.0), Death("server/2", 42.0, 22)]
     assert found.names == {21: "server/1", 22: "server/2"}
 
@@ -75,7 +78,7 @@ async def test_after_the_end_nothing_is_revived() -> None:
     cluster, now = FakeCluster(), time.monotonic()
     found, _ = killer(cluster, 1.0, Kill("redis", 0.0))
     await found.run(now, now + 0.5)
-    assert cluster.done == ["kill redis"]
+    assert cluster.done == ["look", "kill redis"]
 
 
 async def test_a_server_that_does_not_say_who_it_is_is_not_killed() -> None:
