@@ -33,7 +33,7 @@ DELIVERIES_BURST = 30_000.0
 """64 members of a NextRTC mesh who negotiate all at once need 26,000."""
 
 
-@dataclass(slots=True, eq=False, weakref_slot=True)
+@dataclass(slots=True, eq=False)
 class Guest:
     """What an address may cost, and does."""
 

@@ -254,15 +254,11 @@ class SocketEndpoint:
 
     async def _read(self, ws: MeteredWebSocket, key: int, guest: Guest) -> None:
         bucket = TokenBucket(self._limits.messages_per_s, self._limits.messages_burst, self.now())
-        turns = self._access.turns
-        queue = turns.queue(guest)
         while True:
             message = await ws.receive()
             if message.type not in _HEARD:
                 return
-            async with queue:
-                await turns.wait(guest)
-                turns.charge(guest, self._hear(ws, key, message))
+            await self._access.turns.take(guest, partial(self._hear, ws, key, message))
             if message.type is WSMsgType.PING:
                 await ws.pong(message.data)
             now = self.now()

@@ -6,12 +6,13 @@ import asyncio
 import json
 import random
 from collections.abc import AsyncIterator
+from typing import Any
 
 import aiohttp
 import pytest
 from aiohttp import web
 
-from coordinator.p2p.core.guests import Guests, parse_networks
+from coordinator.p2p.core.guests import Guest, Guests, parse_networks
 from coordinator.p2p.core.limits import Limits
 from coordinator.p2p.core.nextrtc import NextRtc
 from coordinator.p2p.io.socket import SocketEndpoint, SocketLimits
@@ -133,30 +134,76 @@ def test_what_a_message_counts() -> None:
     assert [price(size) for size in (0, 1, UNIT_BYTES, UNIT_BYTES + 1, 10 * UNIT_BYTES)] == [1, 1, 1, 2, 10]
 
 
+class Speakers:
+    """Who has been heard, and when others had their turn."""
+
+    def __init__(self, **rates: Any) -> None:
+        self.turns = Turns(CLOCK.now)
+        self.guests = Guests(1, 1, 1, **rates)
+        self.order: list[str] = []
+
+    def guest(self, name: str) -> Guest:
+        return self.guests.guest(name, CLOCK.now())
+
+    async def speak(self, name: str, cost: int = PASS_DELIVERIES) -> None:
+        """Something that wakes a writer."""
+
+        def hear() -> int:
+            self.order.append(name)
+            asyncio.get_running_loop().call_soon(self.order.append, "-")
+            return cost
+
+        await asyncio.wait_for(self.turns.take(self.guest(name), hear), PATIENCE_S)
+
+
 async def test_whoever_is_to_write_has_its_turn_between() -> None:
     """However many speak: after so many deliveries all others run once, in the order in which they asked."""
-    turns = Turns(CLOCK.now)
-    guests = Guests(1, 1, 1)
-    order: list[str] = []
-
-    async def speak(name: str) -> None:
-        guest = guests.guest(name, CLOCK.now())
-        async with turns.queue(guest):
-            await turns.wait(guest)
-            order.append(name)
-            turns.charge(guest, PASS_DELIVERIES)
-            asyncio.get_running_loop().call_soon(order.append, "writer")
-
-    await asyncio.wait_for(asyncio.gather(*(speak(str(number)) for number in range(5))), PATIENCE_S)
+    speakers = Speakers()
+    await asyncio.gather(*(speakers.speak(name) for name in "abcd"))
     await asyncio.sleep(0)
-    assert order == ["0", "writer", "1", "writer", "2", "writer", "3", "writer", "4", "writer"]
+    assert "".join(speakers.order) == "a-b-c-d-"
+
+
+async def test_an_address_with_many_sockets_is_heard_no_more_often_than_one_with_one() -> None:
+    speakers = Speakers()
+    await asyncio.gather(*(speakers.speak(name) for name in "aaaaab"))
+    assert "".join(speakers.order).replace("-", "") == "aabaaa", "the first found nobody waiting"
+
+
+async def test_much_is_heard_in_one_pass_when_it_costs_little() -> None:
+    speakers = Speakers()
+    speakers.turns.charge(speakers.guest("z"), PASS_DELIVERIES)
+    await asyncio.gather(*(speakers.speak(name, 1) for name in "abab"))
+    assert "".join(speakers.order[:4]) == "abab"
+
+
+async def test_who_owes_is_heard_later_and_others_meanwhile() -> None:
+    speakers = Speakers(deliveries_per_s=100, deliveries_burst=1)
+    speakers.turns.charge(speakers.guest("a"), 11)
+    await asyncio.gather(*(speakers.speak(name, 1) for name in "ab"))
+    assert "".join(speakers.order).replace("-", "") == "ba"
 
 
 async def test_one_that_gives_up_does_not_end_the_waiting_of_others() -> None:
-    turns, guests = Turns(CLOCK.now), Guests(1, 1, 1)
-    one, two, three = (guests.guest(name, CLOCK.now()) for name in "abc")
-    turns.charge(one, PASS_DELIVERIES)
-    waiting = [asyncio.create_task(turns.wait(guest)) for guest in (two, three)]
+    speakers = Speakers()
+    speakers.turns.charge(speakers.guest("z"), PASS_DELIVERIES)
+    waiting = [asyncio.create_task(speakers.speak(name)) for name in "aab"]
     await asyncio.sleep(0)
     waiting[0].cancel()
-    await asyncio.wait_for(waiting[1], PATIENCE_S)
+    waiting[1].cancel()
+    await waiting[2]
+    assert "a" not in speakers.order
+    assert not speakers.turns._waiting
+
+
+async def test_what_goes_wrong_is_for_the_one_whose_turn_it_was() -> None:
+    speakers = Speakers()
+    speakers.turns.charge(speakers.guest("z"), PASS_DELIVERIES)
+
+    def fail() -> int:
+        raise RuntimeError("no")
+
+    failing = asyncio.create_task(speakers.turns.take(speakers.guest("a"), fail))
+    await speakers.speak("b")
+    with pytest.raises(RuntimeError, match="no"):
+        await failing
