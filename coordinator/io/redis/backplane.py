@@ -57,6 +57,7 @@ class RedisBackplane:
         self._name = secrets.token_hex(6)
         self._joins = 0
         self._link: Link | None = None  # None: alone
+        self._held: Link | None = None  # what has connections to be closed: the link, one that is tried, or one that ended
         self._ready = False  # everything was told on this link
         self._away_since = time.monotonic()
         self._outages = 0
@@ -83,13 +84,14 @@ class RedisBackplane:
         task, self._task = self._task, None
         if task is None:
             return
-        link = self._link
+        is_member = self._link is not None
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         self._drop_doubts()
+        held, self._held = self._held, None
         self._link, self._events = None, None
-        if link is not None:
-            await link.close(leave=True)
+        if held is not None:
+            await held.close(leave=is_member)
 
     def perform(self, output: ClusterOutput) -> None:
         """Carry out one output; never waits. Does nothing outside the cluster."""
@@ -139,7 +141,7 @@ class RedisBackplane:
     async def _open(self) -> Link:
         """Join, and tell what is here; from the moment the cluster knows us everything goes to Redis."""
         self._joins += 1
-        link = Link(self._address, self._prefix, f"{self._name}.{self._joins}", self._lease_s, self._counts)
+        link = self._held = Link(self._address, self._prefix, f"{self._name}.{self._joins}", self._lease_s, self._counts)
         try:
             found = await link.open(self._fingerprint)
         except BaseException:
@@ -178,7 +180,7 @@ class RedisBackplane:
                 self._alone("see above")
             if link is not None:
                 await link.close()
-                link = None
+                link = self._held = None
             await asyncio.sleep(pause.next())
 
     def _alone(self, reason: str) -> None:

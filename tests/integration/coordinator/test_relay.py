@@ -98,7 +98,7 @@ async def test_a_ping_of_the_peer_is_answered(coordinator: Running) -> None:
 
 
 async def test_two_thousand_joins_are_spread_evenly(start: Start) -> None:
-    coordinator = await start(auth="none")
+    coordinator = await start(auth="none", status_timeout=600.0)
     servers: list[Peer] = [await coordinator.join("/discover?role=COMMUNICATION_SERVER", "", {}) for _ in range(4)]
     for server in servers:
         await server.send(signalling.server_status(clients=0, max_clients=0, draining=False, cpu=0.0))
