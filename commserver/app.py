@@ -143,7 +143,8 @@ class CommServer:
         """The same where it drains already, in whatever time it was told."""
         with contextlib.suppress(TimeoutError):
             # The core's deadlines come first.
-            await asyncio.wait_for(self.driver.drained(), max(0.0, self.broker.drained_by - self._clock.now()) + 1.0)
+            async with asyncio.timeout(max(0.0, self.broker.drained_by - self._clock.now()) + 1.0):
+                await self.driver.drained()
 
     async def stop(self) -> None:
         """End everything now."""

@@ -98,6 +98,8 @@ def _access(settings: CoordinatorSettings, door: Door, authenticator: Authentica
             settings.p2p_sockets_per_address,
             settings.p2p_messages_per_s,
             settings.p2p_messages_burst,
+            deliveries_per_s=settings.p2p_deliveries_per_s,
+            deliveries_burst=settings.p2p_deliveries_burst,
             max_waiting_bytes=settings.p2p_max_waiting,
             max_address_bytes=settings.p2p_max_waiting_per_address,
         ),
@@ -144,6 +146,7 @@ async def serve_until(stopped: asyncio.Event, settings: CoordinatorSettings) -> 
                 app = web.Application()
                 app.add_routes(routes_there)
                 app.on_shutdown.append(main[P2P].on_shutdown)
+                app.on_response_prepare.append(harden)
                 name = f"{listener}_port"
                 ports[name] = await _open(runners, settings, tls, listener, app, getattr(settings, name))
         write_ready_file(settings.ready_file, **ports)
@@ -170,4 +173,6 @@ async def _open(
     runners.push_async_callback(runner.cleanup)
     which = "" if listener == "main" else f" for {listener}"
     log.info("listening on %s port %d%s%s", settings.host, port, which, "" if context is None else " with TLS")
+    if listener == "gstreamer" and tls is None:
+        log.warning("--gstreamer-port %d has no TLS, which GStreamer's clients expect there: give --tls-cert and --tls-key", port)
     return port

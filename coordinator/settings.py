@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import secrets
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from coordinator.core.backplane_url import MEMORY, check_backplane_url
 from coordinator.core.config import CoordinatorConfig
 from coordinator.core.ice import DEFAULT_LIFETIME_S, IceServers
 from coordinator.core.origins import OriginPolicy
-from coordinator.p2p.core.guests import parse_networks
-from protocol.errors import ConfigError
+from coordinator.keys import MIN_TURN_SECRET_BYTES, resume_key, turn_secret
+from coordinator.p2p.core.guests import DELIVERIES_BURST, DELIVERIES_PER_S, parse_networks
 from protocol.ice import parse_ice_url
 from protocol.limits import KIB
-from service.keys import read_file, shared_secret
+from service.keys import shared_secret
 from service.settings import ServiceSettings, group
 
 _LISTEN = group("Listening")
@@ -29,9 +26,6 @@ _API = group("HTTP API")
 _ICE = group("ICE servers")
 _P2P = group("Peer-to-peer signalling")
 _BACKPLANE = group("Several coordinators")
-
-MIN_TURN_SECRET_BYTES = 16
-"""Whoever has credentials made of a shorter secret could find it by trying."""
 
 
 class CoordinatorSettings(ServiceSettings):
@@ -238,7 +232,7 @@ class CoordinatorSettings(ServiceSettings):
     )
     p2p_ports: bool = Field(
         default=False,
-        description="Listen also where clients of these systems expect their server: see the three ports.",
+        description="Listen also where clients of these systems expect their server: see the three ports. Needs --p2p.",
         json_schema_extra=_P2P,
     )
     apprtc_port: int = Field(
@@ -255,7 +249,7 @@ class CoordinatorSettings(ServiceSettings):
         default=8443,
         ge=0,
         le=65535,
-        description="Port of GStreamer's signalling, with --p2p-ports; its clients expect TLS there.",
+        description="Port of GStreamer's signalling, with --p2p-ports; its clients expect TLS there (--tls-cert, --tls-key).",
         json_schema_extra=_P2P,
     )
     p2p_max_rooms: int = Field(
@@ -285,22 +279,39 @@ class CoordinatorSettings(ServiceSettings):
         description="How many of these may come at once: who joins a large conversation answers everyone in it.",
         json_schema_extra=_P2P,
     )
+    p2p_deliveries_per_s: float = Field(
+        default=DELIVERIES_PER_S,
+        gt=0,
+        description="Messages a second that may go out on average because of what one address says, by all its sockets and requests: one to "
+        "200 members counts 200, 8 KiB of a message count one. Over it, what the address says is heard more slowly.",
+        json_schema_extra=_P2P,
+    )
+    p2p_deliveries_burst: int = Field(
+        default=int(DELIVERIES_BURST),
+        ge=1_000,
+        description="How many of these may go out at once: the members of a NextRTC conversation that negotiate all with all at one time "
+        "cause 13 for each pair, 26,000 for 64 members that share an address.",
+        json_schema_extra=_P2P,
+    )
     p2p_sockets_per_address: int = Field(
         default=256,
         ge=1,
-        description="Sockets open at once from one address, and requests of it that are not whole yet; a company or a school may share one.",
+        description="Sockets open at once from one address; as many requests of it that are not whole yet, and places in AppRTC's rooms. "
+        "A company or a school may share one.",
         json_schema_extra=_P2P,
     )
     p2p_max_waiting: int = Field(
         default=256 * 1_024 * KIB,
-        ge=4_096 * KIB,
-        description="Bytes that may wait to be sent to peers that read slowly, and as many again of what was said and is kept for who is to come.",
+        ge=8_192 * KIB,
+        description="Bytes that may wait to be sent to peers that read slowly, and as many again of what was said and is kept: for who is to "
+        "come, or because it is not whole yet.",
         json_schema_extra=_P2P,
     )
     p2p_max_waiting_per_address: int = Field(
         default=64 * 1_024 * KIB,
         ge=4_096 * KIB,
-        description="The same for one address: of what is sent to it, and of what it has said.",
+        description="The same for one address: of what is sent to it, and of what it has said; four of the longest messages at least. None takes "
+        "more than it leaves for the others.",
         json_schema_extra=_P2P,
     )
 
@@ -327,10 +338,29 @@ class CoordinatorSettings(ServiceSettings):
     def _are_ice_urls(cls, urls: list[str]) -> list[str]:
         return [parse_ice_url(url).text for url in urls]
 
+    @field_validator("p2p_ports")
+    @classmethod
+    def _are_of_something(cls, is_on: bool, info: ValidationInfo) -> bool:
+        if is_on and not info.data.get("p2p", ["of a wrong name, which is told anyway"]):
+            raise ValueError("says where to listen for protocols, of which none is switched on (--p2p)")
+        return is_on
+
+    @field_validator("p2p_max_waiting_per_address")
+    @classmethod
+    def _holds_messages(cls, share: int, info: ValidationInfo) -> int:
+        # Also one message takes more than its length: JSON escapes, quoted answers. The fields before are there unless they are wrong themselves.
+        longest, whole = info.data.get("p2p_max_message", 0), info.data.get("p2p_max_waiting", 2 * share)
+        if share < 4 * longest:
+            raise ValueError(f"is less than four messages of {longest} bytes (--p2p-max-message)")
+        if whole < 2 * share:
+            raise ValueError(f"is more than half of {whole} bytes for all addresses (--p2p-max-waiting)")
+        return share
+
     def core_config(self) -> CoordinatorConfig:
         """What the core needs of this. Raises :class:`protocol.errors.ConfigError` when a secret cannot be read."""
+        shared = shared_secret(self) if self.resume_secret is None else None
         return CoordinatorConfig(
-            resume_key=self._resume_key(),
+            resume_key=resume_key(self.resume_secret, shared),
             auth_required=self.auth == "token",
             ping_interval_s=self.ping_interval,
             ping_timeout_s=self.ping_timeout,
@@ -349,34 +379,6 @@ class CoordinatorSettings(ServiceSettings):
             self.ice_servers,
             username=self.ice_username or "",
             credential="" if self.ice_credential is None else self.ice_credential.get_secret_value(),
-            turn_secret=self._turn_secret(),
+            turn_secret=turn_secret(self.ice_turn_secret, self.ice_turn_secret_file),
             lifetime_s=self.ice_turn_lifetime,
         )
-
-    def _turn_secret(self) -> bytes:
-        if self.ice_turn_secret is not None and self.ice_turn_secret_file is not None:
-            raise ConfigError("--ice-turn-secret and --ice-turn-secret-file: give one of them, not both")
-        if self.ice_turn_secret is not None:
-            return self.ice_turn_secret.get_secret_value().encode()
-        if self.ice_turn_secret_file is None:
-            return b""
-        secret = read_file(self.ice_turn_secret_file, "ice_turn_secret_file").strip()
-        if len(secret) < MIN_TURN_SECRET_BYTES:
-            raise ConfigError(
-                f"--ice-turn-secret-file {self.ice_turn_secret_file}: a secret of {len(secret)} bytes, "
-                f"at least {MIN_TURN_SECRET_BYTES} are needed"
-            )
-        return secret
-
-    def _resume_key(self) -> bytes:
-        if self.resume_secret is not None:
-            return _derived(self.resume_secret.get_secret_value().encode())
-        shared = shared_secret(self)
-        if shared is not None:
-            return _derived(shared.material)
-        return secrets.token_bytes(32)
-
-
-def _derived(secret: bytes) -> bytes:
-    """A key for this one purpose: a proof that leaks says nothing of the secret, nor can it be mistaken for a token's signature."""
-    return hmac.new(secret, b"rtcbroker resume proof", hashlib.sha256).digest()

@@ -42,6 +42,7 @@ class Code(enum.IntEnum):
     COORDINATOR_STOPPING = 4006
     AUTH_TIMEOUT = 4007
     DISCONNECTED = 4008
+    TOKEN_UNAVAILABLE = 4009
 
     # not on this server
     SERVER_FULL = 4100
@@ -90,22 +91,34 @@ def retry_verdict(code: int) -> Retry:
     return {41: Retry.ELSEWHERE, 42: Retry.NEVER, 43: Retry.NONE}.get(code // 100, Retry.SAME)
 
 
-def describe(code: int) -> str:
-    """``"4101 server is draining (retry elsewhere)"``, also for a number this version does not know."""
-    text = _REASONS[Code(code)] if code in _KNOWN else "unknown code"
-    return f"{code} {text} ({retry_verdict(code).value})"
+def reason_of(code: int) -> str:
+    """The sentence of a code, empty for a number this version does not know."""
+    return _REASONS[Code(code)] if code in _KNOWN else ""
 
 
+def describe(code: int, reason: str = "") -> str:
+    """``"4101 server is draining (retry elsewhere): three more seconds"``, also for a number this version does not know.
+
+    A reason with all of the code's own words in it takes their place.
+    """
+    own = reason_of(code) or "unknown code"
+    is_said = set(own.split()) <= set(reason.split())
+    more = f": {reason}" if reason and not is_said else ""
+    return f"{code} {reason if is_said else own} ({retry_verdict(code).value}){more}"
+
+
+# Read by the one that is told and, where it concludes the same by itself, by the other: so none says who did not do what.
 _REASONS: dict[Code, str] = {
     Code.INTERNAL: "something failed on the server",
-    Code.TIMEOUT: "nothing was heard from you in time",
-    Code.SLOW_CONSUMER: "you read more slowly than you are sent to",
+    Code.TIMEOUT: "nothing was heard in time",
+    Code.SLOW_CONSUMER: "more is sent than is read",
     Code.LINK_LOST: "the link broke",
     Code.REPLACED: "you connected again; this older connection gave way",
     Code.TOKEN_UNVERIFIABLE: "the keys to verify the token cannot be had just now",
     Code.COORDINATOR_STOPPING: "the coordinator is stopping",
     Code.AUTH_TIMEOUT: "no AUTH came in time",
     Code.DISCONNECTED: "an administrator ended the connection",
+    Code.TOKEN_UNAVAILABLE: "there is no token to show just now",
     Code.SERVER_FULL: "the server is full",
     Code.SERVER_DRAINING: "the server is draining",
     Code.SERVER_STOPPING: "the server is stopping",

@@ -16,7 +16,7 @@
 
 from __future__ import annotations
 
-from protocol.codes import Code, Retry, describe, retry_verdict
+from protocol.codes import Code, Retry, describe, reason_of, retry_verdict
 
 
 class RtcBrokerError(Exception):
@@ -91,12 +91,12 @@ class ConfigError(RtcBrokerError):
 
 
 class ConnectionClosed(RtcBrokerError):
-    """A connection ended with `code` (:mod:`protocol.codes`, or a plain WebSocket code)."""
+    """A connection ended with `code` (:mod:`protocol.codes`, or a plain WebSocket code); without a `reason`, that of the code."""
 
     def __init__(self, code: int, reason: str = "") -> None:
         super().__init__(code, reason)
         self.code = code
-        self.reason = reason
+        self.reason = reason or reason_of(code)
 
     @property
     def retry(self) -> Retry:
@@ -104,4 +104,4 @@ class ConnectionClosed(RtcBrokerError):
         return retry_verdict(self.code)
 
     def __str__(self) -> str:
-        return describe(self.code) + (f": {self.reason}" if self.reason else "")
+        return describe(self.code, self.reason)

@@ -205,10 +205,10 @@ def refusal_code(message: pb.ConnectionRefusedMessage) -> int:
     return int(Code.AUTH_FAILED if message.reason == pb.AUTH_FAILED else Code.SERVER_FULL)
 
 
-def server_status(*, clients: int, max_clients: int, draining: bool, cpu: float) -> bytes:
+def server_status(*, clients: int, max_clients: int, draining: bool, cpu: float, linking: bool = False) -> bytes:
     """SERVER_STATUS, Part 2."""
     return pb.ServerStatusMessage(
-        type=pb.SERVER_STATUS, clients=clients, max_clients=max_clients, draining=draining, cpu=cpu
+        type=pb.SERVER_STATUS, clients=clients, max_clients=max_clients, draining=draining, cpu=cpu, linking=linking
     ).SerializeToString()
 
 
@@ -249,6 +249,7 @@ def check_report(report: pb.ServerReportMessage) -> pb.ServerReportMessage:
     for entry in report.busiest:
         _check_text("topic", entry.topic, MAX_TOPIC_BYTES)
         _check_measure("records_per_second", entry.records_per_second)
+        _check_measure("deliveries_per_second", entry.deliveries_per_second)
     return report
 
 

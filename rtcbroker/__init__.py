@@ -26,6 +26,7 @@ from rtcbroker.core.errors import (
     RequestRefused,
     RequestTimeout,
     SubscriptionRefused,
+    TokenUnavailable,
 )
 from rtcbroker.core.options import ClientOptions
 from rtcbroker.core.packet import Packet
@@ -57,5 +58,6 @@ __all__ = [
     "SubscriptionRefused",
     "Token",
     "TokenRole",
+    "TokenUnavailable",
     "TopicError",
 ]

@@ -47,8 +47,9 @@ class Client:
         the next one.
 
         `token` is a JWT, or a function, plain or async, that comes up with one: it is asked when the client connects, and again before
-        the token expires and when it was refused. None suits a cluster that runs with ``--auth none``. `ssl` is for a ``wss://``
-        server with a certificate of a private authority.
+        the token expires and when it was refused or revoked. One that fails is asked again after a pause, as a coordinator that is away
+        is dialed again, and each time :meth:`on_error` is told (:class:`TokenUnavailable`). None suits a cluster that runs with
+        ``--auth none``. `ssl` is for a ``wss://`` server with a certificate of a private authority.
 
         Raises :class:`ConfigError` for a URL that is none.
         """
@@ -62,7 +63,8 @@ class Client:
         """Join a server of the cluster.
 
         Goes on trying, at one server after another, for ``options.connect_timeout``. Raises :class:`AuthError` when the token is
-        refused, :class:`ConnectError` when time is up or the cluster says not to come back; the client is closed then.
+        refused, :class:`ConnectError` when time is up or the cluster says not to come back, TypeError when the token function gave
+        something else than a text with something in it; the client is closed then.
         """
         await self._requests.connect()
 
@@ -177,7 +179,8 @@ class Client:
 
     def on_error(self, callback: Callable[[RtcBrokerError], None]) -> Callable[[], None]:
         """Call `callback` with what the server refused while the connection lived on: :class:`RequestRefused` (a packet, say), or
-        :class:`SubscriptionRefused` after a reconnect. Returns a function that ends this.
+        :class:`SubscriptionRefused` after a reconnect; and with :class:`TokenUnavailable` each time the token function failed. Returns
+        a function that ends this.
         """
         return self._driver.error_listeners.add(callback)
 

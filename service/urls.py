@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     import random
 
-_COMMA = re.compile(r"\s*,\s*(?=[a-z]+://)", re.IGNORECASE)
-"""Before a scheme: a comma elsewhere belongs to the URL it stands in."""
+_COMMA = re.compile(r"[\s,]*,\s*(?=[a-z]+://)", re.IGNORECASE)
+"""Before a scheme: a comma elsewhere, but for the ends, belongs to the URL it stands in."""
+
+_ENDS = string.whitespace + ","
 
 
 def split_urls(text: str) -> list[str]:
     """``"ws://a:9090,ws://b:9090"`` as its parts; one URL is a list of one."""
-    return _COMMA.split(text.strip())
+    return _COMMA.split(text.strip(_ENDS))
+
+
+def host_of(url: str) -> str:
+    """Host and port: what may be told of a URL. Its query, its path and who logs in may be nobody's business."""
+    return urlsplit(url).netloc.rpartition("@")[2]
 
 
 class Turns:
@@ -27,6 +36,10 @@ class Turns:
             raise ValueError("nothing to take turns with")
         self._choices = tuple(choices)
         self._next = rng.randrange(len(self._choices))
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._choices)
 
     def next(self) -> str:
         """The one whose turn it is."""

@@ -7,7 +7,7 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["pytester", "tests.support.needs", "tests.support.tasks"]
+pytest_plugins = ["pytester", "tests.support.needs", "tests.support.tasks", "tests.support.deployment"]
 
 # No deadline for one example and no complaint of slowness: the machine may be busy with the other half of the tests.
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -19,6 +19,11 @@ BUFFER_BYTES = 4 * 1024 * 1024
 
 _PORT_TRIES = 20
 
+_ABROAD = {4: "192.0.2.1", 6: "2001:db8::1"}
+"""By IP version, an address that is nobody's (RFC 5737, RFC 3849): the way to it is the default route."""
+_DISCARD = 9
+"""A port, where one has to be said and nothing is sent."""
+
 
 def bind_all(addresses: Sequence[str], port: int) -> list[socket.socket]:
     """One socket for each address, all on one port; 0 finds a port that is free on all of them.
@@ -59,8 +64,22 @@ def local_addresses(bound: Iterable[str]) -> list[str]:
 
 
 def machine_addresses(version: int) -> list[str]:
-    """The machine's own addresses of IP version 4 or 6, without loopback and without link-local ones, which need a scope."""
-    names = (ip.ip if isinstance(ip.ip, str) else ip.ip[0] for adapter in ifaddr.get_adapters() for ip in adapter.ips)
+    """The machine's own addresses of IP version 4 or 6, without loopback and without link-local ones, which need a scope.
+
+    Where the kernel does not list them (a sandbox), the one that packets to elsewhere leave from, with a warning.
+    """
+    try:
+        names = [ip.ip if isinstance(ip.ip, str) else ip.ip[0] for adapter in ifaddr.get_adapters() for ip in adapter.ips]
+    except OSError as error:
+        # The kernel lists them by netlink, which a sandbox may forbid; a peer that was told one address too few is better than none.
+        logger.warning(
+            "the kernel does not list this machine's IPv%d addresses (%s): only the one that its default route begins at is known; "
+            "allow netlink sockets (RestrictAddressFamilies=AF_NETLINK under systemd), or announce addresses by name",
+            version,
+            error.strerror or error,
+        )
+        known = source_address(_ABROAD[version], _DISCARD)
+        names = [] if known is None else [known]
     addresses = [ipaddress.ip_address(name) for name in names]
     return [str(ip) for ip in addresses if ip.version == version and not ip.is_loopback and not ip.is_link_local]
 

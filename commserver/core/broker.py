@@ -149,6 +149,11 @@ class Broker:
         return self._state.draining
 
     @property
+    def linking(self) -> bool:
+        """Clients had better not come yet."""
+        return self._state.linking
+
+    @property
     def drained_by(self) -> float:
         """When the last peer of a draining server is gone, whatever it does."""
         return self._lame_duck.ends_at
@@ -167,12 +172,8 @@ class Broker:
                 self._welcome(message, now)
             case pb.ConnectMessage():
                 self._negotiation.connect(message, now)
-            case pb.WebRtcMessage(type=pb.WEBRTC_OFFER):
-                self._negotiation.offer(message, now)
-            case pb.WebRtcMessage(type=pb.WEBRTC_ANSWER):
-                self._negotiation.answer(message, now)
             case pb.WebRtcMessage():
-                self._negotiation.candidate(message, now)
+                self._negotiation.web_rtc(message, now)
             case pb.ConnectionRefusedMessage():
                 self._negotiation.refused(message, now)
             case pb.PeerGoneMessage():
@@ -228,8 +229,7 @@ class Broker:
         if (session := self._state.peers.get(event.link)) is None:
             return
         told = self._told_to_close.get(session.link)
-        reason = event.reason if told is None else describe(told)
-        self._state.log_of(session, INFO, "left: %s", reason)
+        self._state.log_of(session, INFO, "left: %s", event.reason if told is None else describe(told))
         self._state.counters.closes[event.reason] += 1
         self._gone(session, now, code=told)
 
@@ -240,6 +240,7 @@ class Broker:
         if session.is_server:
             self._mesh.active(session, now)
             self._uplinks.active(session, now)
+            self._mesh.look(now)
         self._probing.became_active(session, now)
         self._lame_duck.active(session)
         self._state.status_changed(now)
@@ -369,6 +370,8 @@ class Broker:
                     self._syncing.due(now)
                 case "round":
                     self._syncing.end_round(number, now)
+                case "linking":
+                    self._mesh.overdue(now)
                 case "last call":
                     self._lame_duck.last_call(now)
                 case "uplink":

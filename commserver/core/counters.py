@@ -51,6 +51,8 @@ class Tally:
     """Records of one topic."""
 
     records: int = 0
+    from_subscribers: int = 0
+    """Of these, those of clients that want the topic themselves: they are no receivers of their own."""
 
 
 class Tallies(dict[str, Tally]):

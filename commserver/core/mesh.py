@@ -19,6 +19,7 @@ from collections.abc import Collection
 
 from commserver.core.counters import Traffic
 from commserver.core.events import SendSignal
+from commserver.core.linking import Linking
 from commserver.core.session import Session
 from commserver.core.state import DEBUG, INFO, State
 from protocol import signalling
@@ -35,6 +36,7 @@ class Mesh:
 
     def __init__(self, state: State) -> None:
         self._state = state
+        self._linking = Linking(state)
         self._online = False
         """The coordinator is there, so that dialing makes sense."""
         self._wanted: dict[int, int] = {}
@@ -70,6 +72,8 @@ class Mesh:
                 self._wanted[alias] = 0
                 if not self._linked(alias):
                     self._state.deadlines.set(("dial", alias), now)
+        self._linking.welcome(now)
+        self.look(now)
 
     def offline(self) -> None:
         """The coordinator is away."""
@@ -117,18 +121,31 @@ class Mesh:
             self._dial_later(session.alias, now, first=session.dialed)
         else:
             self._give_up(session.alias)
+            self.look(now)
 
     def refused(self, alias: int, code: int, now: float) -> None:
         """The server, or the coordinator in its name, does not take us."""
         if retry_verdict(code) is Retry.NEVER or code in _GONE:
             self._give_up(alias)
+            self.look(now)
         else:
             self._dial_later(alias, now)
+
+    def overdue(self, now: float) -> None:
+        """As a newcomer we have waited long enough for our links."""
+        self._linking.overdue(now)
 
     @property
     def is_complete(self) -> bool:
         """Whether every server that we are to be linked with is."""
         return all(self._state.peers.active(alias) is not None for alias in self._wanted)
+
+    def look(self, now: float) -> None:
+        """Whether the links stand that clients are to wait for.
+
+        With an uplink other hubs may still be missing: what we have to say goes by that one alone.
+        """
+        self._linking.look(self.is_complete or self._state.router.uplink is not None, now)
 
     def _linked(self, alias: int) -> bool:
         return bool(self._state.peers.of_alias(alias))

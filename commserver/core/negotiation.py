@@ -101,7 +101,17 @@ class Negotiation:
         """The transport found a local candidate."""
         self._state.emit(SendSignal(signalling.candidate(session.alias, candidate)))
 
-    def offer(self, message: pb.WebRtcMessage, now: float) -> None:
+    def web_rtc(self, message: pb.WebRtcMessage, now: float) -> None:
+        """A description or a candidate of the peer's."""
+        match message.type:
+            case pb.WEBRTC_OFFER:
+                self._offer(message, now)
+            case pb.WEBRTC_ANSWER:
+                self._answer(message, now)
+            case _:
+                self._candidate(message, now)
+
+    def _offer(self, message: pb.WebRtcMessage, now: float) -> None:
         """An offer: expected only from a server we dialed."""
         session = self._state.peers.negotiating(message.from_alias, dialed=True)
         if session is None or session.answered:
@@ -117,7 +127,7 @@ class Negotiation:
         for candidate in self._early.pop(session.link, ()):
             self._state.emit(AddCandidate(session.link, candidate))
 
-    def answer(self, message: pb.WebRtcMessage, now: float) -> None:
+    def _answer(self, message: pb.WebRtcMessage, now: float) -> None:
         """The answer to our offer."""
         session = self._state.peers.negotiating(message.from_alias, dialed=False)
         if session is None or session.answered or not session.described:
@@ -131,7 +141,7 @@ class Negotiation:
         session.answered = True
         self._state.emit(ApplyAnswer(session.link, sdp))
 
-    def candidate(self, message: pb.WebRtcMessage, now: float) -> None:
+    def _candidate(self, message: pb.WebRtcMessage, now: float) -> None:
         """A candidate of the peer's; also on a link that is already open, where it is a spare."""
         sessions = self._state.peers.of_alias(message.from_alias)
         if not sessions:

@@ -162,7 +162,10 @@ class Relay:
             return
         records = len(group.bodies)
         self._state.counters.records_relayed += records
-        self._state.counters.topics[group.topic].records += records
+        tally = self._state.counters.topics[group.topic]
+        tally.records += records
+        if source.is_client and source in subscribers:
+            tally.from_subscribers += records
         old = self._state.old_index.subscribers(group.topic)
         if old:
             receivers = [session for session in self._state.router.receivers(group.topic, source) if session in old]

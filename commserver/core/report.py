@@ -85,10 +85,13 @@ class Reporter:
             return
         # By name among equals, so that a page that shows them does not flicker.
         for topic, tally in heapq.nsmallest(MAX_REPORT_TOPICS, topics.items(), key=lambda item: (-item[1].records, item[0])):
+            clients = sum(session.is_client for session in self._state.index.subscribers(topic))
             yield pb.TopicTraffic(
                 topic=cut(topic, MAX_TOPIC_BYTES),
-                subscribers=len(self._state.index.subscribers(topic)),
+                subscribers=clients,
                 records_per_second=tally.records / interval,
+                # Who came or went within the interval is counted as if it had always been so.
+                deliveries_per_second=max(0, tally.records * clients - tally.from_subscribers) / interval,
             )
 
 

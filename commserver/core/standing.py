@@ -40,7 +40,11 @@ class Standing:
         """Tell who may come, and how busy we are."""
         state = self._state
         status = signalling.server_status(
-            clients=state.peers.client_count, max_clients=state.config.max_peers, draining=state.draining, cpu=self._cpu
+            clients=state.peers.client_count,
+            max_clients=state.config.max_peers,
+            draining=state.draining,
+            cpu=self._cpu,
+            linking=state.linking,
         )
         state.emit(SendSignal(status))
 

@@ -54,6 +54,8 @@ class State:
     """STUN and TURN servers for the links we dial."""
     revocations: Revocations = field(default_factory=Revocations)
     draining: bool = False
+    linking: bool = False
+    """A newcomer whose links to the other servers do not stand yet."""
     out: list[Output] = field(default_factory=list)
     doomed: list[tuple[Session, Code]] = field(default_factory=list)
     """Sessions to be closed at the end of this event: nobody is removed while others go through the index."""

@@ -103,17 +103,15 @@ class CoordinatorLink:
     async def _dial(self, session: aiohttp.ClientSession) -> aiohttp.ClientWebSocketResponse:
         token = self._token()
         tls = client_context(self._ca_file)
-        return await asyncio.wait_for(
-            session.ws_connect(
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            return await session.ws_connect(
                 (URL(self._urls.next()) / "discover").update_query(self._registration.query()),
                 headers={"Authorization": f"Bearer {token}"} if token else None,
                 heartbeat=HEARTBEAT_S,
                 max_msg_size=MAX_SIGNAL_BYTES,
                 timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_TIMEOUT_S),
                 ssl=True if tls is None else tls,
-            ),
-            CONNECT_TIMEOUT_S,
-        )
+            )
 
     async def _read(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         try:

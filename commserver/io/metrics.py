@@ -97,6 +97,7 @@ class BrokerCollector(Collector):
         yield _counter("rtcbroker_coordinator_connects", "Sockets made to the coordinator.", link.connects)
         yield _counter("rtcbroker_coordinator_frames_dropped", "Frames the coordinator could not be sent.", link.dropped)
         yield _gauge("rtcbroker_draining", "1 while no new peers are taken.", int(self._broker.draining))
+        yield _gauge("rtcbroker_linking", "1 while links to the other servers are being made.", int(self._broker.linking))
         yield _counter("rtcbroker_process_cpu_seconds", "Processor time used, user and system.", cpu_seconds())
         yield _gauge("rtcbroker_process_resident_bytes", "Resident memory.", rss_bytes())
 
@@ -143,6 +144,8 @@ def readiness(broker: Broker, coordinator: CoordinatorLink) -> ReadyCheck:
     def check() -> str | None:
         if broker.draining:
             return "draining"
-        return None if coordinator.welcomed else "the coordinator does not know us"
+        if not coordinator.welcomed:
+            return "the coordinator does not know us"
+        return "links to the other servers are being made" if broker.linking else None
 
     return check

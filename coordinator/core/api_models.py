@@ -139,7 +139,7 @@ class RevokeRequest(_Asked):
 
     subject: Subject | None = None
     jti: TokenId | None = None
-    seconds: float = Field(gt=0, le=MAX_REVOKED_S, strict=False, description="For how long, from now on.")
+    seconds: float = Field(gt=0, le=MAX_REVOKED_S, description="For how long, from now on.")
 
     @field_validator("subject", "jti")
     @classmethod
@@ -188,7 +188,6 @@ class DrainRequest(_Asked):
         default=0,
         ge=0,
         le=MAX_DRAIN_S,
-        strict=False,
         description="0: as long as the server was configured with (--drain-seconds).",
     )
 

@@ -76,6 +76,11 @@ def of_status(status: int, detail: str = "", headers: dict[str, str] | None = No
     return ApiError(status, phrase.lower().replace(" ", "-"), detail or phrase, headers=headers)
 
 
+def backplane_away(what: str, why: str) -> ApiError:
+    """`what` was not done, since other coordinators are needed for it and none can be reached."""
+    return ApiError(503, "backplane-away", f"{what}: {why}", headers={"Retry-After": "1"})
+
+
 def wrong_field(field: str, detail: str) -> ApiError:
     """One field is wrong, in a way that no schema says."""
     return invalid([FieldError(field=field, detail=detail[:MAX_TEXT])])

@@ -12,11 +12,11 @@ from coordinator.core import api_models as models
 PREFIX = "/api/v1"
 DEFAULT_PAGE = 100
 
-OF_EVERYONE = frozenset({403, 429, 500})
-"""A page of a foreign origin, too many requests, a fault of ours."""
+OF_EVERYONE = frozenset({403, 417, 429, 500})
+"""A page of a foreign origin, a header Expect that is not met, too many requests, a fault of ours."""
 
 OF_ADMINISTRATORS = frozenset({401, 422, 503})
-"""No token that would do; a parameter that is none or wrong; no keys to verify the token with, or stopping."""
+"""No token that would do; a parameter that is none or wrong; no keys to verify the token with, stopping, or other coordinators out of reach."""
 
 OF_BODIES = frozenset({400, 408, 413, 415})
 
@@ -98,7 +98,8 @@ ROUTES = (
         202,
         models.DrainAnswer,
         description="It takes no new clients from now on; when its clients have moved or their time is over, its process ends. What it "
-        "does meanwhile shows in GET /servers.",
+        "does meanwhile shows in GET /servers. 503 `backplane-away`: its socket is at another coordinator, which cannot be reached just "
+        "now, and it was not asked.",
         body=models.DrainRequest,
         body_needed=False,
         own_problems=frozenset({404, 409}),
@@ -127,7 +128,8 @@ ROUTES = (
         models.PublishAnswer,
         description="One comm server gets it, and relays it to all subscribers of the cluster as if a client had published it there, under "
         "the alias 0. Packets of one topic that are published here one after the other keep their order. 202 says that it is on "
-        "its way to the server, not that anyone has got it; nobody who subscribes later does.",
+        "its way to the server, not that anyone has got it; nobody who subscribes later does. 503: there is no server that could take it, or "
+        "(`backplane-away`) none that can be reached just now; nothing was published.",
         body=models.PublishRequest,
     ),
     Route(
@@ -137,7 +139,9 @@ ROUTES = (
         "Close the connections of a subject or an alias, everywhere",
         202,
         models.DisconnectAnswer,
-        description="They are closed with code 4008 and may come back; programs of ours do so at once. To keep them out, revoke.",
+        description="They are closed with code 4008 and may come back; programs of ours do so at once. To keep them out, revoke. "
+        "503 `backplane-away`: this was done here alone, and other coordinators cannot be reached just now; nobody tells them later, so "
+        "ask again.",
         body=models.DisconnectRequest,
     ),
     Route(

@@ -79,11 +79,20 @@ class ServerState:
     draining: bool = False
     cpu: float = 0.0
     """Share of one core used lately."""
+    linking: bool = False
+    """Its links to the other servers do not stand yet, or it has not said that they do."""
 
     @property
     def is_full(self) -> bool:
         """Takes no more clients."""
         return 0 < self.max_clients <= self.clients
+
+
+def newcomer(alias: int, role: TokenRole, *, part2: bool, is_linked: bool) -> ServerState:
+    """A server that has just got its alias and has not said how it is. `is_linked`: it is known to need no new links. An old server will
+    never say whether it has some, so it counts as linked, too.
+    """
+    return ServerState(alias, role, part2, linking=part2 and not is_linked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,5 +181,22 @@ class Disconnect:
     """0: it is about a subject."""
 
 
-ClusterOutput = Claim | Release | ServerUp | ServerDown | ServerReported | Forward | Revoked | Disconnect
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """Somebody who looks after the cluster has done something. For all other coordinators' dashboards; one that is lost is no loss."""
+
+    by: str
+    """The subject of their token, never the token; empty where there is none."""
+    what: str
+    """As it follows the name: "asked server 7 to drain"."""
+    server: int = 0
+    """The server that it is about; 0: none."""
+
+    @property
+    def text(self) -> str:
+        """For people."""
+        return f"{repr(self.by) if self.by else 'someone'} {self.what}"
+
+
+ClusterOutput = Claim | Release | ServerUp | ServerDown | ServerReported | Forward | Revoked | Disconnect | Deed
 """What the core asks of the backplane."""

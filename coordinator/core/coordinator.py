@@ -12,8 +12,9 @@ import logging
 from typing import TYPE_CHECKING, TypeVar
 
 from coordinator.core.admission import Admission, Refusal
-from coordinator.core.cluster import Disconnect, Forward, Release, Revocation, ServerDown, ServerState, ServerUp
+from coordinator.core.cluster import Deed, Disconnect, Forward, Release, Revocation, ServerDown, ServerState, ServerUp, newcomer
 from coordinator.core.config import CoordinatorConfig
+from coordinator.core.deeds import Deeds, shortened
 from coordinator.core.expiry import Expiries
 from coordinator.core.heartbeat import Due, Heartbeats
 from coordinator.core.ice import IceServers
@@ -66,6 +67,7 @@ class Coordinator:
         self._relay = Relay(
             self._registry, self._servers, self._post, self.stats, self.overview, self.operations, self._neighbours
         )
+        self._deeds = Deeds()
         self._heartbeats = Heartbeats(config.ping_interval_s, config.ping_timeout_s)
         self._expiries = Expiries()
         self._ice = IceRenewal(ice or IceServers(), rng)
@@ -242,7 +244,18 @@ class Coordinator:
         self.operations.disconnected(what)
         self._settle(now)
 
+    def done_elsewhere(self, deed: Deed, now: float) -> None:
+        """Somebody asked another coordinator for something, and it was done."""
+        self.overview.done(shortened(deed), now)
+
     # Those who look after the cluster
+
+    def done(self, deed: Deed, now: float, *, often: bool = False) -> None:
+        """Somebody asked for something here, and it was done: all dashboards show it. `often`: it is one of very many, perhaps."""
+        told = self._deeds.published(deed, now) if often else self._deeds.asked(deed, now)
+        if told is not None:
+            self.overview.done(told, now)
+            self._post.emit(told)
 
     def operate(self, operation: Callable[[Operations], T], now: float) -> T:
         """Do what is asked by one of :class:`Operations`' methods, and what follows from it."""
@@ -290,7 +303,7 @@ class Coordinator:
         return self._registry.counts
 
     def server_conditions(self, now: float) -> dict[Condition, int]:
-        """Servers of the whole cluster that are ready, full, draining, stale."""
+        """Servers of the whole cluster by condition."""
         return self._servers.conditions(now)
 
     def outbox_bytes(self) -> int:
@@ -309,7 +322,8 @@ class Coordinator:
         log.info("%s joined%s%s", peer, again, old, extra=peer.names)
         self._send_welcome(peer, now)
         if peer.is_server:
-            state = ServerState(alias, peer.role, peer.part2)
+            is_alone = not self._servers.neighbours(alias, peer.role)
+            state = newcomer(alias, peer.role, part2=peer.part2, is_linked=peer.came_back or is_alone)
             self._servers.update(state, now)
             self.overview.server_up(state, now)
             self._post.emit(ServerUp(state))
@@ -317,7 +331,6 @@ class Coordinator:
 
     def _send_welcome(self, peer: Peer, now: float) -> None:
         servers = self._servers_for(peer, now)
-        proof = self._registry.proof(peer, peer.alias)
         auth_required, ice = self._config.auth_required, self._ice.grant(peer, now)
         name = peer.request_id if peer.part2 else ""
         hubs = peer.role is TokenRole.COMMUNICATION_SERVER and self._servers.has_hub(besides=peer.alias)
@@ -326,7 +339,7 @@ class Coordinator:
         frame = welcome(
             peer.alias,
             servers,
-            resume=proof,
+            resume=self._registry.proof(peer, peer.alias),
             auth_required=auth_required,
             ice=ice,
             request_id=name,

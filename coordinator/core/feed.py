@@ -14,9 +14,9 @@ INTERVAL_S = 1.0
 """Between two states, and between two reports of a server."""
 
 LogKind = Literal[
-    "joined", "left", "refused", "server-joined", "server-left", "link-up", "link-down", "state", "lost-events"
+    "joined", "left", "refused", "server-joined", "server-left", "link-up", "link-down", "state", "operator", "lost-events"
 ]  # fmt: skip
-ServerCondition = Literal["ready", "full", "draining", "stale", "silent"]
+ServerCondition = Literal["ready", "linking", "full", "draining", "stale", "silent"]
 
 
 class LogEntry(TypedDict):

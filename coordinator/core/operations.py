@@ -23,7 +23,7 @@ from protocol.tokens import TokenRole
 
 log = logging.getLogger(__name__)
 
-DrainOutcome = Literal["asked", "no such server", "old server"]
+DrainOutcome = Literal["asked", "no such server", "old server", "out of reach"]
 
 
 class Operations:
@@ -37,23 +37,26 @@ class Operations:
 
     # Asked here
 
-    def publish(self, topic: str, body: bytes, now: float, *, reliable: bool = True, identity: bytes = b"") -> int | None:
+    def publish(
+        self, topic: str, body: bytes, now: float, *, reliable: bool = True, identity: bytes = b"", alone: bool = False
+    ) -> int | None:
         """Have one server relay a packet; returns its alias, or None where there is none that could.
 
         Packets of one topic go by the same server as long as the servers stay the same, so they keep their order; one whose socket is here
-        is preferred. Raises what :func:`protocol.operations.check_publish` does.
+        is preferred, and nothing else will do while this coordinator is `alone`: no other can be reached. Raises what
+        :func:`protocol.operations.check_publish` does.
         """
         frame = operations.publish(topic, body, reliable=reliable, identity=identity)
         able = [alias for alias in self._servers.aliases() if self._can_publish(alias, now)]
         here = [alias for alias in able if self._servers.home(alias) is None]
-        chosen = max(here or able, key=lambda alias: _score(alias, topic), default=None)
+        chosen = max(here if here or alone else able, key=lambda alias: _score(alias, topic), default=None)
         if chosen is not None:
             self._tell(chosen, pb.PUBLISH, frame)
         return chosen
 
-    def drain(self, alias: int, seconds: float) -> DrainOutcome:
-        """Ask a server to be empty within `seconds`, 0 leaving the time to it. Raises :class:`protocol.errors.DecodeError` for a time
-        that is none.
+    def drain(self, alias: int, seconds: float, *, alone: bool = False) -> DrainOutcome:
+        """Ask a server to be empty within `seconds`, 0 leaving the time to it; `alone`: no other coordinator can be reached. Raises
+        :class:`protocol.errors.DecodeError` for a time that is none.
         """
         frame = operations.drain(seconds)
         state = self._servers.get(alias)
@@ -61,6 +64,8 @@ class Operations:
             return "no such server"
         if not state.part2:
             return "old server"
+        if alone and self._servers.home(alias) is not None:
+            return "out of reach"
         log.info("server %d is asked to drain", alias)
         self._tell(alias, pb.DRAIN, frame)
         return "asked"

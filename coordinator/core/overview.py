@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from coordinator.core.admission import Refusal
 from coordinator.core.busiest import busiest
-from coordinator.core.cluster import ServerState
+from coordinator.core.cluster import Deed, ServerState
 from coordinator.core.feed import INTERVAL_S, CoordinatorNow, Hello, PeerToPeerNow, ServerCondition, ServerNow, State
 from coordinator.core.figures import NO_TRAFFIC, Figures, measure, totals
 from coordinator.core.journal import Journal
@@ -132,6 +132,10 @@ class Overview:
         detail = cut(refusal.detail, MAX_TEXT_BYTES)
         self.journal.add("refused", f"refused at {path}: {int(refusal.code)} {detail}{more}", now)
 
+    def done(self, deed: Deed, now: float) -> None:
+        """Somebody who looks after the cluster did something, here or at another coordinator."""
+        self.journal.add("operator", deed.text, now, server=deed.server or None)
+
     def look(self, now: float) -> None:
         """Time has passed: notice who has fallen silent. Once in an interval is enough."""
         if now - self._looked_at >= INTERVAL_S:
@@ -231,7 +235,7 @@ class Overview:
 
     def _condition(self, alias: int, server: _Server, now: float) -> ServerCondition:
         condition = self._directory.condition(alias, now)
-        if condition in ("stale", "draining"):
+        if condition in ("stale", "draining", "linking"):
             return condition
         if server.figures.report is not None:
             return condition if self._is_fresh(server, now) else "stale"
@@ -241,7 +245,7 @@ class Overview:
 
     def _note_condition(self, alias: int, server: _Server, now: float) -> None:
         before, server.condition = server.condition, self._condition(alias, server, now)
-        if server.condition != before:
+        if server.condition != before and (before, server.condition) != ("linking", "ready"):  # that is how every server begins
             self.journal.add("state", f"server {alias}: {before}, now {server.condition}", now, server=alias)
 
     def _note_links(self, alias: int, linked: frozenset[int], now: float) -> None:

@@ -207,7 +207,16 @@ class Relay:
 
     def _status(self, peer: Peer, message: pb.ServerStatusMessage, now: float) -> None:
         cpu = message.cpu if math.isfinite(message.cpu) and 0.0 <= message.cpu <= MAX_CPU_SHARE else 0.0
-        state = ServerState(peer.alias, peer.role, peer.part2, message.clients, message.max_clients, message.draining, cpu)
+        state = ServerState(
+            peer.alias,
+            peer.role,
+            peer.part2,
+            message.clients,
+            message.max_clients,
+            message.draining,
+            cpu,
+            linking=message.linking,
+        )
         before = self._servers.get(peer.alias)
         self._servers.update(state, now)
         self._neighbours.reported(before, state, now)

@@ -10,7 +10,7 @@ from coordinator.core.cluster import ServerState
 from coordinator.core.selector import Candidate, load_of
 from protocol.tokens import TokenRole
 
-Condition = Literal["ready", "full", "draining", "stale"]
+Condition = Literal["ready", "linking", "full", "draining", "stale"]
 """Whether a server gets new clients: only a ready one does."""
 
 CONDITIONS: tuple[Condition, ...] = get_args(Condition)
@@ -112,6 +112,8 @@ class Servers:
             return "stale"
         if entry.state.draining:
             return "draining"
+        if entry.state.linking:
+            return "linking"
         return "full" if entry.state.is_full else "ready"
 
     def __contains__(self, alias: object) -> bool:

@@ -15,9 +15,9 @@ from pydantic import BaseModel, ValidationError
 from coordinator.core import api_models as models
 from coordinator.core import openapi
 from coordinator.core.api_pages import BY_END, Order, page_of
-from coordinator.core.api_problems import ApiError, FieldError, invalid, of_status, of_validation, wrong_field
+from coordinator.core.api_problems import ApiError, FieldError, backplane_away, invalid, of_status, of_validation, wrong_field
 from coordinator.core.api_routes import DOCUMENT, PREFIX, ROUTES, Route
-from coordinator.core.cluster import Disconnect, TokenName
+from coordinator.core.cluster import Deed, Disconnect, TokenName
 from coordinator.core.feed import ServerNow
 from coordinator.core.registry import ROLE_NAMES, Peer
 from coordinator.io.api_gate import MAX_BODY_BYTES, OPERATION, Gate, Handler
@@ -49,11 +49,6 @@ class Asked:
     def query(self) -> Mapping[str, str]:
         """Parameters, each of which is one of the route's and stands once."""
         return self.request.query
-
-    def note(self, what: str, *arguments: object) -> None:
-        """Log what was asked for, and by whom."""
-        by = repr(self.by.subject) if self.by.subject else "someone"
-        log.info("%s asked: %s", by, what % arguments, extra={"request_id": request_id_of(self.request)})
 
 
 Answer = Callable[[Asked], Awaitable[BaseModel | None]]
@@ -94,10 +89,10 @@ class Api:
 
         app = web.Application(middlewares=[answer])
         below = PREFIX.removeprefix("/api")
-        app.router.add_get(below + DOCUMENT.path, self._openapi, allow_head=False)
+        app.router.add_get(below + DOCUMENT.path, self._openapi, allow_head=False, expect_handler=self._gate.expect)
         for route in ROUTES:
             if route is not DOCUMENT:
-                app.router.add_route(route.method, below + route.path, self._handler(route))
+                app.router.add_route(route.method, below + route.path, self._handler(route), expect_handler=self._gate.expect)
         return app
 
     def _handler(self, route: Route) -> Handler:
@@ -160,31 +155,42 @@ class Api:
     async def _publish(self, asked: Asked) -> BaseModel:
         wanted: models.PublishRequest = asked.body
         identity = asked.by.subject.encode() if wanted.identity else b""
-        now = self._driver.now()
+        now, away = self._driver.now(), self._driver.away()
         server = self._driver.operate(
-            lambda operations: operations.publish(wanted.topic, wanted.body, now, reliable=wanted.reliable, identity=identity)
+            lambda operations: operations.publish(
+                wanted.topic, wanted.body, now, reliable=wanted.reliable, identity=identity, alone=away is not None
+            )
         )
+        if server is None and away is not None:
+            raise backplane_away("nothing was published: this coordinator has no server of its own that could take it", away)
         if server is None:
             raise ApiError(503, "no-servers", Code.NO_SERVERS.reason, code=int(Code.NO_SERVERS), headers={"Retry-After": "1"})
-        log.debug("published to %r by server %d", wanted.topic, server, extra={"request_id": request_id_of(asked.request)})
+        self._note(asked, f"published to {wanted.topic!r}", server=server, often=True)
         return models.PublishAnswer(server=str(server))
 
     async def _disconnect(self, asked: Asked) -> BaseModel:
         wanted: models.DisconnectRequest = asked.body
         what = Disconnect(wanted.subject or "", int(wanted.alias or 0))
-        asked.note("disconnect %s", f"subject {what.subject!r}" if what.subject else f"alias {what.alias}")
-        return models.DisconnectAnswer(closed_here=self._driver.operate(lambda operations: operations.disconnect(what)))
+        away = self._driver.away()
+        closed = self._driver.operate(lambda operations: operations.disconnect(what))
+        self._note(asked, f"disconnected {f'subject {what.subject!r}' if what.subject else f'alias {what.alias}'}")
+        if away is not None:
+            raise backplane_away(f"{closed} sockets here were closed, and the servers here told, but nobody else", away)
+        return models.DisconnectAnswer(closed_here=closed)
 
     async def _drain(self, asked: Asked) -> BaseModel:
         text = asked.request.match_info["alias"]
         seconds: float = asked.body.seconds
         alias = int(text) if text.isascii() and text.isdigit() and len(text) <= 13 else 0
-        outcome = self._driver.operate(lambda operations: operations.drain(alias, seconds))
+        away = self._driver.away()
+        outcome = self._driver.operate(lambda operations: operations.drain(alias, seconds, alone=away is not None))
+        if outcome == "out of reach":
+            raise backplane_away(f"server {alias} was not asked: its socket is at another coordinator", str(away))
         if outcome == "no such server":
             raise ApiError(404, "no-such-server", f"there is no server {text[:20]!r}; GET /api/v1/servers lists them")
         if outcome == "old server":
             raise ApiError(409, "old-server", f"server {alias} is a program of webrtc-broker, which cannot be asked to drain")
-        asked.note("drain server %d", alias)
+        self._note(asked, f"asked server {alias} to drain", server=alias)
         return models.DrainAnswer(server=str(alias), seconds=seconds)
 
     async def _revocations(self, asked: Asked) -> BaseModel:
@@ -203,7 +209,7 @@ class Api:
             raise ApiError(
                 409, "too-many-revocations", "there is no room for another revocation; lift some, or wait for them to end"
             )
-        asked.note("refuse tokens with %s %r for %g s", name, value, wanted.seconds)
+        self._note(asked, f"revoked tokens with {name} {value!r} for {wanted.seconds:g} s")
         return models.RevocationNow.of(made)
 
     async def _lift(self, asked: Asked) -> None:
@@ -214,7 +220,14 @@ class Api:
         value, now = asked.query[name], self._driver.now()
         if self._driver.operate(lambda operations: operations.lift(name, value, now)) is None:
             raise ApiError(404, "no-such-revocation", f"no tokens with {name} {value[:MAX_SUBJECT_BYTES]!r} are revoked")
-        asked.note("accept tokens with %s %r again", name, value)
+        self._note(asked, f"lifted the revocation of tokens with {name} {value!r}")
+
+    def _note(self, asked: Asked, what: str, *, server: int = 0, often: bool = False) -> None:
+        """Tell the log and all dashboards what was done, and for whom; `often`: perhaps many times a second."""
+        deed = Deed(asked.by.subject, what, server)
+        level = logging.DEBUG if often else logging.INFO
+        log.log(level, "%s", deed.text, extra={"request_id": request_id_of(asked.request)})
+        self._driver.note(deed, often=often)
 
     def _servers_now(self) -> list[ServerNow]:
         overview = self._driver.core.overview
@@ -235,12 +248,14 @@ def _peer_now(peer: Peer) -> models.PeerNow:
 
 
 def _check_query(request: web.Request, route: Route) -> None:
-    known = [query.name for query in route.queries]
+    known = {query.name: query.schema for query in route.queries}
     for name in dict.fromkeys(request.query):
         if name not in known:
             raise wrong_field(name[:60], f"is no parameter here; there are {', '.join(known) or 'none'}")
         if len(request.query.getall(name)) > 1:
             raise wrong_field(name, "stands there more than once")
+        if not known[name].get("minLength", 0) <= len(request.query[name]) <= known[name].get("maxLength", math.inf):
+            raise wrong_field(name, f"has {len(request.query[name])} characters")
 
 
 async def _body(request: web.Request, model: type[B], *, needed: bool) -> B:

@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from coordinator.core.admission import Refusal, bearer_token, refused_token
 from coordinator.core.api_problems import ApiError, of_status
@@ -91,6 +91,20 @@ class Gate:
         response.headers["Cache-Control"] = "no-store"
         self.requests[request.get(OPERATION, "none"), response.status] += 1
         return response
+
+    async def expect(self, request: web.Request) -> web.StreamResponse | None:
+        """A request has a header Expect, which aiohttp meets before any middleware: None to go on, or else a problem."""
+        if request.version < HttpVersion11:  # which knows no such header (RFC 9110 section 10.1.1)
+            return None
+        if request.headers.get("Expect", "").lower() == "100-continue":
+            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            request.writer.output_size = 0  # or aiohttp would take the answer for begun, should something fail
+            return None
+
+        async def refuse(request: web.Request) -> web.StreamResponse:
+            raise of_status(417, "of Expect only '100-continue' is known")
+
+        return await self.answer(request, refuse)
 
     def _let_in(self, request: web.Request) -> None:
         if not self._guests.request(self._address(request), self._now()):

@@ -11,12 +11,15 @@ A backplane carries out the :data:`~coordinator.core.cluster.ClusterOutput` of o
   :meth:`Backplane.start`). When a coordinator dies without a word its aliases become free and its servers go down, within a lease.
 - **Forward** reaches the coordinator that holds the alias as ``forwarded``; when there is none, or it returns False, the sender gets
   ``undeliverable``. Frames from one peer to another keep their order.
+- While :meth:`Backplane.away` gives a reason, Forward, Disconnect and ServerReported reach nobody, and nobody is told of them later: whoever
+  asks for one for somebody who would rely on it has to look first, and say so.
 - **Revoked** reaches all other coordinators as ``revoked``, also those that start later (all that have not ended, from
   :meth:`Backplane.start`) and those that could not be reached for a while, the sender's own backplane being the one that tells again. The
   last of each :attr:`~coordinator.core.cluster.Revocation.key` counts, by :meth:`~coordinator.core.cluster.Revocation.supersedes`; it
   is kept until its ``until``, also when the coordinator that made it is gone, and lifted ones are kept like others. There are at most
   MAX_REVOCATIONS. They may come twice and in any order: coordinators keep the last by the same rule.
 - **Disconnect** should reach all other coordinators that are there (``disconnected``); one that is lost was in vain, and is not repeated.
+- **Deed** likewise (``done``).
 - **ServerReported** should reach all other coordinators that are there (`server_reported`); each replaces the one before.
 - `perform` never waits. What cannot be passed on just now may be dropped: joins run into their deadline, negotiations too.
 - A coordinator that cannot reach the others may go on alone and say so (:meth:`Backplane.degraded`). When it is back, of two that hold
@@ -34,6 +37,7 @@ from coordinator.core.cluster import (
     MAX_REVOCATIONS,
     Claim,
     ClusterOutput,
+    Deed,
     Disconnect,
     Forward,
     Holder,
@@ -45,6 +49,7 @@ from coordinator.core.cluster import (
     ServerState,
     ServerUp,
     may_have,
+    newcomer,
 )
 
 
@@ -85,6 +90,10 @@ class BackplaneEvents(Protocol):
 
     def disconnected(self, disconnect: Disconnect) -> None:
         """Another coordinator wants somebody disconnected."""
+        ...
+
+    def done(self, deed: Deed) -> None:
+        """Somebody asked another coordinator for something, and it was done."""
         ...
 
     def rejoined(self) -> None:
@@ -131,6 +140,10 @@ class Backplane(Protocol):
 
     def degraded(self) -> str | None:
         """What does not work just now although peers can join, or None."""
+        ...
+
+    def away(self) -> str | None:
+        """Why other coordinators cannot be reached just now, or None."""
         ...
 
     def stats(self) -> BackplaneStats:
@@ -182,7 +195,7 @@ class MemoryCluster:
         if granted and holder is not None and holder.node in self._nodes:
             self._nodes[holder.node].evicted(holder.key)
         if granted and claim.role.is_server:
-            self.server_up(node, ServerState(claim.alias, claim.role, claim.part2))
+            self.server_up(node, newcomer(claim.alias, claim.role, part2=claim.part2, is_linked=claim.proven))
 
     def release(self, node: str, release: Release) -> None:
         """Free an alias, if it is still that socket's."""
@@ -234,6 +247,12 @@ class MemoryCluster:
             if other != node:
                 events.disconnected(disconnect)
 
+    def done(self, node: str, deed: Deed) -> None:
+        """Tell all others."""
+        for other, events in list(self._nodes.items()):
+            if other != node:
+                events.done(deed)
+
     def forward(self, node: str, forward: Forward) -> None:
         """Bring a frame to the coordinator that has its recipient."""
         sender = self._nodes[node]
@@ -283,6 +302,8 @@ class MemoryBackplane:
                 self._cluster.revoked(self._node, output.revocation)
             case Disconnect():
                 self._cluster.disconnect(self._node, output)
+            case Deed():
+                self._cluster.done(self._node, output)
 
     def problem(self) -> str | None:
         """Memory is always there."""
@@ -290,6 +311,10 @@ class MemoryBackplane:
 
     def degraded(self) -> str | None:
         """It is."""
+        return None
+
+    def away(self) -> str | None:
+        """It is as near as can be."""
         return None
 
     def stats(self) -> BackplaneStats:

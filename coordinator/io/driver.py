@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from coordinator.core.admission import Admission, Refusal
-from coordinator.core.cluster import Disconnect, Forward, Revocation, ServerState
+from coordinator.core.cluster import Deed, Disconnect, Forward, Revocation, ServerState
 from coordinator.core.coordinator import Coordinator
 from coordinator.core.operations import Operations
 from coordinator.core.outputs import Close, Dismiss, Output, Ping, Wake
@@ -81,6 +81,10 @@ class Driver:
     def unready(self) -> str | None:
         """Why peers had better join elsewhere just now, although some might be let in; or None."""
         return self.problem() or self._backplane.degraded()
+
+    def away(self) -> str | None:
+        """Why other coordinators cannot be told anything just now, or None."""
+        return self._backplane.away()
 
     def backplane_stats(self) -> BackplaneStats:
         """How things stand with the other coordinators."""
@@ -167,6 +171,10 @@ class Driver:
         """Another coordinator wants somebody disconnected."""
         self._post(lambda: self.core.disconnected(disconnect, self.now()))
 
+    def done(self, deed: Deed) -> None:
+        """Somebody asked another coordinator for something."""
+        self._post(lambda: self.core.done_elsewhere(deed, self.now()))
+
     def rejoined(self) -> None:
         """The other coordinators can be reached again."""
         self._post(lambda: self.core.rejoined(self.now()))
@@ -179,6 +187,10 @@ class Driver:
         self._post(lambda: results.append(self.core.operate(operation, self.now())))
         (result,) = results
         return result
+
+    def note(self, deed: Deed, *, often: bool = False) -> None:
+        """Show all dashboards what was done."""
+        self._post(lambda: self.core.done(deed, self.now(), often=often))
 
     # The pump
 

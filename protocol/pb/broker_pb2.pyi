@@ -211,18 +211,20 @@ class ConnectionRefusedMessage(_message.Message):
     def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., from_alias: _Optional[int] = ..., to_alias: _Optional[int] = ..., reason: _Optional[_Union[ConnectionRefusedReason, str]] = ..., data: _Optional[bytes] = ..., code: _Optional[int] = ...) -> None: ...
 
 class ServerStatusMessage(_message.Message):
-    __slots__ = ("type", "clients", "max_clients", "draining", "cpu")
+    __slots__ = ("type", "clients", "max_clients", "draining", "cpu", "linking")
     TYPE_FIELD_NUMBER: _ClassVar[int]
     CLIENTS_FIELD_NUMBER: _ClassVar[int]
     MAX_CLIENTS_FIELD_NUMBER: _ClassVar[int]
     DRAINING_FIELD_NUMBER: _ClassVar[int]
     CPU_FIELD_NUMBER: _ClassVar[int]
+    LINKING_FIELD_NUMBER: _ClassVar[int]
     type: MessageType
     clients: int
     max_clients: int
     draining: bool
     cpu: float
-    def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., clients: _Optional[int] = ..., max_clients: _Optional[int] = ..., draining: _Optional[bool] = ..., cpu: _Optional[float] = ...) -> None: ...
+    linking: bool
+    def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., clients: _Optional[int] = ..., max_clients: _Optional[int] = ..., draining: _Optional[bool] = ..., cpu: _Optional[float] = ..., linking: _Optional[bool] = ...) -> None: ...
 
 class ServerReportMessage(_message.Message):
     __slots__ = ("type", "version", "uptime", "clients", "topics", "subscriptions", "packets_in", "packets_out", "bytes_in", "bytes_out", "records_relayed", "deliveries", "drops", "latency_p50", "latency_p99", "cpu", "memory", "links", "busiest", "events", "events_lost")
@@ -293,14 +295,16 @@ class LinkTraffic(_message.Message):
     def __init__(self, alias: _Optional[int] = ..., bytes_in: _Optional[int] = ..., bytes_out: _Optional[int] = ..., packets_in: _Optional[int] = ..., packets_out: _Optional[int] = ...) -> None: ...
 
 class TopicTraffic(_message.Message):
-    __slots__ = ("topic", "subscribers", "records_per_second")
+    __slots__ = ("topic", "subscribers", "records_per_second", "deliveries_per_second")
     TOPIC_FIELD_NUMBER: _ClassVar[int]
     SUBSCRIBERS_FIELD_NUMBER: _ClassVar[int]
     RECORDS_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    DELIVERIES_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
     topic: str
     subscribers: int
     records_per_second: float
-    def __init__(self, topic: _Optional[str] = ..., subscribers: _Optional[int] = ..., records_per_second: _Optional[float] = ...) -> None: ...
+    deliveries_per_second: float
+    def __init__(self, topic: _Optional[str] = ..., subscribers: _Optional[int] = ..., records_per_second: _Optional[float] = ..., deliveries_per_second: _Optional[float] = ...) -> None: ...
 
 class PeerEvent(_message.Message):
     __slots__ = ("kind", "alias", "code", "role")

@@ -18,7 +18,8 @@ from service.tls import client_context
 F = TypeVar("F", bound=Callable[..., Any])
 
 _option = Options("simulate")
-_LOAD, _CLUSTER, _NETWORK, _RESULT, _OTHER = "Load", "Cluster: one of --spawn and --url", "Network", "Result", "Other"
+_LOAD, _CLUSTER, _RESULT, _OTHER = "Load", "Cluster: one of --spawn and --url", "Result", "Other"
+_TROUBLE = "Trouble"
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 MIN_SIZE, MAX_SIZE = 24, 60_000
@@ -55,6 +56,13 @@ _SHARED = (
         type=click.IntRange(1, 64),
         metavar="N",
         help="Start a coordinator and N comm servers as processes on free ports, and stop them afterwards.",
+    ),
+    _option(
+        _CLUSTER,
+        "--coordinators",
+        type=click.IntRange(1, 8),
+        default=1,
+        help="With --spawn: how many coordinators; several meet on a Redis, which is started for them and has to be installed.",
     ),
     _option(
         _CLUSTER,
@@ -103,7 +111,23 @@ _SHARED = (
     _option(_CLUSTER, "--prefix", default="sim", metavar="TOPIC", help="What all topics begin with."),
     _option(_CLUSTER, "--connect-timeout", type=DURATION, default="15s", help="For one client to be connected."),
     _option(
-        _NETWORK,
+        _TROUBLE,
+        "--kill",
+        "kills",
+        multiple=True,
+        metavar="PROCESS@SECONDS",
+        help="With --spawn: kill a process of the cluster (SIGKILL) so long after the measured time began: coordinator/1@4, redis@4, "
+        "server/2@4; may be given several times. What its clients miss meanwhile is counted apart, and --max-loss is for the others.",
+    ),
+    _option(
+        _TROUBLE,
+        "--revive",
+        type=DURATION,
+        metavar="DURATION",
+        help="With --kill: start what was killed again after so long. Without it: never.",
+    ),
+    _option(
+        _TROUBLE,
         "--impair",
         metavar="WHAT",
         help="A bad network between clients and cluster, each way: loss=2%,delay=80ms,jitter=10ms,rate=2mbit, any of them. A packet from "
@@ -118,6 +142,14 @@ _SHARED = (
         default="0.1%",
         metavar="SHARE",
         help="Loss above which the run has failed: 0.001 or 0.1%. What --impair takes of unreliable packets is not counted against it.",
+    ),
+    _option(
+        _RESULT,
+        "--max-outage",
+        "max_outage_s",
+        type=DURATION,
+        metavar="DURATION",
+        help="Outage of a client above which the run has failed, or if it is not over at the end. Without it: any will do.",
     ),
     _option(_OTHER, "--verbose", is_flag=True, help="Log what the clients do, too."),
     config_option("simulate", _scenarios),
@@ -134,13 +166,9 @@ def shared_options(command: F) -> F:
 def run_options(
     scenario: Callable[[str], Any],
     *,
-    hz: float,
-    size: int,
-    reliable: bool,
-    old_peers: bool,
-    workers: int | None,
     spawn: int | None,
     hubs: int,
+    coordinators: int,
     url: str | None,
     ca_file: Path | None,
     token: str | None,
@@ -150,41 +178,40 @@ def run_options(
     server_options: tuple[str, ...],
     prefix: str,
     connect_timeout: float,
+    kills: tuple[str, ...],
+    revive: float | None,
     impair: str | None,
-    json: Path | None,
-    plot: Path | None,
-    max_loss: float,
     verbose: bool,
+    **same: Any,
 ) -> Any:
-    """The :class:`simulation.app.RunOptions` that these options describe; `scenario` makes a :class:`simulation.core.scenarios.Scenario`.
+    """The :class:`simulation.core.options.RunOptions` that these options describe; `scenario` makes a
+    :class:`simulation.core.scenarios.Scenario`; `same` are options that it has under the same names.
 
     The types stay unnamed: the simulation is imported when it is run, not before. Raises :class:`ConfigError` where options do not agree.
     """
-    from simulation.app import RunOptions
     from simulation.core.impairment import parse_impairment
+    from simulation.core.kills import parse_kills, processes_of
+    from simulation.core.options import RunOptions
     from simulation.server_options import server_arguments
 
     _check_target(spawn, hubs, url, server_options, ca_file)
+    _check_trouble(spawn, coordinators, kills, revive)
     _check_prefix(prefix)
     return RunOptions(
         scenario=scenario,
         url=url,
         spawn=spawn or 0,
         hubs=hubs,
+        coordinators=coordinators,
         credentials=_credentials(url, token, token_file, auth_secret, auth_secret_file),
         ca_file=ca_file,
         server_options=server_arguments(server_options),
         prefix=prefix,
-        hz=hz,
-        size=size,
-        reliable=reliable,
-        old_peers=old_peers,
-        workers=workers,
         connect_timeout_s=connect_timeout,
-        max_loss=max_loss,
-        json=json,
-        plot=plot,
+        kills=parse_kills(kills, processes_of(coordinators, spawn or 0)),
+        revive_s=revive,
         impairment=None if impair is None else parse_impairment(impair),
+        **same,
     )
 
 
@@ -220,6 +247,15 @@ def _check_target(spawn: int | None, hubs: int, url: str | None, server_options:
     if url is None and ca_file is not None:
         raise ConfigError("--ca-file: only with --url; a cluster of --spawn is dialed without TLS")
     client_context(ca_file)  # each worker will make one; what is wrong with the file is told before any is started
+
+
+def _check_trouble(spawn: int | None, coordinators: int, kills: tuple[str, ...], revive: float | None) -> None:
+    if spawn is None and coordinators > 1:
+        raise ConfigError(f"--coordinators {coordinators}: only with --spawn; those of a running cluster are named by --url")
+    if spawn is None and kills:
+        raise ConfigError("--kill: only with --spawn; the processes of a running cluster are left alone")
+    if revive is not None and not kills:
+        raise ConfigError("--revive: only with --kill")
 
 
 def _one_token(url: str | None, token: str | None, token_file: Path | None) -> str | None:

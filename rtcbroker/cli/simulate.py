@@ -29,7 +29,8 @@ _warmup = _option(_LOAD, "--warmup", type=DURATION, default="1s", help="Time for
 def simulate() -> None:
     """Load a cluster with real clients over real WebRTC, and count every delivery at its receiver.
 
-    Exit code 0: all well; 1: loss over --max-loss, a duplicate, a misroute, or clients that could not connect; 2: a wrong option.
+    Exit code 0: all well; 1: loss over --max-loss, an outage over --max-outage, a duplicate, a misroute, or clients that could not
+    connect; 2: a wrong option.
 
     \b
     Examples:
@@ -38,6 +39,7 @@ def simulate() -> None:
       rtcbroker simulate churn --url ws://localhost:9090 --token "$TOKEN" --arrivals 5 --stay 20s
       rtcbroker simulate replay people.csv --spawn 2 --hz 10 --cell 4
       rtcbroker simulate groups --spawn 2 --clients 20 --groups 5 --reliable --impair loss=2%,delay=80ms
+      rtcbroker simulate groups --spawn 3 --coordinators 2 --clients 50 --reliable --kill server/2@4 --max-outage 3s
     """
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from protocol.codes import Code
 from protocol.tokens import peek_expiry, peek_lifetime
 
-AUTH_CODES = frozenset({Code.AUTH_FAILED, Code.TOKEN_EXPIRED, Code.TOKEN_NOT_YET_VALID, Code.WRONG_ROLE})
+AUTH_CODES = frozenset({Code.AUTH_FAILED, Code.TOKEN_EXPIRED, Code.TOKEN_NOT_YET_VALID, Code.WRONG_ROLE, Code.TOKEN_REVOKED})
 """Refusals that another token may turn."""
 
 _RENEW_AT = 0.8

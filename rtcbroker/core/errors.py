@@ -6,6 +6,7 @@
     ├── ConnectionClosed              has .code, .reason and .retry
     │   ├── ConnectError              connect() did not get a connection
     │   │   └── AuthError             ... because the token was refused
+    │   ├── TokenUnavailable          the token function failed; it is asked again (reported, see Client.on_error)
     │   └── ClientClosed              the client has come to its end; nothing more can be asked of it
     ├── NotConnected                  there was no connection, and none came in time
     ├── RequestTimeout                connected, but the answer or the room did not come in time
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from protocol.codes import Retry, describe
+from protocol.codes import Code, Retry, describe, reason_of
 from protocol.errors import ConnectionClosed, RtcBrokerError
 
 
@@ -27,6 +28,13 @@ class ConnectError(ConnectionClosed):
 
 class AuthError(ConnectError):
     """The token was refused, and a fresh one, where there was a way to get one, was refused too."""
+
+
+class TokenUnavailable(ConnectionClosed):
+    """The application's token function failed, `why` says how. It is asked again, as a coordinator that is away is dialed again."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(Code.TOKEN_UNAVAILABLE, f"the token function failed: {why}")
 
 
 _NORMAL_CLOSURE = 1000
@@ -91,10 +99,10 @@ class RequestRefused(RtcBrokerError):
     def __init__(self, code: int, reason: str, topic: str = "") -> None:
         super().__init__(code, reason, topic)
         self.code = code
-        self.reason = reason
+        self.reason = reason or reason_of(code)
         self.topic = topic
         """What it was about, or empty."""
 
     def __str__(self) -> str:
         about = f"topic {self.topic!r}: " if self.topic else ""
-        return f"{about}{describe(self.code)}" + (f": {self.reason}" if self.reason else "")
+        return about + describe(self.code, self.reason)

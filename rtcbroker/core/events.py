@@ -157,8 +157,9 @@ class AskToken:
 
 @dataclass(frozen=True, slots=True)
 class DialCoordinator:
-    """Open the WebSocket; `alias` and `resume` ask for the old alias back (0: there is none)."""
+    """Open the WebSocket at `url`; `alias` and `resume` ask for the old alias back (0: there is none)."""
 
+    url: str
     alias: int
     resume: str
     token: str

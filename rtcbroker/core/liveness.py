@@ -25,6 +25,9 @@ _REMEMBERED = 64
 _ECHOED = 8
 """PINGs of the other side that are remembered."""
 
+_LAST_WORDS = 0.3
+"""Share of a probe's time in which only its answer counts: the last words of a server that has died may still be on their way."""
+
 
 class Sign(enum.Enum):
     """What is to be made of the silence."""
@@ -48,6 +51,9 @@ class Liveness:
         self._sent: dict[int, float] = {}
         self._echoed: deque[bytes] = deque(maxlen=_ECHOED)
         self._probe_ends: float | None = None
+        self._last_words_end = 0.0
+        self._first_answer = 0
+        """The number of the first PING that was sent in the present probe."""
         self.begin(0.0)
 
     def begin(self, now: float) -> None:
@@ -57,7 +63,6 @@ class Liveness:
     def heard(self, now: float) -> None:
         """Something, whatever it is, came from the server."""
         self._heard = now
-        self._probe_ends = None
 
     def ping(self, now: float) -> tuple[int, bytes]:
         """A PING to send: its number, and the message."""
@@ -69,9 +74,14 @@ class Liveness:
         return self._count, packets.ping(-float(self._origin + self._count))
 
     def probe(self, now: float) -> None:
-        """There is reason to doubt: without a sign of life the link is lost after the probe time-out. The caller pings."""
+        """There is reason to doubt: without a sign of life the link is lost after the probe time-out. The caller pings.
+
+        The echo of that PING ends it at once. Much may be on its way before the echo, so whatever else comes will do when time is up.
+        """
         if self._probe_ends is None:
             self._probe_ends = now + self._probe_timeout
+            self._last_words_end = now + _LAST_WORDS * self._probe_timeout
+            self._first_answer = self._count + 1
 
     def is_to_be_echoed(self, time: float, data: bytes) -> bool:
         """Whether a PING that came, with this `time`, is the other side's own, and has not been echoed yet.
@@ -88,7 +98,11 @@ class Liveness:
         """The number of the PING that came back, and the seconds it took; None where it came before, or took too long to be remembered."""
         number = -time - self._origin
         sent = self._sent.pop(int(number), None) if 0 < number <= self._count else None
-        return None if sent is None else (int(number), now - sent)
+        if sent is None:
+            return None
+        if number >= self._first_answer:
+            self._probe_ends = None
+        return int(number), now - sent
 
     def look(self, now: float) -> Sign:
         """What the clock says; to be called by :meth:`next_deadline` at the latest."""
@@ -97,9 +111,16 @@ class Liveness:
         if stalled:
             # It was us who slept (a laptop closed, a busy loop): the answers may wait to be read. Ask once more before judging.
             self._heard = now
+            if self._probe_ends is not None:
+                self._probe_ends = None
+                self.probe(now)
             return Sign.QUIET
-        if now >= self._heard + self._timeout or (self._probe_ends is not None and now >= self._probe_ends):
+        if now >= self._heard + self._timeout:
             return Sign.LOST
+        if self._probe_ends is not None and now >= self._probe_ends:
+            if self._heard <= self._last_words_end:
+                return Sign.LOST
+            self._probe_ends = None
         return Sign.QUIET if now >= max(self._heard, self._pinged) + self._interval else Sign.ALIVE
 
     def next_deadline(self) -> float:

@@ -35,7 +35,8 @@ class ClientOptions:
     backoff_cap: float = 10.0
     """The upper end of a pause never grows beyond this: how late, at worst, a client notices that an outage is over."""
     dial_timeout: float = 5.0
-    """For the WebSocket to the coordinator to be open and WELCOME to be there."""
+    """For the WebSocket to the coordinator to be open and WELCOME to be there; half of it while there is another coordinator that was
+    not tried since the last WELCOME."""
     offer_timeout: float = 5.0
     """For a chosen server's offer, which needs no more than the way there and back."""
     reach_timeout: float = 3.0

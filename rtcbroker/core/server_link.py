@@ -200,9 +200,9 @@ class ServerLink:
         if self.phase < Phase.AUTHENTICATING:
             self.fail(code, "connection refused", told=True)
 
-    def signalling_lost(self) -> None:
-        """The coordinator's socket is gone: without it no offer comes and no answer goes."""
-        if self.phase < Phase.OPENING:
+    def signalling_lost(self, *, revoked: bool) -> None:
+        """The coordinator's socket is gone: no offer comes and no answer goes, and a token that was `revoked` is not shown to a server."""
+        if self.phase < (Phase.JOINED if revoked else Phase.OPENING):
             self.fail(Code.LINK_LOST, "the coordinator's socket closed while joining")
 
     def _server_gone(self, now: float) -> None:

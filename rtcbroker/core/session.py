@@ -19,7 +19,7 @@ from protocol.pb import broker_pb2 as pb
 from rtcbroker.core import events
 from rtcbroker.core.credentials import AUTH_CODES, Credentials
 from rtcbroker.core.delivery import Delivery
-from rtcbroker.core.errors import ConnectError
+from rtcbroker.core.errors import ConnectError, TokenUnavailable
 from rtcbroker.core.moving import Moving
 from rtcbroker.core.options import ClientOptions
 from rtcbroker.core.patience import Patience, Verdict, final_error
@@ -29,6 +29,7 @@ from rtcbroker.core.states import ClientState, Lifecycle
 from rtcbroker.core.stats import ClientStats, Drop
 from rtcbroker.core.subscriptions import SubscriptionSet
 from service.ice import IceChoice
+from service.urls import Turns
 
 if TYPE_CHECKING:
     import random
@@ -44,6 +45,7 @@ class Session:
 
     def __init__(
         self,
+        urls: Turns,
         options: ClientOptions,
         stats: ClientStats,
         subscriptions: SubscriptionSet,
@@ -53,7 +55,10 @@ class Session:
         token: str | None,
         renewable: bool,
     ) -> None:
-        """`token` is the application's fixed token; `renewable` says that it gave a function instead (:class:`events.AskToken`)."""
+        """`urls` are the coordinators'.
+
+        `token` is the application's fixed token; `renewable` says that it gave a function instead (:class:`events.AskToken`).
+        """
         self.alias = 0
         self.failure = ConnectionClosed(Code.TIMEOUT, "no answer yet")
         """Why the last try failed."""
@@ -61,7 +66,7 @@ class Session:
         self._stats = stats
         self._outputs: list[events.Output] = []
         self._credentials = Credentials(token, renewable=renewable)
-        self._signalling = Signalling(options, self._credentials, rng, self._emit)
+        self._signalling = Signalling(urls, options, self._credentials, rng, self._emit)
         self._ice = IceChoice(options.ice_servers)
         self._around = Surroundings(options, stats, subscriptions, delivery, self._credentials, self._ice, rng, self._emit)
         self._lifecycle = Lifecycle()
@@ -104,6 +109,8 @@ class Session:
     def trouble(self, now: float) -> ConnectionClosed:
         """Why there is no connection: what the present try waits for, if it has for some time, else why the last one failed."""
         link = self._link
+        if link is None and self._signalling.socket is Socket.TOKEN and now - self._signalling.asked_at >= _JUST_BEGUN_S:
+            return TokenUnavailable("it has not answered yet")
         if link is None or link.phase is Phase.JOINED or now - link.asked_at < _JUST_BEGUN_S:
             return self.failure
         return ConnectionClosed(Code.TIMEOUT, link.awaited)
@@ -197,11 +204,12 @@ class Session:
                 link.authenticate()
 
     def _on_token_failed(self, event: events.TokenFailed, now: float) -> None:
-        logger.warning("client %d: no token could be had: %s", self.alias, event.reason)
         self._credentials.failed(now)
+        failure = TokenUnavailable(event.reason)
+        self._emit(events.Refused(failure))
         if self._signalling.socket is Socket.TOKEN:
             self._signalling.socket = Socket.DOWN
-            self._on_dial_failed(ConnectionClosed(Code.AUTH_FAILED, f"no token could be had: {event.reason}"), now)
+            self._on_dial_failed(failure, now)
 
     # ---------------------------------------------------------------------------------------------------- the socket
 
@@ -211,10 +219,13 @@ class Session:
     def _on_socket_ended(self, event: events.SocketEnded, now: float) -> None:
         failure = ConnectionClosed(event.code, event.reason)
         self._signalling.socket = Socket.DOWN
-        if self._link is not None and event.code in AUTH_CODES:
+        # Of a link that lives the server itself decides, but for a token that no server of the cluster takes any more.
+        is_decisive = self._link is None or (event.code == Code.TOKEN_REVOKED and not self._credentials.renewable)
+        if is_decisive and self._is_settled_by(failure, now):
+            return
+        if event.code in AUTH_CODES:
             self._credentials.void()
-        if self._link is not None or not self._is_settled_by(failure, now):
-            self._on_dial_failed(failure, now)
+        self._on_dial_failed(failure, now)
 
     def _on_dial_failed(self, failure: ConnectionClosed, now: float) -> None:
         """The socket did not come up, or went. With a link that lives, or may yet, this is no more than a reason to dial again."""
@@ -222,7 +233,7 @@ class Session:
         self._signalling.dial_later(now)
         if self._link is not None:
             for link in self._all_links():
-                link.signalling_lost()
+                link.signalling_lost(revoked=failure.code == Code.TOKEN_REVOKED)
         else:
             self.failure = failure
             self._count_failed_attempt()
@@ -378,13 +389,11 @@ class Session:
     # ---------------------------------------------------------------------------------------------------------- time
 
     def _on_deadline(self, event: events.DeadlineReached, now: float) -> None:
-        was_open = self._signalling.socket is Socket.OPEN
-        if self._signalling.is_late(now):
-            reason = "no WELCOME from the coordinator in time" if was_open else "the coordinator did not answer in time"
-            self._on_dial_failed(ConnectionClosed(Code.TIMEOUT, reason), now)
+        if (late := self._signalling.tick(now)) is not None:
+            self._on_dial_failed(late, now)
         for link in self._all_links():
             link.tick(now)
         self._moving.tick(now)
         renew_at = self._credentials.renew_at
         if self.joined is not None and renew_at is not None and renew_at <= now:
-            self._signalling.ask_token()
+            self._signalling.ask_token(now)

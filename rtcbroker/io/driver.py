@@ -29,7 +29,7 @@ from rtcbroker.io.links import LinkDialer, Links
 from rtcbroker.io.listeners import Listeners
 from rtcbroker.io.sender import Sender
 from rtcbroker.io.signalling import CoordinatorSocket, check_answer, with_query
-from rtcbroker.io.tokens import Token, ask
+from rtcbroker.io.tokens import NoToken, Token, ask
 from rtcbroker.io.waiting import Waiters
 from service.clock import Clock
 from service.urls import Turns
@@ -60,13 +60,19 @@ class Driver:
         """Told what was refused."""
         self.end_listeners: Listeners[ClientClosed | None] = Listeners()
         """Told that the client is closed, with the error where that was not the application's wish."""
-        self._urls = Turns(urls, random.Random())
         self._token = token
         self._options = options
         self._ssl = ssl
         fixed = token if isinstance(token, str) else None
         self.session = Session(
-            options, self.stats, self.subscriptions, self.delivery, random.Random(), token=fixed, renewable=callable(token)
+            Turns(urls, random.Random()),
+            options,
+            self.stats,
+            self.subscriptions,
+            self.delivery,
+            random.Random(),
+            token=fixed,
+            renewable=callable(token),
         )
         self._links = Links(make_dialer(options), self.feed, self._on_message, self._on_room)
         self.sender = Sender(options, self.stats, lambda: self.session.joined, self._links, lambda: self.session.is_parting)
@@ -172,6 +178,12 @@ class Driver:
         assert callable(self._token)  # otherwise the session does not ask
         try:
             token = await ask(self._token, self._options.token_timeout)
+        except NoToken as error:
+            mistake = f"the token function is wrong: {error}"
+            if self.session.state is ClientState.CONNECTING:
+                self.connected.fail(lambda: TypeError(mistake))
+            else:
+                self.feed(events.TokenFailed(str(error)))
         except Exception as error:  # the application's function may raise whatever it likes
             logger.debug("the token function failed", exc_info=True)
             self.feed(events.TokenFailed(str(error) or type(error).__name__))
@@ -180,7 +192,7 @@ class Driver:
 
     def _do_dial(self, output: events.DialCoordinator) -> None:
         assert self._http is not None  # made by start()
-        url = with_query(self._urls.next(), output.alias, output.resume)
+        url = with_query(output.url, output.alias, output.resume)
         heartbeat = self._options.heartbeat
         self._socket = CoordinatorSocket(self._http, url, output.token, self.feed, heartbeat=heartbeat, ssl=self._ssl)
         self._keep(self._socket.task)

@@ -51,7 +51,8 @@ class Requests:
             driver.feed(events.Stop(error))
             await driver.closed()
             raise error from None
-        except ConnectionClosed:
+        except (ConnectionClosed, TypeError):
+            driver.feed(events.Stop())
             await driver.closed()
             raise
         except BaseException:  # cancelled

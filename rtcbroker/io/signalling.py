@@ -15,7 +15,7 @@ from protocol.codes import Code
 from protocol.errors import ConfigError
 from protocol.limits import MAX_SIGNAL_BYTES
 from rtcbroker.core import events
-from service.urls import split_urls
+from service.urls import host_of, split_urls
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ def connect_url(url: str) -> str:
     """The URL of a coordinator as it is dialed: ``/connect`` behind what was given. Raises :class:`ConfigError`."""
     try:
         parts = urlsplit(url)
-        valid = parts.scheme in _SCHEMES and bool(parts.hostname) and parts.port != 0
+        valid = parts.scheme in _SCHEMES and bool(parts.hostname) and "," not in parts.netloc and parts.port != 0
     except ValueError:  # a port that is no number, brackets that do not match
         valid = False
     if not valid:
@@ -118,6 +118,8 @@ class CoordinatorSocket:
                     await asyncio.wait([writer])
         except HttpRefusal as error:
             self._end(error.code, error.reason)
+        except aiohttp.ClientResponseError as error:  # its own text has the whole URL
+            self._end(Code.LINK_LOST, f"{host_of(self._url)}: HTTP {error.status}: {error.message}")
         except (aiohttp.ClientError, OSError, ValueError) as error:
             self._end(Code.LINK_LOST, str(error) or type(error).__name__)
 

@@ -11,15 +11,24 @@ Token: TypeAlias = str | Callable[[], str | Awaitable[str]] | None
 """A JWT, a function (plain or async) that comes up with one, or None."""
 
 
+class NoToken(TypeError):
+    """The token function gave something that is no token: no failure that passes, but a mistake in it."""
+
+
 async def ask(token: Callable[[], str | Awaitable[str]], seconds: float) -> str:
     """Call the application's function, for so many seconds at most.
 
-    Raises what it raises, TimeoutError, and TypeError when it gives something else than a text.
+    Raises what it raises, TimeoutError, and :class:`NoToken` when it gives something else than a text with something in it.
     """
-    async with asyncio.timeout(seconds):
-        result = token()
-        if inspect.isawaitable(result):
-            result = await result
-    if not isinstance(result, str):
-        raise TypeError(f"the token function gave {type(result).__name__}, not a str")
-    return result.strip()
+    try:
+        async with asyncio.timeout(seconds) as limit:
+            result = token()
+            if inspect.isawaitable(result):
+                result = await result
+    except TimeoutError as error:
+        raise TimeoutError(f"it took longer than {seconds:g} s") if limit.expired() else error from None
+    text = result.strip() if isinstance(result, str) else ""
+    if not text:
+        given = "an empty text" if isinstance(result, str) else type(result).__name__
+        raise NoToken(f"it gave {given}, where a token belongs")
+    return text

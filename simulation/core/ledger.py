@@ -8,6 +8,9 @@ A packet is **expected** by a receiver whose subscription to its topic was ackno
 not withdrawn until ``SETTLE_S`` after. Between "surely" and "surely not" lies a time while a subscription travels through the cluster:
 what is sent then may come or not. What comes for a topic that was never asked for, or whose withdrawal was acknowledged more than
 ``GRACE_S`` ago, is a **misroute**.
+
+Who loses its link keeps its claim to every packet, unless its comm server was killed on purpose. Such clients are **affected**, and what
+is sent between one of them and anybody has books of its own: :class:`Affected`.
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
+
+from simulation.core.presence import Span
 
 SETTLE_S = 0.3
 """Time in which a subscription has reached every server, by the project's own promise."""
@@ -170,6 +175,24 @@ class Receipts:
 
 
 @dataclass(slots=True)
+class Affected:
+    """Deliveries from or to clients whose comm server was killed."""
+
+    expected: int = 0
+    """Sent while both were served, and had been ``SETTLE_S`` before and were so long after."""
+    delivered: int = 0
+    """How many of these came."""
+    missed: int = 0
+    """Sent while one of them was out, or just about; it did not come, nor could it have been expected to."""
+
+    def add(self, other: Affected) -> None:
+        """Add another receiver's."""
+        self.expected += other.expected
+        self.delivered += other.delivered
+        self.missed += other.missed
+
+
+@dataclass(slots=True)
 class Tally:
     """A verdict; tallies of several receivers add up."""
 
@@ -178,6 +201,8 @@ class Tally:
     """How many of the expected came."""
     duplicates: int = 0
     misroutes: int = 0
+    affected: Affected = field(default_factory=Affected)
+    """What is in neither `expected` nor `delivered`."""
 
     def add(self, other: Tally) -> None:
         """Add another receiver's."""
@@ -185,6 +210,7 @@ class Tally:
         self.delivered += other.delivered
         self.duplicates += other.duplicates
         self.misroutes += other.misroutes
+        self.affected.add(other.affected)
 
 
 class SendIndex:
@@ -208,8 +234,19 @@ class SendIndex:
         return self._next_sequences.get(sender, 0)
 
 
-def judge(receiver: int, subscriptions: SubscriptionLog, receipts: Receipts, sends: SendIndex, window: Window) -> Tally:
-    """What `receiver` should have got in the window, and how much of it came."""
+def judge(
+    receiver: int,
+    subscriptions: SubscriptionLog,
+    receipts: Receipts,
+    sends: SendIndex,
+    window: Window,
+    absences: Mapping[int, Sequence[Span]] | None = None,
+) -> Tally:
+    """What `receiver` should have got in the window, and how much of it came.
+
+    `absences` has the affected clients, and from when to when each was out.
+    """
+    absences = absences or {}
     tally = Tally(duplicates=receipts.duplicates, misroutes=receipts.misroutes)
     for stay in subscriptions.stays:
         start = max(window.start, stay.acknowledged + SETTLE_S)
@@ -219,7 +256,11 @@ def judge(receiver: int, subscriptions: SubscriptionLog, receipts: Receipts, sen
         for sender, run in sends.runs(stay.topic):
             if sender == receiver:
                 continue
-            first, last = run.first + bisect_left(run.times, start), run.first + bisect_left(run.times, end)
+            if sender in absences or receiver in absences:
+                spans = [*absences.get(sender, ()), *absences.get(receiver, ())]
+                _judge_affected(tally.affected, receipts, sender, run, (start, end), spans)
+                continue
+            first, last = _between(run, start, end)
             tally.expected += last - first
             tally.delivered += receipts.count(sender, first, last)
     # What nobody sent, or what came back to its sender, is a misroute whatever its topic says.
@@ -227,3 +268,29 @@ def judge(receiver: int, subscriptions: SubscriptionLog, receipts: Receipts, sen
         known = 0 if sender == receiver else sends.sent_by(sender)
         tally.misroutes += receipts.count(sender, known, MAX_SEQUENCE)
     return tally
+
+
+def _judge_affected(
+    affected: Affected, receipts: Receipts, sender: int, run: Run, wanted: Span, absences: Sequence[Span]
+) -> None:
+    """Tell what was sent in the time `wanted` while both were served from what was sent in one of the `absences`."""
+    end = wanted[1]
+    reached = wanted[0]
+    for since, until in sorted(absences):
+        out_from, out_to = max(reached, since - SETTLE_S), min(end, until + SETTLE_S)
+        if out_from >= out_to:
+            continue
+        first, last = _between(run, reached, out_from)
+        affected.expected += last - first
+        affected.delivered += receipts.count(sender, first, last)
+        first, last = _between(run, out_from, out_to)
+        affected.missed += last - first - receipts.count(sender, first, last)
+        reached = out_to
+    first, last = _between(run, reached, end)
+    affected.expected += last - first
+    affected.delivered += receipts.count(sender, first, last)
+
+
+def _between(run: Run, start: float, end: float) -> tuple[int, int]:
+    """The numbers of the packets sent from `start` until before `end`: the first, and the one after the last."""
+    return run.first + bisect_left(run.times, start), run.first + bisect_left(run.times, end)

@@ -16,6 +16,7 @@ from simulation.core.ledger import SendLog
 from simulation.core.presence import Span
 from simulation.core.report import Counts
 from simulation.core.scenarios import Plan
+from simulation.core.service import ServiceLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +71,10 @@ class Collect:
 
 @dataclass(frozen=True, slots=True)
 class Sends:
-    """What a worker's bots sent."""
+    """What a worker's bots sent, and how they were served."""
 
     logs: Mapping[int, SendLog]
+    services: Mapping[int, ServiceLog]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,8 @@ class Judge:
     """What everyone's bots sent: count what should have come."""
 
     logs: Mapping[int, SendLog]
+    absences: Mapping[int, Sequence[Span]] = field(default_factory=dict)
+    """Whose server was killed, and from when to when each was out."""
 
 
 @dataclass(slots=True)

@@ -5,7 +5,8 @@
 ``servers``                 comm servers; null where the cluster was not started by the simulation
 ``seconds``                 the measured time
 ``sent``                    packets that clients published in it
-``expected``                deliveries that should have followed: see :mod:`simulation.core.ledger`
+``expected``                deliveries that should have followed: see :mod:`simulation.core.ledger`. Without those from and to clients
+                            whose comm server was killed by ``--kill``: these are in ``affected``
 ``delivered``               how many of the expected came
 ``loss``                    share of the expected that did not come, 0..1
 ``received``                deliveries that came, also those sent while a subscription was on its way
@@ -19,6 +20,8 @@
 ``max_loss``                the greatest loss with which the run is a success: ``--max-loss``, and what ``--impair`` may take
 ``impairment``              what ``--impair`` said, or null
 ==========================  ==================================================================================================
+
+What was killed, and who was out for how long: :mod:`simulation.core.disruption`.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from simulation.core.disruption import Disruption
 from simulation.core.latency import Histogram, Timeline
 from simulation.core.ledger import Tally
 from simulation.core.presence import Span, peak
@@ -85,6 +89,8 @@ class Report:
     """The greatest loss (0..1) with which the run still is a success."""
     impairment: str = ""
     """What the network did to the clients' packets on purpose, each way."""
+    disruption: Disruption = field(default_factory=Disruption)
+    """What was killed, and who was out."""
     generator_lag_s: float = 0.0
     """How late the most delayed packet was published: bots that cannot keep up measure themselves."""
 
@@ -113,9 +119,9 @@ class Report:
             found.append(f"{tally.duplicates:,} duplicates")
         if tally.misroutes:
             found.append(f"{tally.misroutes:,} misroutes")
-        if not tally.expected:
+        if not tally.expected + tally.affected.expected:
             found.append("no delivery was expected: nothing was measured")
-        return found
+        return found + self.disruption.problems
 
     def document(self) -> dict[str, Any]:
         """The report as JSON."""
@@ -152,6 +158,7 @@ class Report:
             "generator_lag_ms": _ms(self.generator_lag_s),
             "max_loss": self.max_loss,
             "impairment": self.impairment or None,
+            **self.disruption.document(tally.affected),
             "problems": self.problems,
         }
 
@@ -170,12 +177,14 @@ class Report:
         if self.impairment:
             yield "network", f"{self.impairment}, each way"
         yield "sent", f"{counts.sent:,}" + (f", {counts.rejected:,} not taken by the client" if counts.rejected else "")
-        yield "delivered", f"{tally.delivered:,} of {tally.expected:,} expected"
+        others = " between the other clients" if self.disruption.affected_clients else ""
+        yield "delivered", f"{tally.delivered:,} of {tally.expected:,} expected{others}"
         yield "loss", _percent(self.loss)
         yield "duplicates, misroutes", f"{tally.duplicates:,}, {tally.misroutes:,}"
         yield "rate", f"{counts.received / self.seconds:,.0f} deliveries/s"
         yield "latency", _table_spread(latency, (50, 90, 99))
         yield "connecting", _table_spread(self.connect, (50, 99))
+        yield from self.disruption.rows(tally.affected)
         if cost:
             each = f", {cost.cpu_s * 1e6 / counts.received:.2f} µs a delivery" if counts.received else ""
             yield "comm server CPU", f"{cost.cpu_s:.2f} s ({_percent(cost.cpu_s / self.seconds)} of a core){each}"

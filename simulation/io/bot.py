@@ -11,6 +11,7 @@ from rtcbroker import Client, ClientState, Packet, Subscription
 from simulation.core.audit import Audit
 from simulation.core.messages import Job, Start
 from simulation.core.scenarios import Plan, Stance
+from simulation.core.service import ServiceLog
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +25,7 @@ class Bot:
     def __init__(self, plan: Plan, job: Job, audit: Audit, client: Client) -> None:
         self.plan = plan
         self.audit = audit
+        self.service = ServiceLog()
         self._job = job
         self._client = client
         self._subscription: Subscription | None = None
@@ -41,6 +43,8 @@ class Bot:
         began = time.monotonic()
         await self._client.connect()
         connected = time.monotonic()
+        self.service.joined(self._client.server, connected)
+        self._client.on_state(self._on_state)
         stays = self.audit.subscriptions.request(self._stance.listens)
         subscription = self._client.subscribe(*self._stance.listens, callback=self._on_packet)
         try:
@@ -50,8 +54,8 @@ class Bot:
             raise
         self._subscription = subscription
         self.audit.subscriptions.acknowledge(stays, time.monotonic())
+        self._look_at_service()
         self.joined_at = connected
-        self._client.on_state(self._on_state)
         meter = self.audit.meter
         meter.connect.add(connected - began)
         meter.counts.joins += 1
@@ -68,6 +72,7 @@ class Bot:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._look_at_service()
 
     async def leave(self) -> None:
         """Publish no more, unsubscribe, disconnect. Idempotent."""
@@ -81,6 +86,7 @@ class Bot:
         if self._subscription is not None:
             subscription, self._subscription = self._subscription, None
             await subscription.__aexit__(None, None, None)
+        self.service.leave(time.monotonic())
         await self._client.close()
         books.release(stays, time.monotonic())
         if self.joined_at is not None:
@@ -111,6 +117,7 @@ class Bot:
         if not self._client.publish_nowait(stance.topic, body, reliable=self._job.reliable):
             meter.counts.rejected += 1
         self._chat(now - start.measure_at)
+        self._look_at_service()
         self._next += 1
         self._arm()
 
@@ -145,9 +152,25 @@ class Bot:
         books.release(ended, now)
 
     def _on_packet(self, packet: Packet) -> None:
-        self.audit.incoming(packet.topic, packet.body, time.monotonic(), self._client)
+        now = time.monotonic()
+        self.service.heard(now)
+        self.audit.incoming(packet.topic, packet.body, now, self._client)
 
     def _on_state(self, state: ClientState, cause: RtcBrokerError | None) -> None:
         if state is ClientState.RECONNECTING:
+            self.service.lost(time.monotonic())
             self.audit.meter.counts.reconnects += 1
             log.info("bot %d: lost its connection: %s", self.plan.bot, cause)
+        elif state is ClientState.CONNECTED:
+            self.service.joined(self._client.server, time.monotonic())
+
+    def _look_at_service(self) -> None:
+        """What the client does not tell by itself: that it is subscribed again, and that it has moved."""
+        subscription, service, server = self._subscription, self.service, self._client.server
+        if server not in (0, service.server):
+            service.moved(server, time.monotonic())
+        elif service.awaits_subscription and subscription is not None:
+            # All of them in one message, so the earliest says when; one that was asked for later is another matter.
+            found = [at for topic in subscription.topics if (at := subscription.acknowledged(topic)) is not None]
+            if found:
+                service.subscribed(min(found))

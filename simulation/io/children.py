@@ -119,8 +119,11 @@ async def start(
     return Child(name, process, log_file)
 
 
-async def stop(children: Iterable[Child]) -> None:
-    """End all of them: SIGTERM, and SIGKILL for those that have not ended after STOP_S. Returns when none is left, even if cancelled."""
+async def stop(children: Iterable[Child], *, insist_s: float | None = None) -> None:
+    """End all of them: SIGTERM, and SIGKILL for those that have not ended after STOP_S. Returns when none is left, even if cancelled.
+
+    `insist_s`: after so long another SIGTERM, at which one of our services stops to wait for its peers.
+    """
     running = [child for child in children if child.is_running]
     for child in running:
         child.terminate()
@@ -128,6 +131,10 @@ async def stop(children: Iterable[Child]) -> None:
     if not waits:
         return
     try:
+        if insist_s is not None:
+            await asyncio.wait(waits, timeout=insist_s)
+            for child in running:
+                child.terminate()
         await asyncio.wait(waits, timeout=STOP_S)
     finally:
         for child in running:

@@ -16,6 +16,7 @@ from typing import Any, Self, TypeVar
 from simulation.core.latency import Histogram
 from simulation.core.ledger import SendLog
 from simulation.core.messages import Collect, Down, Job, Judge, Progress, Result, Sends, Start
+from simulation.core.service import ServiceLog
 from simulation.io import children, pipe
 from simulation.io.children import Child, ChildError
 
@@ -122,12 +123,22 @@ class Crew:
         for member in self._members:
             member.tell(start)
 
-    async def results(self) -> list[Result]:
-        """Stop publishing, and lay everyone's books side by side. Raises :class:`ChildError`."""
+    async def collect(self) -> Sends:
+        """Stop publishing; everyone's books of what was sent, and of how they were served. Raises :class:`ChildError`."""
         logs: dict[int, SendLog] = {}
+        services: dict[int, ServiceLog] = {}
         for sends in await self._ask(Collect(), Sends):
             logs.update(sends.logs)
-        return await self._ask(Judge(logs), Result)
+            services.update(sends.services)
+        return Sends(logs, services)
+
+    async def judge(self, judge: Judge) -> list[Result]:
+        """Lay everyone's books of what came beside these. Raises :class:`ChildError`."""
+        return await self._ask(judge, Result)
+
+    async def results(self) -> list[Result]:
+        """Both, where nobody is excused for anything. Raises :class:`ChildError`."""
+        return await self.judge(Judge((await self.collect()).logs))
 
     async def _ask(self, order: Down, kind: type[T]) -> list[T]:
         answers = [member.expect(order) for member in self._members]

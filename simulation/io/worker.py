@@ -11,7 +11,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from math import isfinite
 from typing import Any, assert_never
@@ -26,6 +26,7 @@ from service.tls import client_context
 from simulation.core.audit import Audit, Meter
 from simulation.core.ledger import SendIndex, Tally, Window, judge
 from simulation.core.messages import Collect, Job, Judge, Progress, Result, Sends, Start, Up
+from simulation.core.presence import Span
 from simulation.core.scenarios import Plan
 from simulation.io import pipe
 from simulation.io.bot import Bot
@@ -79,9 +80,10 @@ class Worker:
             case Collect():
                 for bot in self._bots.values():
                     bot.hush()
-                self._send(Sends({number: bot.audit.sends for number, bot in self._bots.items()}))
+                logs = {number: bot.audit.sends for number, bot in self._bots.items()}
+                self._send(Sends(logs, {number: bot.service for number, bot in self._bots.items()}))
             case Judge():
-                self._send(self._result(SendIndex(order.logs)))
+                self._send(self._result(SendIndex(order.logs), order.absences))
             case _:
                 assert_never(order)
 
@@ -151,12 +153,12 @@ class Worker:
             errors=list(self._errors),
         )
 
-    def _result(self, sends: SendIndex) -> Result:
+    def _result(self, sends: SendIndex, absences: Mapping[int, Sequence[Span]]) -> Result:
         meter, now = self._meter, time.monotonic()
         tally = Tally()
         for number, bot in self._bots.items():
             audit = bot.audit
-            tally.add(judge(number, audit.subscriptions, audit.receipts, sends, meter.window))
+            tally.add(judge(number, audit.subscriptions, audit.receipts, sends, meter.window, absences))
         meter.counts.tally = tally
         present = [(bot.joined_at, now) for bot in self._bots.values() if bot.joined_at is not None]
         return Result(meter.counts, meter.timeline, meter.connect, meter.presence + present, meter.lag_s)

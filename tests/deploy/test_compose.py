@@ -88,7 +88,7 @@ def test_a_comm_server_takes_its_options_and_its_udp_port_is_published_as_it_is(
     settings = settings_of(made, service, monkeypatch)
     assert isinstance(settings, CommServerSettings)
     assert settings.auth == "token"
-    assert settings.announce == [ADDRESS]
+    assert settings.announce == [ADDRESS, "local"]
     assert service["ports"] == [f"{settings.udp_port}:{settings.udp_port}/udp"]
     assert settings.coordinator == "ws://coordinators:9090"
     grace = int(service["stop_grace_period"].removesuffix("s"))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ AFTER_DRAIN_S = 5
 OLDEST, NEWEST = "1.25", "1.37"
 
 REDIS = {"url": "redis://redis:6379", "existingSecret": "redis", "passwordKey": "password"}
+PRIVATE_REDIS = {**REDIS, "url": "rediss://redis:6379", "caKey": "ca.crt"}
 EVERYTHING: dict[str, Any] = {
     "image": {"repository": "registry.example.com/rtcbroker", "digest": "sha256:" + "0" * 64},
     "imagePullSecrets": [{"name": "registry"}],
@@ -33,7 +35,15 @@ EVERYTHING: dict[str, Any] = {
     "backplane": REDIS,
     "coordinator": {
         "replicas": 3,
-        "config": {"selector": "two-choices", "allowed_origins": ["https://a.example", "https://b.example"], "ping_interval": 5},
+        "config": {
+            "selector": "two-choices",
+            "allowed_origins": ["https://a.example", "https://b.example"],
+            "ping_interval": 5,
+            "ice_servers": ["turn:turn.example.com"],
+            "ice_turn_secret_file": "/etc/rtcbroker/turn/turn-secret",
+        },
+        "extraVolumes": [{"name": "turn", "secret": {"secretName": "turn", "items": [{"key": "secret", "path": "turn-secret"}]}}],
+        "extraVolumeMounts": [{"name": "turn", "mountPath": "/etc/rtcbroker/turn", "readOnly": True}],
         "extraEnv": [{"name": "RTCBROKER_LOG_LEVEL", "value": "debug"}],
         "nodeSelector": {"pool": "web"},
         "tolerations": [{"key": "web", "operator": "Exists"}],
@@ -55,7 +65,9 @@ EVERYTHING: dict[str, Any] = {
         "udpPort": 7100,
         "announce": ["203.0.113.7", "HOST_IP"],
         "drainSeconds": 90,
-        "config": {"max_peers": 500, "latest": ["position/**"]},
+        "config": {"max_peers": 500, "latest": ["position/**"], "ca_file": "/etc/rtcbroker/authority/ca.pem"},
+        "extraVolumes": [{"name": "ca", "secret": {"secretName": "ca", "items": [{"key": "ca.crt", "path": "ca.pem"}]}}],
+        "extraVolumeMounts": [{"name": "ca", "mountPath": "/etc/rtcbroker/authority", "readOnly": True}],
         "nodeSelector": {"pool": "media"},
         "tolerations": [{"key": "media", "operator": "Exists"}],
     },
@@ -66,6 +78,7 @@ CASES: dict[str, dict[str, Any]] = {
     "defaults": {},
     "everything": EVERYTHING,
     "two coordinators": {"coordinator": {"replicas": 2}, "backplane": REDIS},
+    "a Redis with an authority of its own": {"coordinator": {"replicas": 2}, "backplane": PRIVATE_REDIS},
     "bare": {
         "networkPolicy": {"enabled": False},
         "commserver": {"replicas": 1, "podDisruptionBudget": {"enabled": False, "maxUnavailable": 1}},
@@ -155,11 +168,24 @@ def test_options_given_as_values_arrive(tools: Tools, monkeypatch: pytest.Monkey
     assert (coordinator.ping_interval, coordinator.log_level) == (5.0, "debug")
     assert (coordinator.trusted_proxies, coordinator.public_url) == (["10.0.0.0/8"], "https://rtc.example.com")
     assert coordinator.backplane.get_secret_value() == REDIS["url"]
+    assert coordinator.ice_turn_secret_file == Path("/etc/rtcbroker/turn/turn-secret")
     commserver = settings_of(made["commserver"], monkeypatch)
     assert isinstance(commserver, CommServerSettings)
     assert (commserver.max_peers, commserver.latest, commserver.drain_seconds) == (500, ["position/**"], 90.0)
     assert commserver.announce == ["203.0.113.7", "192.0.2.1"]
     assert commserver.coordinator == f"ws://{PREFIX}-coordinator:80"
+
+
+def test_coordinators_meet_on_a_redis_by_tls_with_its_password(tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
+    coordinator = settings_of(
+        workloads(manifests(tools, CASES["a Redis with an authority of its own"]))["coordinator"], monkeypatch
+    )
+    assert isinstance(coordinator, CoordinatorSettings)
+    assert coordinator.backplane.get_secret_value() == PRIVATE_REDIS["url"]
+    assert (str(coordinator.backplane_password_file), str(coordinator.backplane_ca_file)) == (
+        "/etc/rtcbroker/backplane/password",
+        "/etc/rtcbroker/backplane/ca.crt",
+    )
 
 
 def test_every_file_that_a_process_reads_is_mounted(made: list[dict[str, Any]]) -> None:
@@ -264,7 +290,11 @@ def test_monitors_give_the_names_that_alerts_go_by(tools: Tools) -> None:
         ({"commserver": {"udp_port": 1}}, "udp_port"),
         ({"coordinator": {"config": {"auth": "none"}}}, "not"),
         ({"backplane": {"url": "redis://user:password@redis"}}, "url"),
+        ({"backplane": {"url": "rediss://redis", "caKey": "ca.crt"}}, "existingSecret"),
         ({"ingress": {"enabled": True}}, "ingress"),
+        ({"coordinator": {"extraVolumes": [{"name": "secrets", "emptyDir": {}}]}}, "extraVolumes"),
+        ({"commserver": {"extraVolumes": [{"name": "nothing"}]}}, "extraVolumes"),
+        ({"commserver": {"extraVolumeMounts": [{"name": "mine", "mountPath": "/tmp"}]}}, "extraVolumeMounts"),
         ({"image": {"repository": "x", "tag": "latest"}}, "tag"),
     ],
 )
@@ -286,3 +316,12 @@ def test_notes_say_where_to_go(tools: Tools) -> None:
     notes = render(tools, EVERYTHING)["rtcbroker/templates/NOTES.txt"]
     assert "https://rtc.example.com" in notes
     assert "port 7100" in notes
+
+
+def test_numbers_are_written_as_the_processes_read_them(tools: Tools) -> None:
+    """A chart knows all numbers as floating point ones, and writes a million as 1e+06 where nobody sees to it."""
+    config = {"reliable_queue": 8_388_608, "max_peers": 2_000_000, "udp_receive_buffer": 1_000_000, "coalesce_window": 0.02}
+    container = the(manifests(tools, {"commserver": {"config": config}}), "StatefulSet", "commserver")
+    (only,) = container["spec"]["template"]["spec"]["containers"]
+    variables = {each["name"].removeprefix("RTCBROKER_COMMSERVER_").lower(): each.get("value") for each in only["env"]}
+    assert {name: variables[name] for name in config} == {name: str(value) for name, value in config.items()}

@@ -87,6 +87,14 @@ def test_alerts_are_on_metrics_that_exist(tools: Tools) -> None:
 
 
 @pytest.mark.parametrize("title", expressions(BOARD))
+def test_every_panel_says_whose_metrics_it_shows(title: str) -> None:
+    """Coordinators and comm servers have metrics of the same name."""
+    for expression in expressions(BOARD)[title]:
+        for matchers in re.findall(r"\b(?:rtcbroker|process|up)\w*\b(?:\{([^}]*)\})?", re.sub(r'"[^"]*"', '""', expression)):
+            assert re.search(r"\bjob\s*=", matchers), expression
+
+
+@pytest.mark.parametrize("title", expressions(BOARD))
 def test_a_panel_is_on_metrics_that_exist(title: str) -> None:
     known = documented()
     for expression in expressions(BOARD)[title]:

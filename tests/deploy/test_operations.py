@@ -31,9 +31,9 @@ def options(command: click.Command) -> set[str]:
 
 OF_OTHERS = {
     *("--build-arg", "--read-only", "--tmpfs", "--cap-drop", "--rm", "--build", "--detach", "--wait", "--profile", "--no-deps"),
-    *("--namespace", "--create-namespace", "--set", "--require-hashes", "--now", "--json"),
+    *("--namespace", "--create-namespace", "--set", "--require-hashes", "--now", "--json", "--deploy-hook"),
 }
-"""Of docker, helm, pip and systemctl."""
+"""Of docker, helm, pip, systemctl and certbot."""
 
 
 @page

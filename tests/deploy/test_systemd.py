@@ -5,6 +5,7 @@ systemd does not run here. Two restrictions that such a program may stumble over
 
 from __future__ import annotations
 
+import platform
 import re
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from rtcbroker import Client
 from service.settings import ServiceSettings, load, unknown_variables
 from tests.support.cluster import Cluster, cluster
 from tests.support.deployment import DEPLOY
+from tests.support.needs import impossible, unmet
 from tests.support.talk import heard_by_all
 
 SYSTEMD = DEPLOY / "systemd"
@@ -98,7 +100,13 @@ def test_both_are_kept_in_as_far_as_each_can_bear() -> None:
     coordinator, commserver = (directives(name) for name in UNITS)
     assert coordinator["MemoryDenyWriteExecute"] == ["yes"]
     assert commserver["MemoryDenyWriteExecute"] == ["no"]
-    shared = set(coordinator) - {"MemoryDenyWriteExecute", "ExecStart", "EnvironmentFile", "TimeoutStopSec"}
+    shared = set(coordinator) - {
+        "MemoryDenyWriteExecute",
+        "RestrictAddressFamilies",
+        "ExecStart",
+        "EnvironmentFile",
+        "TimeoutStopSec",
+    }
     assert {key: coordinator[key] for key in shared} == {key: commserver.get(key) for key in shared}
     assert coordinator["DynamicUser"] == ["yes"]
 
@@ -108,7 +116,7 @@ def test_both_are_kept_in_as_far_as_each_can_bear() -> None:
 MDWE = """
 import ctypes, os, sys
 if ctypes.CDLL(None).prctl(65, 1, 0, 0, 0):
-    sys.exit("this kernel has no PR_SET_MDWE")
+    sys.exit("prctl refuses PR_SET_MDWE")
 os.execv(sys.argv[1], sys.argv[1:])
 """
 """PR_SET_MDWE with PR_MDWE_REFUSE_EXEC_GAIN: what MemoryDenyWriteExecute= sets where there is such a call."""
@@ -117,8 +125,20 @@ SUBSET = 'mount -t proc -o subset=pid proc /proc && exec "$@"'
 """ProcSubset=pid"""
 
 
-def can(*command: str) -> bool:
-    return subprocess.run(command, check=False, capture_output=True, timeout=20).returncode == 0
+def kernel_since(major: int, minor: int) -> bool:
+    """Whether this kernel is that one or newer, by its name."""
+    found = re.match(r"(\d+)\.(\d+)", platform.release())
+    return found is not None and (int(found[1]), int(found[2])) >= (major, minor)
+
+
+def try_out(command: list[str], what: str, since: tuple[int, int]) -> None:
+    """Run `command`, and where it fails say that this machine does not do `what`; kernels older than `since` cannot."""
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=20)
+    if done.returncode == 0:
+        return
+    if not kernel_since(*since):
+        impossible(f"{what} needs Linux {since[0]}.{since[1]}, this is {platform.release()}")
+    unmet(f"{what} is not possible here: {done.stderr.strip()[-200:]}")
 
 
 async def talked(made: Cluster) -> None:
@@ -133,8 +153,7 @@ async def talked(made: Cluster) -> None:
 
 @pytest.mark.timeout(120)
 async def test_the_coordinator_needs_no_memory_that_it_can_write_and_run() -> None:
-    if not can(sys.executable, "-c", MDWE, "/bin/true"):
-        pytest.skip("this kernel has no PR_SET_MDWE (Linux 6.3)")
+    try_out([sys.executable, "-c", MDWE, "/bin/true"], "PR_SET_MDWE", (6, 3))
     async with cluster(1) as made:
         assert await made.coordinator.terminate() == 0
         made.coordinator.spawn(sys.executable, "-c", MDWE)
@@ -146,8 +165,7 @@ async def test_the_coordinator_needs_no_memory_that_it_can_write_and_run() -> No
 @pytest.mark.timeout(120)
 async def test_neither_needs_more_of_proc_than_processes() -> None:
     wrapper = ["unshare", "--mount", "sh", "-c", SUBSET, "sh"]
-    if not can(*wrapper, "/bin/true"):
-        pytest.skip("no mount namespace may be made here")
+    try_out([*wrapper, "/bin/true"], "a mount namespace with subset=pid", (5, 8))
     async with cluster(1) as made:
         for process in (made.coordinator, made.servers[0]):
             assert await process.terminate() == 0

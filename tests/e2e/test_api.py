@@ -7,29 +7,18 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
-import aiohttp
 import pytest
 
 from protocol.codes import Code
-from protocol.tokens import TokenRole
 from rtcbroker import Client, ClientState, ConnectError
-from tests.support.api import ApiCaller
+from tests.support.api import backend
 from tests.support.cluster import SECRET, Cluster, cluster
 from tests.support.poll import until
 from tests.support.talk import collect, heard_by_all, spread
 
 PACKETS = 20
 SOON_S = 15.0
-
-
-@asynccontextmanager
-async def backend(made: Cluster) -> AsyncIterator[ApiCaller]:
-    """Somebody with an administrator's token."""
-    async with aiohttp.ClientSession(made.url.replace("ws", "http", 1)) as http:
-        yield ApiCaller(http, made.token("shop", role=TokenRole.ADMIN))
 
 
 @pytest.mark.parametrize("reliable", [True, False])

@@ -7,11 +7,13 @@ import re
 import signal
 import socket
 import sys
+import time
 
 import psutil
 import pytest
 
 from rtcbroker import Client
+from simulation.io.children import STOP_S
 from tests.support.poll import until
 from tests.support.processes import children, is_alive
 
@@ -83,8 +85,10 @@ async def test_someone_else_joins_and_ctrl_c_ends_it() -> None:
             senders.add(packet.sender)
             if len(senders) == 8:
                 break
-    process.send_signal(signal.SIGINT)
-    text = await output(process)
+        asked = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        text = await output(process)
+        assert time.monotonic() - asked < STOP_S, "nobody waits for a page that stays open until it has to be killed"
     assert process.returncode == 0, text
     assert text.rstrip().endswith("stopped")
 

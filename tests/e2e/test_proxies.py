@@ -10,13 +10,10 @@ import aiohttp
 import pytest
 
 from rtcbroker import Client
-from tests.deploy.conftest import tools
 from tests.support.cluster import Cluster, cluster
 from tests.support.deployment import Tools
 from tests.support.proxies import Proxy, caddy, free_port, nginx
 from tests.support.talk import heard_by_all
-
-__all__ = ["tools"]
 
 Start = Callable[..., AbstractAsyncContextManager[Proxy]]
 

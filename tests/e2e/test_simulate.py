@@ -2,46 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from simulation.io.spawn import Cluster
-
-TIMEOUT_S = 45.0
-
-# No loss is allowed anywhere here: loads are far below what a busy machine with two cores can do.
-NO_LOSS = ["--max-loss", "0"]
-
-
-async def rtcbroker(*arguments: str) -> tuple[int, str, str]:
-    """Run the command line to its end: exit code, output, errors."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "rtcbroker.cli", *arguments),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        async with asyncio.timeout(TIMEOUT_S):
-            output, errors = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    return process.returncode or 0, output.decode(), errors.decode()
-
-
-async def simulate(tmp_path: Path, *arguments: str) -> tuple[dict[str, Any], str]:
-    """A run that is to succeed: its figures and its table."""
-    path = tmp_path / "result.json"
-    code, output, errors = await rtcbroker("simulate", *arguments, *NO_LOSS, "--json", str(path))
-    assert code == 0, output + errors
-    return json.loads(path.read_text()), output
+from tests.support.simulating import rtcbroker, simulate
 
 
 def check(document: dict[str, Any]) -> None:

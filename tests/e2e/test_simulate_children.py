@@ -34,6 +34,27 @@ async def test_one_that_does_not_stop_is_killed_with_what_it_started(tmp_path: P
     child.kill()
 
 
+PATIENT = """
+import signal, sys, time
+came = []
+def on_signal(*_):
+    came.append(time.monotonic())
+    if len(came) == 2:
+        sys.exit(7)
+signal.signal(signal.SIGTERM, on_signal)
+sys.stderr.write("up\\n")
+while True:
+    time.sleep(60)
+"""
+
+
+async def test_one_that_waits_for_others_is_told_once_more(tmp_path: Path) -> None:
+    child = await children.start("host", ["-c", PATIENT], tmp_path / "log", {})
+    await until(lambda: child.last_words() == "up", 10, "it waits for signals")
+    await children.stop([child], insist_s=0.2)
+    assert child.process.returncode == 7
+
+
 async def test_stopping_is_finished_even_when_cancelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     child = await children.start("mule", ["-c", STUBBORN], tmp_path / "log", {})
     await until(lambda: child.last_words() == "up", 10, "it ignores SIGTERM")

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from simulation.io.netns import missing
+from tests.support.needs import unmet
 
 
 @pytest.fixture(autouse=True, scope="session")
 def namespaces_are_possible() -> None:
     """Root, iproute2, and a kernel that allows it."""
     if (what := missing()) is not None:
-        reason = f"lacks {what}"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason, pytrace=False)
-        pytest.skip(reason)
+        unmet(f"lacks {what}")

@@ -44,6 +44,7 @@ class Model:
         self.total = Traffic()
         self.links: defaultdict[int, Traffic] = defaultdict(Traffic)
         self.records: Counter[str] = Counter()
+        self.own: Counter[str] = Counter()
         self.relayed = 0
         self.events: list[tuple[int, int, int]] = []
         self._feed, server.feed = server.feed, self._watch  # type: ignore[method-assign]  # it is looked over the shoulder
@@ -79,6 +80,8 @@ class Model:
             if set(self.server.state.index.subscribers(topic)) - {source}:
                 self.records[topic] += records
                 self.relayed += records
+                if source is not None and source.is_client and topic in self.server.state.index.topics(source):
+                    self.own[topic] += records
 
 
 class Scene:
@@ -157,13 +160,16 @@ class Scene:
         ]
         for entry in report.busiest:
             near = sum(entry.topic in topics for _, topics in self.here)
-            assert entry.subscribers == near + any(entry.topic in topics for _, topics in self.there)
+            assert entry.subscribers == near
+            out = max(0, model.records[entry.topic] * near - model.own[entry.topic])
+            assert entry.deliveries_per_second == out / seconds
         assert [(event.kind, event.alias, event.code) for event in report.events] == model.events
         assert not report.events_lost
         if report.HasField("latency_p50"):
             assert 0.0 <= report.latency_p50 <= report.latency_p99 <= 1.0
             assert model.records
         model.records.clear()
+        model.own.clear()
         model.events.clear()
 
 

@@ -59,6 +59,8 @@ def test_every_subscriber_gets_each_packet_exactly_once(
 @given(SEEDS, st.lists(st.sampled_from(["hub", "plain", "kill hub", "kill plain", "drain", "restart", "break"]), max_size=8))
 # A coordinator's restart while a link is being made: its dialer gives up, and the other side must not take the half-open link for one.
 @example(3406, ["break", "restart"])
+# A hub that has drained is a hub no more, also for a coordinator that has just come back.
+@example(0, ["hub", "hub", "drain", "kill hub", "kill hub", "restart"])
 @example(15373, ["restart", "restart", "restart", "plain", "break", "restart"])
 def test_also_while_servers_come_and_go_once_things_have_settled(seed: int, steps: list[str]) -> None:
     world = World(seed, jitter=0.02, window=window_of(seed))
@@ -202,4 +204,4 @@ def test_nothing_that_happens_in_any_order_raises_or_stays(
         server.feed(ev.LinkClosed(session.link, "failed"))
     assert server.broker.subscription_count == 0
     assert state.interest._neighbours == {}
-    assert {kind for kind, _ in state.deadlines._live} <= {"status", "interest", "dial", "last call"}
+    assert {kind for kind, _ in state.deadlines._live} <= {"status", "interest", "dial", "last call", "linking"}

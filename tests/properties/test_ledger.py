@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from simulation.core.ledger import GRACE_S, SETTLE_S, Receipts, SendIndex, SendLog, SubscriptionLog, Tally, Window, judge
+from simulation.core.presence import Span
 
 BOTS = 4
 TOPICS = ["a", "b", "c"]
@@ -43,12 +46,22 @@ class Naive:
         mine = [stay for stay in self.stays if stay.topic == topic]
         return bool(mine) and (mine[-1].released is None or now <= mine[-1].released + GRACE_S)
 
-    def verdict(self, receiver: int, window: Window) -> Tally:
+    def verdict(self, receiver: int, window: Window, absences: Mapping[int, Sequence[Span]]) -> Tally:
         tally = Tally()
         for sender, sequence, topic, at in self.sent:
-            if sender != receiver and window.start <= at < window.end and self.expects(topic, at):
+            if sender == receiver or not window.start <= at < window.end or not self.expects(topic, at):
+                continue
+            came = (sender, sequence) in self.came
+            if sender not in absences and receiver not in absences:
                 tally.expected += 1
-                tally.delivered += (sender, sequence) in self.came
+                tally.delivered += came
+            elif any(
+                since - SETTLE_S <= at < until + SETTLE_S for bot in (sender, receiver) for since, until in absences.get(bot, ())
+            ):
+                tally.affected.missed += not came
+            else:
+                tally.affected.expected += 1
+                tally.affected.delivered += came
         tally.duplicates = len(self.came) - len(set(self.came))
         known = {(sender, sequence) for sender, sequence, _, _ in self.sent if sender != receiver}
         tally.misroutes = len(set(self.came) - known)
@@ -65,8 +78,18 @@ events = st.one_of(
 )
 
 
-@given(st.lists(events, max_size=80), st.floats(0, 4), st.floats(0, 8))
-def test_as_the_naive_model_says(happened: list[tuple[str, int | str, str | int | None]], start: float, length: float) -> None:
+spans = st.tuples(st.floats(0, 8), st.floats(0, 2) | st.just(inf)).map(lambda span: (span[0], span[0] + span[1]))
+
+
+@given(
+    st.lists(events, max_size=80),
+    st.floats(0, 4),
+    st.floats(0, 8),
+    st.dictionaries(bots, st.lists(spans, max_size=3), max_size=2),
+)
+def test_as_the_naive_model_says(
+    happened: list[tuple[str, int | str, str | int | None]], start: float, length: float, absences: dict[int, list[Span]]
+) -> None:
     naive, receiver = Naive(), 0
     logs = {bot: SendLog() for bot in range(BOTS)}
     subscriptions, receipts = SubscriptionLog(), Receipts()
@@ -89,7 +112,9 @@ def test_as_the_naive_model_says(happened: list[tuple[str, int | str, str | int 
             assert isinstance(second, int)
             change(naive, subscriptions, kind, first, now, now + second * TIME_STEP)
     window = Window(start, start + length)
-    assert judge(receiver, subscriptions, receipts, SendIndex(logs), window) == naive.verdict(receiver, window)
+    assert judge(receiver, subscriptions, receipts, SendIndex(logs), window, absences) == naive.verdict(
+        receiver, window, absences
+    )
     for bot, log in logs.items():
         assert log.sent(window) == sum(sender == bot and window.start <= at < window.end for sender, _, _, at in naive.sent)
 

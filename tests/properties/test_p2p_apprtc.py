@@ -14,6 +14,7 @@ from typing import NamedTuple
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from coordinator.p2p.core.accounts import Account
 from coordinator.p2p.core.apprtc import LOOPBACK_CLIENT_ID, ROOM_LIFETIME_S, Joined, Result
 from coordinator.p2p.core.apprtc_newcomers import PATIENCE_S
 from coordinator.p2p.core.apprtc_service import AppRtc
@@ -49,6 +50,8 @@ class Place:
     """A room of the room server."""
 
     clients: dict[str, list[Said]] = field(default_factory=dict)
+    addresses: dict[str, str] = field(default_factory=dict)
+    """Of all clients there ever were, where they came from."""
     ends_at: float = 0.0
 
 
@@ -61,14 +64,17 @@ class Client:
     key: int | None
     away_since: float
     is_secret: bool
+    address: str
+    """It came from there first."""
     queue: list[Said] = field(default_factory=list)
 
 
 class Model:
     """Lists, and loops over them."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, places_each: int) -> None:
         self.limits = limits
+        self.places_each = places_each
         self.now = 1_000.0
         self.places: dict[str, Place] = {}
         self.clients: list[Client] = []
@@ -96,13 +102,21 @@ class Model:
     def members(self) -> int:
         return sum(len(place.clients) for place in self.places.values())
 
-    def may_join(self, room: str, newcomers: int) -> Result:
+    def taken(self, address: str) -> int:
+        """Places of the room server that somebody from there has."""
+        return sum(place.addresses[client] == address for place in self.places.values() for client in place.clients)
+
+    def at_collider(self, address: str) -> int:
+        return sum(client.address == address for client in self.clients)
+
+    def may_join(self, room: str, newcomers: int, address: str) -> Result:
         place = self.places.get(room)
         if place is not None and len(place.clients) == 2:
             return Result.FULL
         if place is None and len(self.places) == self.limits.max_rooms:
             return Result.ERROR
-        return Result.SUCCESS if self.members() + newcomers <= self.limits.max_members else Result.ERROR
+        fits = self.members() + newcomers <= self.limits.max_members and self.taken(address) + newcomers <= self.places_each
+        return Result.SUCCESS if fits else Result.ERROR
 
     def leave(self, room: str, client: str) -> None:
         place = self.places.get(room)
@@ -131,7 +145,7 @@ class Model:
     def peer(self, client: Client) -> Client | None:
         return next((other for other in self.clients if other.room == client.room and other is not client), None)
 
-    def make(self, room: str, name: str) -> Client | None:
+    def make(self, room: str, name: str, address: str) -> Client | None:
         client = self.find(room, name)
         if client is not None:
             return client
@@ -141,7 +155,9 @@ class Model:
             return None
         if room not in rooms and len(rooms) == self.limits.max_rooms:
             return None
-        client = Client(room, name, None, self.now, self.knows(room, name))
+        if self.at_collider(address) == self.places_each:
+            return None
+        client = Client(room, name, None, self.now, self.knows(room, name), address)
         self.clients.append(client)
         return client
 
@@ -201,13 +217,13 @@ class AppRtcMachine(RuleBasedStateMachine):
         self.names = ["alice", LOOPBACK_CLIENT_ID]
         """Client ids to choose from: those that were drawn, and two that were not."""
 
-    @initialize(seed=st.integers(0, 9), rooms=st.integers(2, 6), members=st.integers(2, 9))
-    def begin(self, seed: int, rooms: int, members: int) -> None:
+    @initialize(seed=st.integers(0, 9), rooms=st.integers(2, 6), members=st.integers(2, 9), places=st.integers(1, 6))
+    def begin(self, seed: int, rooms: int, members: int, places: int) -> None:
         limits = Limits(max_rooms=rooms, max_members=members, max_room_bytes=ROOM_BYTES)
         self.whole = Store(WHOLE_BYTES)
-        self.accounts = {address: Store(ADDRESS_BYTES, self.whole) for address in ADDRESSES}
+        self.accounts = {address: Account(ADDRESS_BYTES, self.whole, max_places=places) for address in ADDRESSES}
         self.core = AppRtc(limits, random.Random(seed))
-        self.model = Model(limits)
+        self.model = Model(limits, places)
 
     def check(self) -> None:
         assert self.core.outputs() == self.model.expected
@@ -223,13 +239,13 @@ class AppRtcMachine(RuleBasedStateMachine):
 
     # the room server
 
-    @rule(room=st.sampled_from(ROOMS), loopback=st.sampled_from([False, False, False, True]))
-    def join(self, room: str, loopback: bool) -> None:
+    @rule(room=st.sampled_from(ROOMS), address=st.sampled_from(ADDRESSES), loopback=st.sampled_from([False, False, False, True]))
+    def join(self, room: str, address: str, loopback: bool) -> None:
         self.model.sweep()
         place = self.model.place(room)
         is_first = not place.clients
-        expected = self.model.may_join(room, 2 if loopback and is_first else 1)
-        joined = self.core.join(room, self.model.now, loopback=loopback)
+        expected = self.model.may_join(room, 2 if loopback and is_first else 1, address)
+        joined = self.core.join(room, self.accounts[address], self.model.now, loopback=loopback)
         if expected is not Result.SUCCESS:
             assert joined is expected
             return self.check()
@@ -239,9 +255,9 @@ class AppRtcMachine(RuleBasedStateMachine):
         assert list(joined.messages) == [said.text for stored in place.clients.values() for said in stored]
         for stored in place.clients.values():
             stored.clear()
-        place.clients[joined.client] = []
-        if loopback and is_first:
-            place.clients[LOOPBACK_CLIENT_ID] = []
+        for client in (joined.client, LOOPBACK_CLIENT_ID) if loopback and is_first else (joined.client,):
+            place.clients[client] = []
+            place.addresses[client] = address
         place.ends_at = self.model.now + ROOM_LIFETIME_S
         self.model.places[room] = place
         self.names.append(joined.client)
@@ -292,7 +308,7 @@ class AppRtcMachine(RuleBasedStateMachine):
     @rule(room=st.sampled_from(ROOMS), choice=st.integers(0, 20), text=st.sampled_from(TEXTS), address=st.sampled_from(ADDRESSES))
     def post(self, room: str, choice: int, text: str, address: str) -> None:
         self.model.sweep()
-        has_no_place = self.core.has_no_place(room, self.name(choice), self.model.now)
+        has_no_place = self.core.has_no_place(room, self.name(choice), self.accounts[address], self.model.now)
         answer = self.core.post(room, self.name(choice), text, self.accounts[address], self.model.now)
         assert answer == self._post(room, self.name(choice), text, address)
         if text:
@@ -302,7 +318,7 @@ class AppRtcMachine(RuleBasedStateMachine):
     def _post(self, room: str, name: str, text: str, address: str) -> str | None:
         if not text:
             return "Empty request body"
-        client = self.model.make(room, name)
+        client = self.model.make(room, name, address)
         if client is None:
             return f"Failed to send the message: {FULL}"
         return None if self.model.pass_on(client, text, address) else f"Failed to send the message: {QUEUE_FULL}"
@@ -348,7 +364,7 @@ class AppRtcMachine(RuleBasedStateMachine):
     def _register(self, key: int, room: str, name: str) -> None:
         if self.model.of(key) is not None:
             return self.model.expect(key, error="Duplicated register request", closes=True)
-        client = self.model.make(room, name)
+        client = self.model.make(room, name, self.model.addresses[key])
         if client is None:
             return self.model.expect(key, error=FULL, closes=True)
         if client.key is not None:
@@ -418,6 +434,7 @@ class AppRtcMachine(RuleBasedStateMachine):
         assert (collider.rooms, collider.members) == (len({client.room for client in model.clients}), len(model.clients))
         for address, account in self.accounts.items():
             assert account.bytes == sum(said.size for said in model.kept() if said.address == address)
+            assert (account.places.taken, account.clients.taken) == (model.taken(address), model.at_collider(address))
         assert self.whole.bytes == sum(said.size for said in model.kept())
         assert collider.registered == sum(client.key is not None for client in model.clients)
         for room in ROOMS:
@@ -448,7 +465,7 @@ class AppRtcMachine(RuleBasedStateMachine):
         assert not any((collider._sockets, collider._rooms, collider._absent))
         assert not any((collider._absences._ends, collider._unregistered._ends))
         assert (self.core.rooms, self.core.members, collider.rooms, collider.members) == (0, 0, 0, 0)
-        assert [account.bytes for account in self.accounts.values()] == [0, 0]
+        assert all(account.is_empty for account in self.accounts.values())
 
 
 TestAppRtc = AppRtcMachine.TestCase

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +14,18 @@ from jsonschema import Draft202012Validator
 from multidict import CIMultiDictProxy
 
 from coordinator.core.openapi import document
+from protocol.tokens import TokenRole
+from tests.support.cluster import Cluster
 
 DOCUMENT = document("test")
 PREFIX = "/api/v1"
+
+
+@contextlib.asynccontextmanager
+async def backend(made: Cluster) -> AsyncIterator[ApiCaller]:
+    """Somebody with an administrator's token."""
+    async with aiohttp.ClientSession(made.url.replace("ws", "http", 1)) as http:
+        yield ApiCaller(http, made.token("shop", role=TokenRole.ADMIN))
 
 
 @dataclass(frozen=True)

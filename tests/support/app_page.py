@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -131,10 +131,10 @@ class AppPage:
 
 
 async def open_app(
-    visitor: Visitor, site: Site, made: Cluster, *, port: int = 0, context: BrowserContext | None = None
+    visitor: Visitor, site: Site, made: Cluster, *, ports: Sequence[int] = (), context: BrowserContext | None = None
 ) -> AppPage:
-    """The page, loaded, not yet connected; `port` is its coordinator's."""
-    page = AppPage(await visitor.visit(site.page(port or made.coordinator.port), context=context))
+    """The page, loaded, not yet connected; `ports` are its coordinators'."""
+    page = AppPage(await visitor.visit(site.page(*(ports or [made.coordinator.port])), context=context))
 
     async def loaded() -> bool:
         return bool(await page.page.evaluate("() => 'app' in window"))

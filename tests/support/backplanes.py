@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
-from coordinator.core.cluster import Claim, ClusterOutput, Disconnect, Forward, Revocation, ServerState
+from coordinator.core.cluster import Claim, ClusterOutput, Deed, Disconnect, Forward, Revocation, ServerState
 from coordinator.io.backplane import Backplane, MemoryCluster
 from coordinator.io.redis.address import Address
 from coordinator.io.redis.backplane import RedisBackplane
@@ -81,6 +81,9 @@ class Node:
 
     def disconnected(self, disconnect: Disconnect) -> None:
         self.told.append(("disconnected", disconnect))
+
+    def done(self, deed: Deed) -> None:
+        self.told.append(("done", deed))
 
     def rejoined(self) -> None:
         self.told.append(("rejoined",))

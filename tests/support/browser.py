@@ -27,7 +27,8 @@ FLAGS = (
 
 WIDE = (1280, 800)
 NARROW = (390, 844)
-"""Width and height of a window: of a laptop, of a phone."""
+SMALL = (320, 568)
+"""Width and height of a window: of a laptop, of a phone, of the smallest phone."""
 
 
 @contextlib.asynccontextmanager
@@ -131,6 +132,39 @@ async def overflow(page: Page) -> int:
     """By how many pixels the page is wider than its window."""
     wider: int = await page.evaluate("() => document.scrollingElement.scrollWidth - document.documentElement.clientWidth")
     return wider
+
+
+async def cut(page: Page) -> list[str]:
+    """Elements of which a part cannot be seen, since it is wider than its place; those left out that scroll.
+
+    Names that end in an ellipsis are among them, but for that of a button, which opens to the whole of it, and texts that stick out
+    of a cell of a table, on whichever side.
+    """
+    found: list[str] = await page.evaluate(
+        """async () => {
+            const name = (element) => `${element.tagName.toLowerCase()}#${element.id}.${[...element.classList].join(".")}`;
+            const may = (element, { overflowX, textOverflow, clipPath }) =>
+                overflowX === "auto" || overflowX === "scroll" || clipPath !== "none" ||
+                (textOverflow === "ellipsis" && element.closest("button") !== null);
+            const sticksOut = (cell) => {
+                const range = document.createRange();
+                range.selectNodeContents(cell);
+                const [text, place] = [range.getBoundingClientRect(), cell.getBoundingClientRect()];
+                const { paddingLeft, paddingRight } = getComputedStyle(cell);
+                const room = place.width - parseFloat(paddingLeft) - parseFloat(paddingRight);
+                return Math.ceil(text.width - room - 0.5);
+            };
+            const found = [];
+            for (const element of document.body.querySelectorAll("*")) {
+                if (!(element instanceof HTMLElement) || element.clientWidth === 0) continue;
+                const isCell = element.matches("th, td");
+                const wider = Math.max(element.scrollWidth - element.clientWidth, isCell ? sticksOut(element) : 0);
+                if (wider > 0 && !may(element, getComputedStyle(element))) found.push(`${name(element)}: ${wider} px: ${element.textContent}`);
+            }
+            return found;
+        }"""
+    )
+    return found
 
 
 @dataclass(frozen=True)

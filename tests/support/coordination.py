@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from coordinator.core.admission import Admission, AliasWish
-from coordinator.core.cluster import Disconnect, Forward, Revocation, ServerState
+from coordinator.core.cluster import Deed, Disconnect, Forward, Revocation, ServerState
 from coordinator.core.config import CoordinatorConfig
 from coordinator.core.coordinator import Coordinator
 from coordinator.core.ice import IceServers
@@ -53,9 +53,11 @@ class FakePeer:
         """A frame to the coordinator."""
         self.node.event(lambda: self.node.core.frame(self.key, frame, self.node.world.now))
 
-    def report(self, *, clients: int = 0, max_clients: int = 0, draining: bool = False, cpu: float = 0.0) -> None:
+    def report(
+        self, *, clients: int = 0, max_clients: int = 0, draining: bool = False, cpu: float = 0.0, linking: bool = False
+    ) -> None:
         """SERVER_STATUS."""
-        self.send(server_status(clients=clients, max_clients=max_clients, draining=draining, cpu=cpu))
+        self.send(server_status(clients=clients, max_clients=max_clients, draining=draining, cpu=cpu, linking=linking))
 
     def leave(self) -> None:
         """The socket goes."""
@@ -184,6 +186,9 @@ class Node:
     def disconnected(self, disconnect: Disconnect) -> None:
         self.event(lambda: self.core.disconnected(disconnect, self.world.now))
 
+    def done(self, deed: Deed) -> None:
+        self.event(lambda: self.core.done_elsewhere(deed, self.world.now))
+
     def rejoined(self) -> None:
         self.event(lambda: self.core.rejoined(self.world.now))
 
@@ -225,11 +230,21 @@ class World:
         return self._join(TokenRole.CLIENT, subject, node, part2, wish)
 
     def server(
-        self, subject: str = "", *, node: int = 0, part2: bool = True, wish: AliasWish | None = None, hub: bool = False
+        self,
+        subject: str = "",
+        *,
+        node: int = 0,
+        part2: bool = True,
+        wish: AliasWish | None = None,
+        hub: bool = False,
+        linked: bool = True,
     ) -> FakePeer:
-        """A server joins."""
+        """A server joins; `linked`: and says at once that its links stand, where it is one that can."""
         role = TokenRole.COMMUNICATION_SERVER_HUB if hub else TokenRole.COMMUNICATION_SERVER
-        return self._join(role, subject, node, part2, wish)
+        server = self._join(role, subject, node, part2, wish)
+        if linked and part2 and server.closed is None and server.reading:
+            server.report()
+        return server
 
     def _join(self, role: TokenRole, subject: str, node: int, part2: bool, wish: AliasWish | None) -> FakePeer:
         if self.config.auth_required and not subject:

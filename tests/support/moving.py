@@ -18,6 +18,7 @@ from rtcbroker.core.session import Session
 from rtcbroker.core.states import ClientState
 from rtcbroker.core.stats import ClientStats
 from rtcbroker.core.subscriptions import SubscriptionSet
+from service.urls import Turns
 from tests.support.world import End, Server, World, token
 from transport.link import LinkEnd
 
@@ -45,6 +46,7 @@ class Mover:
         self._events: list[events.Event] = []
         self._is_busy = False
         self.session = Session(
+            Turns(["ws://coordinator:9090/connect"], random.Random(0)),
             OPTIONS,
             self.stats,
             self.subscriptions,

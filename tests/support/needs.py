@@ -1,8 +1,8 @@
 """A pytest plugin: tests that need something of the system say so, and what could not run is listed by name at the end.
 
 ``@pytest.mark.needs("redis-server")`` skips the test where that command is missing, or fails it under CI=true or
---strict-needs. What is no command is known by a file that is there with it. Every other skipped test is listed too: no hole in a run
-goes unnamed.
+--strict-needs. What is no command is known by a file that is there with it. What only a try can tell is said with :func:`unmet`, and what
+nobody could mend with :func:`impossible`. Every skipped test is listed: no hole in a run goes unnamed.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -33,6 +34,18 @@ class Need:
     def is_met(self) -> bool:
         """Whether it is there."""
         return bool(glob.glob(self.file)) if self.file else shutil.which(self.command) is not None
+
+
+def unmet(reason: str) -> NoReturn:
+    """This machine lacks something that it could have, a right or a tool: skips the test, or fails it under CI=true."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+def impossible(reason: str) -> NoReturn:
+    """No setting of this machine and no package could make the test run, the kernel being too old, say: skips it everywhere."""
+    pytest.skip(reason)
 
 
 def read_packages(text: str) -> dict[str, Need]:

@@ -1,4 +1,4 @@
-"""A real redis-server, on a port of the loopback, that can be killed, stopped for a while, and started again with nothing in it."""
+"""A real redis-server, or a Valkey, on a port of the loopback, that can be killed, stopped for a while, and started again with nothing in it."""
 
 from __future__ import annotations
 
@@ -31,13 +31,14 @@ def free_port() -> int:
 class RedisServer:
     """One process, which keeps nothing on disk."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
-        """`options` are more arguments of redis-server."""
+    def __init__(self, folder: Path, *options: str, program: str | Path = "redis-server") -> None:
+        """`options` are more arguments of redis-server, or of another `program` that takes the same, as Valkey does."""
         self.port = free_port()
         self.path = folder / "redis.sock"
         self.log = folder / "redis.log"
         self._folder = folder
         self._options = options
+        self._program = program
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -50,7 +51,7 @@ class RedisServer:
         arguments = ["--port", str(self.port), "--bind", "127.0.0.1", "--unixsocket", str(self.path)]
         arguments += ["--save", "", "--appendonly", "no", "--dir", str(self._folder), *self._options]
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(["redis-server", *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.process = subprocess.Popen([self._program, *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     async def start(self) -> None:
         """Start it, or start it again, and wait until it answers."""
@@ -108,10 +109,10 @@ class RedisServer:
 
 
 @contextlib.asynccontextmanager
-async def redis_server(*options: str) -> AsyncIterator[RedisServer]:
+async def redis_server(*options: str, program: str | Path = "redis-server") -> AsyncIterator[RedisServer]:
     """A running one."""
     with tempfile.TemporaryDirectory(prefix="redis-") as folder:
-        server = RedisServer(Path(folder), *options)
+        server = RedisServer(Path(folder), *options, program=program)
         try:
             await server.start()
             yield server

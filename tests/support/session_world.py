@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from protocol import packets, signalling
@@ -20,9 +20,11 @@ from rtcbroker.core.session import Session
 from rtcbroker.core.states import ClientState
 from rtcbroker.core.stats import ClientStats
 from rtcbroker.core.subscriptions import SubscriptionSet
+from service.urls import Turns
 
 NOW = 1_000_000.0
 ALIAS = 77
+URL = "ws://coordinator:9090/connect"
 ALL = (pb.BATCH, pb.SUBSCRIBE_ACK, pb.ERRORS, pb.MOVES)
 OFFER = json.dumps({"type": "offer", "sdp": "the offer"}).encode()
 
@@ -41,7 +43,13 @@ class SessionWorld:
     """One session; what happens to it is done by methods, and each returns what the session wants done."""
 
     def __init__(
-        self, options: ClientOptions | None = None, *, token: str | None = None, renewable: bool = False, seed: int | None = None
+        self,
+        options: ClientOptions | None = None,
+        *,
+        token: str | None = None,
+        renewable: bool = False,
+        seed: int | None = None,
+        urls: Sequence[str] = (URL,),
     ) -> None:
         """With a `seed` chance is as it comes, without pauses are the longest."""
         self.now = NOW
@@ -51,6 +59,7 @@ class SessionWorld:
         self.delivery = Delivery(self.stats)
         self.received: list[Packet] = []
         self.session = Session(
+            Turns(urls, random.Random(seed)),
             self.options,
             self.stats,
             self.subscriptions,

@@ -37,11 +37,11 @@ class SeveralCoordinators(Cluster):
         """Of one."""
         return f"ws://127.0.0.1:{coordinator.port}"
 
-    async def add_coordinator(self) -> Server:
-        """One more."""
+    async def add_coordinator(self, **more: str) -> Server:
+        """One more; `more` are options of its."""
         folder = self._folder / f"coordinator-{len(self.coordinators) + 1}"
         folder.mkdir()
-        options = {"backplane": self.redis.url, "backplane_lease": str(LEASE_S)}
+        options = {"backplane": self.redis.url, "backplane_lease": str(LEASE_S), **more}
         coordinator = Server("coordinator", folder, {"port": "0", "host": "127.0.0.1", "auth_secret": SECRET, **options})
         self.coordinators.append(coordinator)
         coordinator.spawn()
@@ -90,14 +90,14 @@ class SeveralCoordinators(Cluster):
 
 
 @contextlib.asynccontextmanager
-async def several(servers: int, coordinators: int = 2) -> AsyncIterator[SeveralCoordinators]:
-    """A running one, whose comm servers know all coordinators, meshed."""
+async def several(servers: int, coordinators: int = 2, **options: str) -> AsyncIterator[SeveralCoordinators]:
+    """A running one, whose comm servers know all coordinators, meshed; `options` are the coordinators'."""
     with tempfile.TemporaryDirectory(prefix="rtcbroker-") as folder:
         made = SeveralCoordinators(Path(folder), RedisServer(Path(folder)))
         try:
             await made.redis.start()
             for _ in range(coordinators):
-                await made.add_coordinator()
+                await made.add_coordinator(**options)
             for _ in range(servers):
                 await made.add_server()
             await made.meshed()

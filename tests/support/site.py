@@ -24,9 +24,9 @@ class Site:
         self.mint: Callable[..., str] | None = None
         """Makes the tokens: a cluster's `token`."""
 
-    def page(self, coordinator_port: int) -> str:
-        """The address of the page that uses the broker."""
-        return f"{self.origin}/app.html?{urlencode({'port': coordinator_port})}"
+    def page(self, *coordinator_ports: int) -> str:
+        """The address of the page that uses the broker; it takes the SDK from the first of these coordinators, and may dial all."""
+        return f"{self.origin}/app.html?{urlencode([('port', port) for port in coordinator_ports])}"
 
     def application(self) -> web.Application:
         """Its routes."""
@@ -42,16 +42,19 @@ class Site:
         self.tokens[subject] += 1
         if "lifetime_s" in options:
             options["lifetime_s"] = float(options["lifetime_s"])
+        if "token_id" in options:
+            options["token_id"] += f"-{self.tokens[subject]}"  # each token has another
         return web.Response(text=self.mint(subject, **options))
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
         path = PAGES / request.match_info["name"]
         if path.parent != PAGES or not path.is_file():
             raise web.HTTPNotFound
-        host = f"127.0.0.1:{int(request.query.get('port', '0'))}"
+        hosts = [f"127.0.0.1:{int(port)}" for port in request.query.getall("port", ["0"])]
+        sockets = " ".join(f"ws://{host} http://{host}" for host in hosts)
         policy = (
-            f"default-src 'none'; script-src 'self' http://{host}; style-src 'self'; img-src data:; "
-            f"connect-src 'self' ws://{host} http://{host}; base-uri 'none'; form-action 'none'"
+            f"default-src 'none'; script-src 'self' http://{hosts[0]}; style-src 'self'; img-src data:; "
+            f"connect-src 'self' {sockets}; base-uri 'none'; form-action 'none'"
         )
         return web.FileResponse(path, headers={"Content-Security-Policy": policy, "Cache-Control": "no-store"})
 

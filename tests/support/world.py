@@ -18,7 +18,7 @@ from commserver.core import events as ev
 from commserver.core.broker import Broker
 from commserver.core.config import BrokerConfig
 from commserver.core.state import State
-from coordinator.core.cluster import ServerState
+from coordinator.core.cluster import ServerState, newcomer
 from coordinator.core.neighbours import Neighbours
 from coordinator.core.servers import Servers
 from protocol import signalling
@@ -32,6 +32,8 @@ from protocol.topics import PatternSet
 START = 1_000_000.0
 SILENCE = 30.0
 """After which the transport ends a link whose other side is dead."""
+EXIT_S = 2.0
+"""Within which the process of a server that has drained is gone."""
 WIRE_ROLES = {
     TokenRole.CLIENT: pb.CLIENT,
     TokenRole.COMMUNICATION_SERVER: pb.COMMUNICATION_SERVER,
@@ -107,6 +109,7 @@ class World:
         self._counter = itertools.count()
         self._aliases = itertools.count(1001)
         self._signal_order: dict[int, float] = {}
+        self._status_order: dict[int, float] = {}
 
     # ---------------------------------------------------------------------------------------------------------------- time
 
@@ -160,7 +163,8 @@ class World:
         self.registered[owner.alias] = owner
         self._welcome(owner)
         if owner.role.is_server:
-            self.directory.update(ServerState(owner.alias, owner.role, part2=True), self.now)
+            is_linked = not self.directory.neighbours(owner.alias, owner.role)
+            self.directory.update(newcomer(owner.alias, owner.role, part2=True, is_linked=is_linked), self.now)
 
     def _welcome(self, owner: Owner) -> None:
         is_plain = owner.role is TokenRole.COMMUNICATION_SERVER
@@ -188,7 +192,7 @@ class World:
 
     def _status(self, sender: Owner, message: pb.ServerStatusMessage) -> None:
         before = self.directory.get(sender.alias)
-        state = ServerState(sender.alias, sender.role, part2=True, draining=message.draining)
+        state = ServerState(sender.alias, sender.role, part2=True, draining=message.draining, linking=message.linking)
         self.directory.update(state, self.now)
         self.neighbours.reported(before, state, self.now)
         self._tell_neighbours()
@@ -213,7 +217,8 @@ class World:
             return
         message: Any = signalling.decode_signal(frame)
         if isinstance(message, pb.ServerStatusMessage):
-            self.later(self.delay(), lambda: self._status(sender, message) if sender.alias in self.directory else None)
+            at = self._status_order[id(sender)] = max(self._status_order.get(id(sender), 0.0), self.now + self.delay())
+            self.later(at - self.now, lambda: self._status(sender, message) if sender.alias in self.directory else None)
         if isinstance(message, pb.ServerStatusMessage | pb.ServerReportMessage):
             return
         message.from_alias = sender.alias
@@ -305,6 +310,7 @@ class Server:
         self.outputs: list[ev.Output] = []
         """Everything the core asked for, in order."""
         self.alive = True
+        self._ending = False
 
     def due(self) -> float | None:
         """When its core wants to be woken."""
@@ -317,9 +323,14 @@ class Server:
             for output in self.broker.handle(event, self.world.now):
                 self.outputs.append(output)
                 self._do(output)
-            if self.broker.draining and not self.broker.peers:
-                self.alive = False  # as the process does
-                self.world.unregister(self)
+            if self.broker.draining and not self.broker.peers and not self._ending:
+                self._ending = True
+                self.world.later(EXIT_S, self._exit)
+
+    def _exit(self) -> None:
+        """Its process has ended in good order."""
+        self.alive = False
+        self.world.unregister(self)
 
     def die(self) -> None:
         """Killed: says nothing to anybody, the coordinator sees its socket end."""
@@ -381,6 +392,11 @@ class Server:
         self.feed(ev.LinkClosed(end.number, reason))
 
     # what tests look at
+
+    @property
+    def gets_clients(self) -> bool:
+        """Whether the coordinator names it to clients."""
+        return self.alias in [candidate.alias for candidate in self.world.directory.candidates(self.world.now)]
 
     def links_to(self, other: Server) -> int:
         """How many active links it has to another server."""

@@ -21,7 +21,7 @@ import secrets
 import time
 from collections.abc import Callable
 
-from coordinator.core.cluster import Claim, ClusterOutput, Disconnect, Forward, Revocation, ServerReported
+from coordinator.core.cluster import Claim, ClusterOutput, Deed, Disconnect, Forward, Revocation, ServerReported
 from coordinator.io.backplane import BackplaneEvents, BackplaneStats
 from coordinator.io.redis.address import Address
 from coordinator.io.redis.ledger import Ledger
@@ -57,6 +57,7 @@ class RedisBackplane:
         self._name = secrets.token_hex(6)
         self._joins = 0
         self._link: Link | None = None  # None: alone
+        self._held: Link | None = None  # what has connections to be closed: the link, one that is tried, or one that ended
         self._ready = False  # everything was told on this link
         self._away_since = time.monotonic()
         self._outages = 0
@@ -83,13 +84,14 @@ class RedisBackplane:
         task, self._task = self._task, None
         if task is None:
             return
-        link = self._link
+        is_member = self._link is not None
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         self._drop_doubts()
+        held, self._held = self._held, None
         self._link, self._events = None, None
-        if link is not None:
-            await link.close(leave=True)
+        if held is not None:
+            await held.close(leave=is_member)
 
     def perform(self, output: ClusterOutput) -> None:
         """Carry out one output; never waits. Does nothing outside the cluster."""
@@ -103,7 +105,7 @@ class RedisBackplane:
         elif isinstance(output, Forward):
             self._counts.dropped["away"] += 1
             self._events.undeliverable(output)
-        elif isinstance(output, ServerReported | Disconnect):
+        elif isinstance(output, ServerReported | Disconnect | Deed):
             self._counts.dropped["away"] += 1
 
     def problem(self) -> str | None:
@@ -112,10 +114,16 @@ class RedisBackplane:
 
     def degraded(self) -> str | None:
         """What does not work just now."""
-        if self._link is None:
-            away = time.monotonic() - self._away_since
-            return f"the backplane at {self._address} is away for {away:.0f} s: peers of other coordinators cannot be reached"
-        return None if self._ready else f"the backplane at {self._address} is back: telling it what is here"
+        if self._link is not None and not self._ready:
+            return f"the backplane at {self._address} is back: telling it what is here"
+        return self.away()
+
+    def away(self) -> str | None:
+        """What is performed now does not reach the others; from the moment there is a link, it waits its turn there."""
+        if self._link is not None:
+            return None
+        away = time.monotonic() - self._away_since
+        return f"the backplane at {self._address} is away for {away:.0f} s: peers of other coordinators cannot be reached"
 
     def stats(self) -> BackplaneStats:
         """For metrics."""
@@ -133,7 +141,7 @@ class RedisBackplane:
     async def _open(self) -> Link:
         """Join, and tell what is here; from the moment the cluster knows us everything goes to Redis."""
         self._joins += 1
-        link = Link(self._address, self._prefix, f"{self._name}.{self._joins}", self._lease_s, self._counts)
+        link = self._held = Link(self._address, self._prefix, f"{self._name}.{self._joins}", self._lease_s, self._counts)
         try:
             found = await link.open(self._fingerprint)
         except BaseException:
@@ -172,7 +180,7 @@ class RedisBackplane:
                 self._alone("see above")
             if link is not None:
                 await link.close()
-                link = None
+                link = self._held = None
             await asyncio.sleep(pause.next())
 
     def _alone(self, reason: str) -> None:
@@ -226,6 +234,8 @@ class RedisBackplane:
                 self._revoked(message)
             case Disconnect():
                 events.disconnected(message)
+            case Deed():
+                events.done(message)
             case Mark():
                 self._told()
 

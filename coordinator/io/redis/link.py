@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError, AuthorizationError, NoPermissionError, RedisError
 
-from coordinator.core.cluster import ClusterOutput, Disconnect, Forward, Revocation, ServerReported
+from coordinator.core.cluster import ClusterOutput, Deed, Disconnect, Forward, Revocation, ServerReported
 from coordinator.io.redis.address import Address, is_untrusted
 from coordinator.io.redis.messages import Message, Up, decode, decode_record, decode_revocation
 from coordinator.io.redis.steps import FENCED, FULL, MISSING, SCRIPT, Step, step_of
@@ -151,7 +151,7 @@ class Link:
             return
         if waiting >= QUEUE_STEPS or self._queued_bytes >= QUEUE_BYTES:
             self._counts.dropped["queue full"] += 1
-            if not isinstance(output, Forward | ServerReported | Disconnect):
+            if not isinstance(output, Forward | ServerReported | Disconnect | Deed):
                 self._broken = "more is waiting for it than there is room for"
                 self._wanted.set()
             return

@@ -10,6 +10,7 @@
 ``back TO FROM ROLE KIND`` + frame                      a frame of a peer here that found nobody
 ``revoked`` + revocation as JSON                        tokens are refused, or not any more
 ``disconnect`` + whom as JSON                           somebody is to be disconnected
+``deed`` + what as JSON                                 somebody who looks after the cluster did something
 ``mark``                                                all that was asked of Redis before is done
 ======================================================  ==========================================================
 
@@ -23,7 +24,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any, get_args
 
-from coordinator.core.cluster import Disconnect, Forward, Revocation, ServerState, TokenName
+from coordinator.core.cluster import Deed, Disconnect, Forward, Revocation, ServerState, TokenName
 from protocol.tokens import TokenRole
 
 
@@ -91,7 +92,7 @@ class Mark:
     """All that was asked of Redis before is done."""
 
 
-Message = Claimed | Evicted | Up | Down | Reported | Frame | Back | Mark | Revocation | Disconnect
+Message = Claimed | Evicted | Up | Down | Reported | Frame | Back | Mark | Revocation | Disconnect | Deed
 
 
 def encode_frame(origin: str, forward: Forward) -> bytes:
@@ -122,6 +123,11 @@ def encode_revocation(revocation: Revocation) -> bytes:
 def encode_disconnect(disconnect: Disconnect) -> bytes:
     """The whole message."""
     return b"disconnect\n" + _json(disconnect)
+
+
+def encode_deed(deed: Deed) -> bytes:
+    """The whole message."""
+    return b"deed\n" + _json(deed)
 
 
 def decode_state(body: bytes) -> ServerState:
@@ -174,6 +180,8 @@ def decode(data: bytes) -> Message:
             return decode_revocation(body)
         case "disconnect", []:
             return Disconnect(**_object(body, Disconnect))
+        case "deed", []:
+            return _deed(_object(body, Deed))
         case "mark", []:
             return Mark()
     raise ValueError(f"a message of kind {kind[:20]!r} with {len(words)} words")
@@ -189,6 +197,13 @@ def _object(body: bytes, made: type[Any]) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ValueError(f"no {made.__name__}")
     return {name: value for name, value in values.items() if name in made.__dataclass_fields__}
+
+
+def _deed(values: dict[str, Any]) -> Deed:
+    match values:
+        case {"by": str(by), "what": str(what), "server": int(server)}:
+            return Deed(by, what, server)
+    raise ValueError("a deed is not of this version")
 
 
 def _address(forward: Forward) -> str:

@@ -8,6 +8,7 @@ from coordinator.core.cluster import (
     MAX_REVOCATIONS,
     Claim,
     ClusterOutput,
+    Deed,
     Disconnect,
     Forward,
     Release,
@@ -17,9 +18,11 @@ from coordinator.core.cluster import (
     ServerReported,
     ServerState,
     ServerUp,
+    newcomer,
 )
 from coordinator.io.redis.messages import (
     encode_back,
+    encode_deed,
     encode_disconnect,
     encode_frame,
     encode_report,
@@ -55,6 +58,8 @@ def step_of(output: ClusterOutput, node: str) -> Step:
             return revoke(output.revocation, node)
         case Disconnect():
             return ("tell", node, encode_disconnect(output))
+        case Deed():
+            return ("tell", node, encode_deed(output))
 
 
 def reclaim(claim: Claim, node: str, since: float, state: ServerState | None) -> Step:
@@ -76,7 +81,7 @@ def back(forward: Forward, node: str, origin: str) -> Step:
 def _claim(claim: Claim, state: ServerState | None = None) -> Step:
     """A server is known to all from the very step that gives it its alias: of two that come at once, one hears of the other."""
     if state is None and claim.role.is_server:
-        state = ServerState(claim.alias, claim.role, claim.part2)
+        state = newcomer(claim.alias, claim.role, part2=claim.part2, is_linked=claim.proven)
     flags = (int(claim.proven), int(claim.takes_free), int(claim.takes_own))
     return (
         claim.key,

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from coordinator.core.expiry import Expiries
+from coordinator.p2p.core.accounts import Account, Places
 from coordinator.p2p.core.counts import Counts
 from coordinator.p2p.core.limits import Limits
 from coordinator.p2p.core.store import Kept, Store, keep
@@ -61,13 +62,27 @@ class Joined:
 
 
 @dataclass(slots=True, eq=False)
+class _Client:
+    places: Places
+    """Of the address that has joined, of which this is one."""
+    stored: list[Kept] = field(default_factory=list)
+    """What it has said and nobody has heard."""
+
+    def drop(self) -> None:
+        """Nothing that it has said waits any longer."""
+        for kept in self.stored:
+            kept.drop()
+        self.stored.clear()
+
+
+@dataclass(slots=True, eq=False)
 class _Room:
     id: str
     serial: int
     """In the heap of deadlines."""
     expires_at: float
     store: Store
-    clients: dict[str, list[Kept]] = field(default_factory=dict)
+    clients: dict[str, _Client] = field(default_factory=dict)
     """Stored messages by client. Only who is alone stores any: they are gone when somebody joins him, or with the room when he leaves."""
 
 
@@ -87,10 +102,11 @@ class Rooms:
 
     # --------------------------------------------------------------------------------------------------- requests
 
-    def join(self, room_id: str, now: float, *, loopback: bool = False) -> Joined | Result:
-        """Let somebody in, or FULL. Where the whole server is full it is ERROR, which clients know for a store that failed.
+    def join(self, room_id: str, account: Account, now: float, *, loopback: bool = False) -> Joined | Result:
+        """Let somebody in, or FULL. Where the whole server is full, or has no place for more from that address, it is ERROR, which
+        clients know for a store that failed.
 
-        `loopback` puts a second occupant beside who comes first.
+        `account`: of the address it comes from, whose place it is until it is left. `loopback` puts a second occupant beside who comes first.
         """
         self.tick(now)
         room = self._rooms.get(room_id)
@@ -101,17 +117,19 @@ class Rooms:
         has_space = room is not None or len(self._rooms) < self._limits.max_rooms
         if not has_space or self._members + newcomers > self._limits.max_members:
             return self._refused("server_full", Result.ERROR)
+        if not account.places.fits(newcomers):
+            return self._refused("address_full", Result.ERROR)
         client = self._draw(room)
         if client is None:
             return self._refused("duplicate_client", Result.DUPLICATE_CLIENT)
         if room is None:
             room = self._open(room_id, now)
-        messages = tuple(kept.text for stored in room.clients.values() for kept in stored)
-        for stored in room.clients.values():
-            _drop(stored)
-        self._add(room, client)
+        messages = tuple(kept.text for other in room.clients.values() for kept in other.stored)
+        for other in room.clients.values():
+            other.drop()
+        self._add(room, client, account.places)
         if newcomers == 2:
-            self._add(room, LOOPBACK_CLIENT_ID)
+            self._add(room, LOOPBACK_CLIENT_ID, account.places)
         room.expires_at = now + ROOM_LIFETIME_S
         self.counts.joined += 1
         return Joined(client, occupancy == 0, messages)
@@ -135,7 +153,7 @@ class Rooms:
         room = self._rooms[room_id]
         if len(room.clients) > 1:
             return None
-        stored = room.clients[client]
+        stored = room.clients[client].stored
         kept = keep(text, room.store, account) if len(stored) < MAX_STORED_MESSAGES else None
         if kept is None:
             return self._refused("store_full", Result.ERROR)
@@ -191,11 +209,10 @@ class Rooms:
         """Forget everything."""
         for room in self._by_serial.values():
             self._expiries.remove(room.serial)
-            for stored in room.clients.values():
-                _drop(stored)
+            for client in tuple(room.clients):
+                self._remove(room, client)
         self._rooms.clear()
         self._by_serial.clear()
-        self._members = 0
 
     @property
     def rooms(self) -> int:
@@ -228,12 +245,15 @@ class Rooms:
         del self._rooms[room.id], self._by_serial[room.serial]
         self._expiries.remove(room.serial)
 
-    def _add(self, room: _Room, client: str) -> None:
-        room.clients[client] = []
+    def _add(self, room: _Room, client: str, places: Places) -> None:
+        room.clients[client] = _Client(places)
+        places.take()
         self._members += 1
 
     def _remove(self, room: _Room, client: str) -> None:
-        _drop(room.clients.pop(client))
+        removed = room.clients.pop(client)
+        removed.drop()
+        removed.places.give_back()
         self._members -= 1
 
     def _leave(self, room: _Room, client: str, now: float) -> None:
@@ -248,9 +268,3 @@ class Rooms:
     def _refused(self, error: str, result: Result) -> Result:
         self.counts.errors[error] += 1
         return result
-
-
-def _drop(stored: list[Kept]) -> None:
-    for kept in stored:
-        kept.drop()
-    stored.clear()

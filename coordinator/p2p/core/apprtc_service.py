@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from coordinator.p2p.core.accounts import Account
 from coordinator.p2p.core.apprtc import ROOM_CLIENTS, Joined, Result, Rooms
 from coordinator.p2p.core.apprtc_newcomers import PATIENCE_S, Newcomers
 from coordinator.p2p.core.collider import Collider
 from coordinator.p2p.core.counts import Counts
 from coordinator.p2p.core.limits import Limits
 from coordinator.p2p.core.outputs import Output
-from coordinator.p2p.core.store import Store
 
 if TYPE_CHECKING:
     import random
@@ -38,10 +38,10 @@ class AppRtc:
 
     # --------------------------------------------------------------------------------------------------- requests
 
-    def join(self, room_id: str, now: float, *, loopback: bool = False) -> Joined | Result:
-        """Let somebody in, or say why not."""
+    def join(self, room_id: str, account: Account, now: float, *, loopback: bool = False) -> Joined | Result:
+        """Let somebody in from the address that `account` is of, or say why not."""
         self.tick(now)
-        joined = self.room_server.join(room_id, now, loopback=loopback)
+        joined = self.room_server.join(room_id, account, now, loopback=loopback)
         if isinstance(joined, Joined):
             self._newcomers.joined((room_id, joined.client), now)
         return joined
@@ -51,7 +51,7 @@ class AppRtc:
         self.tick(now)
         return self.room_server.stranger(room_id, client, now)
 
-    def message(self, room_id: str, client: str, body: bytes, account: Store, now: float) -> Result | None:
+    def message(self, room_id: str, client: str, body: bytes, account: Account, now: float) -> Result | None:
         """Something said by HTTP: kept for who comes, or passed on to who is there. None: Collider would not take it.
 
         `account`: of the address it comes from.
@@ -81,15 +81,15 @@ class AppRtc:
         self.delete(room_id, client, now)
         self.room_server.leave(room_id, client, now)
 
-    def post(self, room_id: str, client: str, text: str, account: Store, now: float) -> str | None:
+    def post(self, room_id: str, client: str, text: str, account: Account, now: float) -> str | None:
         """Something said to Collider by HTTP, from the address that `account` is of. None, or why not, in the words of its answer."""
         self.tick(now)
         return self.collider.post(room_id, client, text, account, now)
 
-    def has_no_place(self, room_id: str, client: str, now: float) -> str | None:
+    def has_no_place(self, room_id: str, client: str, account: Account, now: float) -> str | None:
         """The answer to whatever is said to Collider by HTTP for that client, where there is no place for it; None where there is one."""
         self.tick(now)
-        return self.collider.has_no_place(room_id, client, now)
+        return self.collider.has_no_place(room_id, client, account, now)
 
     def delete(self, room_id: str, client: str, now: float) -> None:
         """Somebody is to be removed from Collider: out of his room too, if he was there. Unknown to Collider, he stays where he is."""
@@ -114,7 +114,7 @@ class AppRtc:
 
     # ------------------------------------------------------------------------------------------------------ sockets
 
-    def connected(self, key: int, account: Store, now: float) -> None:
+    def connected(self, key: int, account: Account, now: float) -> None:
         """A socket was let in."""
         self.collider.connected(key, account, now)
 

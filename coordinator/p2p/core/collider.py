@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from coordinator.core.expiry import Expiries
+from coordinator.p2p.core.accounts import Account, Places
 from coordinator.p2p.core.collider_frames import Command, MalformedCommand, decode_command, error_frame, message_frame
 from coordinator.p2p.core.counts import Counts
 from coordinator.p2p.core.limits import MAX_ID_CHARS, Limits
@@ -41,6 +42,8 @@ class _Client:
     room: _Room
     id: str
     is_vouched_for: bool
+    places: Places
+    """Of the address that it came from first, of which it has one."""
     key: int | None = None
     """Of its socket."""
     absence: int = 0
@@ -57,7 +60,7 @@ class _Room:
 
 @dataclass(slots=True, eq=False)
 class _Socket:
-    account: Store
+    account: Account
     """Of its address."""
     client: _Client | None = None
     """None until it has registered."""
@@ -109,7 +112,7 @@ class Collider:
 
     # ------------------------------------------------------------------------------------------------ what happens
 
-    def connected(self, key: int, account: Store, now: float) -> None:
+    def connected(self, key: int, account: Account, now: float) -> None:
         """A socket was let in. Where there are as many as there may be clients it is told, in the nearest words there are, and closed."""
         if key in self._sockets:
             return
@@ -145,7 +148,7 @@ class Collider:
         if key in self._sockets:
             self._forget_socket(key, now)
 
-    def post(self, room_id: str, client_id: str, text: str, account: Store, now: float) -> str | None:
+    def post(self, room_id: str, client_id: str, text: str, account: Account, now: float) -> str | None:
         """A message by HTTP, on behalf of a client that need not be here yet. None when it is passed on or kept, otherwise why not.
 
         `account`: of the address it comes from; see :func:`coordinator.p2p.core.store.keep`.
@@ -154,16 +157,16 @@ class Collider:
         if not text:
             return self.refuse_request(EMPTY_BODY, "empty_body")
         try:
-            self._pass_on(self._client(room_id, client_id, now), text, account)
+            self._pass_on(self._client(room_id, client_id, account, now), text, account)
         except _Refused as refusal:
             return self._not_sent(refusal)
         return None
 
-    def has_no_place(self, room_id: str, client_id: str, now: float) -> str | None:
+    def has_no_place(self, room_id: str, client_id: str, account: Account, now: float) -> str | None:
         """Why whatever is posted for that client is refused, because there can be no such client; None where there can."""
         self.tick(now)
         try:
-            self._check_place(room_id, client_id)
+            self._check_place(room_id, client_id, account.clients)
         except _Refused as refusal:
             return self._not_sent(refusal)
         return None
@@ -213,6 +216,7 @@ class Collider:
         for room in self._rooms.values():
             for client in room.clients.values():
                 _drop_queue(client)
+                client.places.give_back()
         self._sockets.clear()
         self._absent.clear()
         self._rooms.clear()
@@ -259,7 +263,7 @@ class Collider:
             raise _Refused("Duplicated register request", "duplicated_register")
         if not command.room_id or not command.client_id:
             raise _Refused("Invalid register request: missing 'clientid' or 'roomid'", "register_without_id")
-        client = self._client(command.room_id, command.client_id, now)
+        client = self._client(command.room_id, command.client_id, socket.account, now)
         if client.key is not None:
             raise _Refused("Duplicated registration", "duplicated_registration")
         self._stop_absence(client)
@@ -300,20 +304,21 @@ class Collider:
         room = self._rooms.get(room_id)
         return None if room is None else room.clients.get(client_id)
 
-    def _client(self, room_id: str, client_id: str, now: float) -> _Client:
+    def _client(self, room_id: str, client_id: str, account: Account, now: float) -> _Client:
         """The client, made where it is not there yet."""
-        self._check_place(room_id, client_id)
+        self._check_place(room_id, client_id, account.clients)
         room = self._rooms.get(room_id)
         if room is None:
             room = self._rooms[room_id] = _Room(room_id, Store(self._limits.max_room_bytes))
         if client_id in room.clients:
             return room.clients[client_id]
-        client = room.clients[client_id] = _Client(room, client_id, self._knows(room_id, client_id))
+        client = room.clients[client_id] = _Client(room, client_id, self._knows(room_id, client_id), account.clients)
+        client.places.take()
         self._members += 1
         self._start_absence(client, now)
         return client
 
-    def _check_place(self, room_id: str, client_id: str) -> None:
+    def _check_place(self, room_id: str, client_id: str, places: Places) -> None:
         """Whether there is that client, or may be. With too much of anything the room is full, which is the one word there is."""
         room = self._rooms.get(room_id)
         if room is not None and client_id in room.clients:
@@ -325,12 +330,15 @@ class Collider:
         has_space = room is not None or len(self._rooms) < self._limits.max_rooms
         if not has_space or self._members >= self._limits.max_members:
             raise _Refused(ROOM_FULL, "server_full")
+        if not places.fits():
+            raise _Refused(ROOM_FULL, "address_full")
 
     def _remove(self, client: _Client, now: float) -> None:
         """Without its socket, which is closed or was never there."""
         room = client.room
         self._stop_absence(client)
         _drop_queue(client)
+        client.places.give_back()
         del room.clients[client.id]
         if not room.clients:
             del self._rooms[room.id]

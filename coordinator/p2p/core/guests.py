@@ -1,8 +1,8 @@
-"""Who comes from where: how many sockets an address has open, how many requests it makes, and how much waits because of it.
+"""Who comes from where: how many sockets an address has open, how much it says and asks, and how much waits because of it.
 
 Two things wait, each with a bound for an address and one for all of them: what is to be sent to it, and what it has said that is kept here,
-so that neither can take the place of the other. Addresses are forgotten when nothing is open and nothing waits, so what is kept follows
-what happens.
+so that neither can take the place of the other. No address takes more than it leaves for all others. Addresses are forgotten when nothing
+is open and nothing waits, so what is kept follows what happens.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from coordinator.p2p.core.accounts import Account
 from coordinator.p2p.core.store import Store
 from service.bucket import TokenBucket
 
@@ -26,16 +27,23 @@ _V6_PREFIX = 64
 MAX_WAITING_BYTES = 256 * 1024 * 1024
 MAX_ADDRESS_BYTES = 64 * 1024 * 1024
 
+DELIVERIES_PER_S = 2_000.0
+"""A tenth of what a processor manages, or somewhat more."""
+DELIVERIES_BURST = 30_000.0
+"""64 members of a NextRTC mesh who negotiate all at once need 26,000."""
 
-@dataclass(slots=True)
+
+@dataclass(slots=True, eq=False)
 class Guest:
     """What an address may cost, and does."""
 
-    bucket: TokenBucket
+    requests: TokenBucket
+    deliveries: TokenBucket
+    """Messages that went out because of it."""
     outbox: Store
     """What waits to be sent to it."""
-    account: Store
-    """What it has said and is kept: messages for who is to come, bodies of which a part is here."""
+    account: Account
+    """What it has said and is kept: messages for who is to come, messages and bodies of which a part is here."""
     sockets: int = 0
     bodies: int = 0
     """Of requests, that are coming."""
@@ -43,7 +51,7 @@ class Guest:
     @property
     def is_idle(self) -> bool:
         """Whether nothing is lost when it is forgotten."""
-        return self.sockets <= 0 and self.bodies <= 0 and not self.account.bytes
+        return self.sockets <= 0 and self.bodies <= 0 and self.account.is_empty
 
 
 class Guests:
@@ -55,13 +63,17 @@ class Guests:
         requests_per_s: float,
         requests_burst: float,
         *,
+        deliveries_per_s: float = DELIVERIES_PER_S,
+        deliveries_burst: float = DELIVERIES_BURST,
         max_waiting_bytes: int = MAX_WAITING_BYTES,
         max_address_bytes: int = MAX_ADDRESS_BYTES,
     ) -> None:
-        """`max_waiting_bytes` may wait to be sent in all outboxes together, and as many may be kept; `max_address_bytes` for one address."""
+        """`max_sockets`: as many places in AppRTC's rooms, too. `max_waiting_bytes` may wait to be sent in all outboxes together, and as
+        many may be kept; `max_address_bytes` for one address.
+        """
         self._max_sockets = max_sockets
-        self._rate = requests_per_s
-        self._burst = requests_burst
+        self._requests = (requests_per_s, requests_burst)
+        self._deliveries = (deliveries_per_s, deliveries_burst)
         self._max_address_bytes = max_address_bytes
         self._guests: dict[str, Guest] = {}
         self._outboxes = Store(max_waiting_bytes)
@@ -69,11 +81,15 @@ class Guests:
 
     def request(self, address: str, now: float) -> bool:
         """Count a request; False when the address has made too many."""
-        return self._guest(address, now).bucket.take(now)
+        guest = self.guest(address, now)
+        if not guest.requests.take(now):
+            return False
+        guest.deliveries.charge(now, 1)
+        return True
 
     def enter(self, address: str, now: float) -> Guest | None:
         """Count a socket of the guest that this returns. None, and it is not counted, when there are too many."""
-        guest = self._guest(address, now)
+        guest = self.guest(address, now)
         if guest.sockets >= self._max_sockets:
             return None
         guest.sockets += 1
@@ -87,7 +103,7 @@ class Guests:
 
     def begin_body(self, address: str, now: float) -> Guest | None:
         """Count the body of a request that is going to be read. None, and it is not counted, when as many are coming as may be sockets."""
-        guest = self._guest(address, now)
+        guest = self.guest(address, now)
         if guest.bodies >= self._max_sockets:
             return None
         guest.bodies += 1
@@ -112,14 +128,15 @@ class Guests:
     def __len__(self) -> int:
         return len(self._guests)
 
-    def _guest(self, address: str, now: float) -> Guest:
+    def guest(self, address: str, now: float) -> Guest:
         """The entry of an address, which is the newest afterwards."""
         name = group_of(address)
         guest = self._guests.pop(name, None)
         if guest is None:
             self._make_room()
-            outbox, account = (Store(self._max_address_bytes, whole) for whole in (self._outboxes, self._accounts))
-            guest = Guest(TokenBucket(self._rate, self._burst, now), outbox, account)
+            outbox = Store(self._max_address_bytes, self._outboxes, fair=True)
+            account = Account(self._max_address_bytes, self._accounts, fair=True, max_places=self._max_sockets)
+            guest = Guest(TokenBucket(*self._requests, now), TokenBucket(*self._deliveries, now), outbox, account)
         self._guests[name] = guest
         return guest
 
@@ -153,13 +170,22 @@ def parse_networks(texts: Sequence[str]) -> tuple[Network, ...]:
 def client_address(peer: str, forwarded: Sequence[str], trusted: Sequence[Network]) -> str:
     """Where a request really comes from: the last address in `forwarded` (X-Forwarded-For, as it stands) that no trusted proxy has.
 
-    Everything left of it may be invented by the client, so only what our own proxies have added counts.
+    Everything left of it may be invented by the client, so only what our own proxies have added counts. Some of them add the port, which
+    is another one for each connection.
     """
-    chain = [part.strip() for line in forwarded for part in line.split(",")]
+    chain = [_without_port(part.strip()) for line in forwarded for part in line.split(",")]
     address = peer
     while chain and _is_within(address, trusted):
         address = chain.pop()
     return address
+
+
+def _without_port(text: str) -> str:
+    """`192.0.2.1:5000`, `[2001:db8::1]:5000` and `[2001:db8::1]` as addresses alone; everything else as it is."""
+    if text.startswith("["):
+        return text[1:].partition("]")[0]
+    host, colon, port = text.partition(":")
+    return host if colon and ":" not in port else text
 
 
 def _is_within(address: str, networks: Sequence[Network]) -> bool:

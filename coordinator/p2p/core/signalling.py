@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from coordinator.p2p.core.accounts import Account
 from coordinator.p2p.core.counts import Counts
 from coordinator.p2p.core.outputs import Output
-from coordinator.p2p.core.store import Store
 
 
 class Signalling(Protocol):
@@ -18,7 +18,7 @@ class Signalling(Protocol):
 
     counts: Counts
 
-    def connected(self, key: int, account: Store, now: float) -> None:
+    def connected(self, key: int, account: Account, now: float) -> None:
         """A socket was let in; `key` tells it from all others, for ever. What it says and is kept is taken of its address's `account`."""
 
     def received(self, key: int, data: str | bytes, now: float) -> None:

@@ -14,20 +14,28 @@ MESSAGE_OVERHEAD_BYTES = 128
 class Store:
     """A count of bytes with a bound, inside another one where there is one."""
 
-    __slots__ = ("_max_bytes", "_whole", "bytes")
+    __slots__ = ("_fair", "_max_bytes", "_whole", "bytes")
 
-    def __init__(self, max_bytes: int, whole: Store | None = None) -> None:
-        """`whole`: what this is a part of."""
+    def __init__(self, max_bytes: int, whole: Store | None = None, *, fair: bool = False) -> None:
+        """`whole`: what this is a part of. `fair`: it never takes more of it than it leaves.
+
+        However many fair parts take what they can, there is then as much left as each of them has, for whoever comes next. (The dynamic
+        threshold of shared buffers in switches: Choudhury and Hahne, 1998, with a factor of one.)
+        """
         self._max_bytes = max_bytes
         self._whole = whole
+        self._fair = fair
         self.bytes = 0
 
     def take(self, size: int) -> bool:
         """Whether there is room for that many bytes more, here and in the whole; then they are taken."""
-        if not self.fits(size) or (self._whole is not None and not self._whole.take(size)):
+        if not self.fits(size) or not self._is_fair(size) or (self._whole is not None and not self._whole.take(size)):
             return False
         self.bytes += size
         return True
+
+    def _is_fair(self, size: int) -> bool:
+        return self._whole is None or not self._fair or self._whole.fits(self.bytes + 2 * size)
 
     def fits(self, size: int) -> bool:
         """Whether there is room for that many bytes more here, whatever the whole says."""

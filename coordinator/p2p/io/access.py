@@ -12,7 +12,9 @@ from aiohttp import web
 
 from coordinator.core.admission import NO_TOKEN, Refusal, bearer_token, refused_token
 from coordinator.io.door import Door
+from coordinator.p2p.core.accounts import Account
 from coordinator.p2p.core.guests import Guest, Guests, Network, client_address
+from coordinator.p2p.io.turns import Turns
 from protocol.codes import Code
 from protocol.errors import TokenError
 from protocol.tokens import Claims, TokenRole
@@ -47,6 +49,8 @@ class Access:
         self._authenticator = authenticator
         self._guests = guests
         self._clock = clock
+        self.turns = Turns(clock.now)
+        """Of all sockets that are let in here."""
         self._trusted = trusted
         self._wants_token = authenticator.enabled and not is_open
 
@@ -67,6 +71,10 @@ class Access:
     def leave(self, request: web.Request) -> None:
         """A socket that was counted is gone, and nothing is kept for it."""
         self._guests.leave(self.address(request))
+
+    def account(self, request: web.Request) -> Account:
+        """Of the address it comes from."""
+        return self._guests.guest(self.address(request), self._clock.now()).account
 
     def begin_body(self, request: web.Request) -> Guest:
         """Count a body that is to be read of the guest that this returns, and `end_body` has to follow.

@@ -109,7 +109,7 @@ class RoomServer:
     async def _join(self, request: web.Request, prefix: str) -> web.Response:
         visit, room = self._visit(request, prefix), request.match_info["room"]
         is_loopback = apprtc_params.is_loopback(visit.query)
-        joined = self._service.join(room, self._sockets.now(), loopback=is_loopback)
+        joined = self._service.join(room, self._access.account(request), self._sockets.now(), loopback=is_loopback)
         self._sockets.settle()
         if isinstance(joined, Joined):
             params = apprtc_params.join_params(visit, room, joined.client, joined.is_initiator, joined.messages)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from coordinator.io.bodies import read_body
+from coordinator.p2p.core.accounts import Account
 from coordinator.p2p.core.store import Store
 from coordinator.p2p.io.access import Access
 
@@ -21,7 +22,7 @@ class Body:
     """What came, from whom."""
 
     data: bytes
-    account: Store
+    account: Account
     """Of its address, for what is kept of it."""
 
 

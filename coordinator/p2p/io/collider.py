@@ -105,7 +105,8 @@ class ColliderServer:
         if refusal is not None:
             return refusal
         # Of a body without a length it is not known whether it is empty, which is another answer.
-        problem = self._service.has_no_place(room, client, self._sockets.now()) if request.content_length else None
+        account = self._access.account(request)
+        problem = self._service.has_no_place(room, client, account, self._sockets.now()) if request.content_length else None
         self._sockets.settle()
         if problem is not None:
             return _error(problem)

@@ -1,7 +1,8 @@
 """The WebSocket shell of the three protocols: frames in, the core's outputs out, one timer, one writer for each socket.
 
-Nothing waits between a frame that came and the frames it causes: they are in the outboxes, and their writers awake, before the next
-frame is read. A peer that does not read fills its own outbox and is closed; one that says too much is read more slowly.
+Nothing waits between a frame that was heard and the frames it causes: they are in the outboxes, and their writers awake, before the next
+frame is heard. A peer that does not read fills its own outbox and is closed; one that says too much is read more slowly, and so are all
+of an address that together cause too much.
 """
 
 from __future__ import annotations
@@ -12,17 +13,23 @@ import itertools
 import logging
 import math
 from dataclasses import dataclass
+from functools import partial
 
 from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp.http_websocket import WSMessageNoDecodeText
 
 from coordinator.core.outputs import Dismiss
 from coordinator.io.tasks import stopped
 from coordinator.io.websocket import CLOSE_TIMEOUT_S, CUT_S, WRITE_AHEAD_BYTES, close_reason
+from coordinator.p2p.core.guests import Guest
+from coordinator.p2p.core.incoming import Incoming
 from coordinator.p2p.core.outbox import Outbox
 from coordinator.p2p.core.outputs import Close, Output, Send
 from coordinator.p2p.core.signalling import Signalling
 from coordinator.p2p.core.store import Store
 from coordinator.p2p.io.access import Access
+from coordinator.p2p.io.metered import MeteredWebSocket
+from coordinator.p2p.io.turns import price
 from protocol.codes import Code
 from protocol.limits import KIB
 from protocol.tokens import Claims
@@ -30,6 +37,13 @@ from service.bucket import TokenBucket
 from service.clock import Clock
 
 log = logging.getLogger(__name__)
+
+_HEARD = (WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.PING, WSMsgType.PONG)
+_FRAMES_A_DELIVERY = 32
+"""A message in many frames takes its time, however short it is."""
+
+_REFUSED = {WSCloseCode.TRY_AGAIN_LATER: "address_full", WSCloseCode.POLICY_VIOLATION: "message_not_whole"}
+"""How it is counted that nothing more is taken of a socket, by its close code."""
 
 PING_INTERVAL_S = 30.0
 """As GStreamer's server does; a peer that does not answer within half of it is gone. Idle sockets are never closed."""
@@ -51,9 +65,7 @@ class SocketLimits:
 class P2PSocket:
     """One socket, from its upgrade to its end."""
 
-    def __init__(
-        self, ws: web.WebSocketResponse, limits: SocketLimits, outbox: Store, transport: asyncio.Transport | None
-    ) -> None:
+    def __init__(self, ws: MeteredWebSocket, limits: SocketLimits, outbox: Store, transport: asyncio.Transport | None) -> None:
         """`outbox`: what may wait for all sockets of its address."""
         self._ws = ws
         self._transport = transport
@@ -97,6 +109,7 @@ class P2PSocket:
 
     def release(self) -> None:
         """Nothing is kept for it any more."""
+        self._ws.release()
         self._outbox.clear()
         self._outbox.settle()
 
@@ -125,26 +138,28 @@ class SocketEndpoint:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Let a socket in or refuse it; then serve it until it goes."""
-        ws = web.WebSocketResponse(
-            timeout=CLOSE_TIMEOUT_S,
-            heartbeat=PING_INTERVAL_S,
-            compress=False,
-            max_msg_size=self._limits.message_bytes + 1,  # aiohttp refuses what has as many bytes as it is told
-            writer_limit=WRITE_AHEAD_BYTES,
-        )
-        if not ws.can_prepare(request):
+        if not web.WebSocketResponse().can_prepare(request):
             return web.Response(status=426, text="a WebSocket is wanted here\n", headers={"Upgrade": "websocket"})
         if (refusal := await self._access.refuse(request)) is not None:
             return refusal
         guest = self._access.enter(request)
         if isinstance(guest, web.Response):
             return guest
+        ws = MeteredWebSocket(
+            Incoming(guest.account),
+            self.now,
+            timeout=CLOSE_TIMEOUT_S,
+            heartbeat=PING_INTERVAL_S,
+            max_msg_size=self._limits.message_bytes + 1,  # aiohttp refuses what has as many bytes as it is told
+            writer_limit=WRITE_AHEAD_BYTES,
+        )
         socket = P2PSocket(ws, self._limits, guest.outbox, request.transport)
+        ws.refuse = partial(self._refuse, socket)
         try:
             if self._stopping:
                 return web.Response(status=503, text="the coordinator is stopping\n")
             await ws.prepare(request)
-            await self._serve(ws, socket, request, guest.account)
+            await self._serve(ws, socket, request, guest)
         except ConnectionError:
             log.debug("a %s peer was gone before its upgrade was answered", self._name)
             return web.Response(status=400)  # which nobody reads
@@ -168,12 +183,17 @@ class SocketEndpoint:
         else:
             asyncio.get_running_loop().call_later(CUT_S, gone)
 
-    def settle(self) -> None:
-        """Carry out what the core wants, and set its timer. To be called after anything that was asked of the core from elsewhere."""
+    def settle(self) -> int:
+        """Carry out what the core wants, and set its timer. To be called after anything that was asked of the core from elsewhere.
+
+        Returns how much that was; see :mod:`coordinator.p2p.io.turns`.
+        """
+        deliveries = 0
         while outputs := self._core.outputs():  # closing a slow peer makes more
             for output in outputs:
-                self._perform(output)
+                deliveries += self._perform(output)
         self._set_timer()
+        return deliveries
 
     def dismiss(self, whom: Dismiss) -> None:
         """Close those who came in with such a token."""
@@ -190,26 +210,29 @@ class SocketEndpoint:
             self._timer.cancel()
             self._timer = None
 
-    def _perform(self, output: Output) -> None:
+    def _perform(self, output: Output) -> int:
+        """Returns its price."""
         socket = self._sockets.get(output.key)
         if socket is None:
-            return
+            return 0
         match output:
             case Send():
                 if not socket.send(output.data):
                     self._drop(output.key, WSCloseCode.TRY_AGAIN_LATER, "too slow: too much waits for it")
+                return price(len(output.data))
             case Close():
                 del self._sockets[output.key]
                 socket.close(output.code, output.reason)
+                return 1
 
-    async def _serve(self, ws: web.WebSocketResponse, socket: P2PSocket, request: web.Request, account: Store) -> None:
+    async def _serve(self, ws: MeteredWebSocket, socket: P2PSocket, request: web.Request, guest: Guest) -> None:
         key = next(self._keys)
         self._sockets[key] = socket
         if (claims := self._access.claims(request)) is not None:
             self._bearers[key] = claims
-        self._core.connected(key, account, self.now())
+        self._core.connected(key, guest.account, self.now())
         self.settle()
-        reader = asyncio.create_task(self._read(ws, key), name=f"{self._name}-reader")
+        reader = asyncio.create_task(self._read(ws, key, guest), name=f"{self._name}-reader")
         writer = asyncio.create_task(socket.write(), name=f"{self._name}-writer")
         expiry = self._end_with_token(key, self._access.expires_at(request))
         if self._access.is_revoked(request):  # while the upgrade was on its way
@@ -223,25 +246,46 @@ class SocketEndpoint:
             self._bearers.pop(key, None)
             if self._sockets.pop(key, None) is not None:
                 self._core.left(key, self.now())
-                self.settle()
+                self._access.turns.charge(guest, self.settle())
             await stopped(reader)
             await stopped(writer)
         with contextlib.suppress(ConnectionError):
             await socket.shake_hands()
 
-    async def _read(self, ws: web.WebSocketResponse, key: int) -> None:
+    async def _read(self, ws: MeteredWebSocket, key: int, guest: Guest) -> None:
         bucket = TokenBucket(self._limits.messages_per_s, self._limits.messages_burst, self.now())
         while True:
             message = await ws.receive()
-            if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
+            if message.type not in _HEARD:
                 return
+            await self._access.turns.take(guest, partial(self._hear, ws, key, message))
+            if message.type is WSMsgType.PING:
+                await ws.pong(message.data)
             now = self.now()
-            if key in self._sockets:
-                self._core.received(key, message.data, now)
-                self.settle()
             bucket.charge(now, 1)
             if bucket.in_debt(now):
                 await asyncio.sleep(1 / self._limits.messages_per_s)
+
+    def _hear(self, ws: MeteredWebSocket, key: int, message: WSMessageNoDecodeText) -> int:
+        """Let the core have it, and bring everybody what follows from it. Returns what that cost."""
+        if message.type in (WSMsgType.PING, WSMsgType.PONG):
+            return 1
+        deliveries = 0
+        if key in self._sockets:
+            try:
+                data = message.data.decode() if message.type is WSMsgType.TEXT else message.data
+            except UnicodeDecodeError:
+                self._drop(key, WSCloseCode.INVALID_TEXT, "a text that is not UTF-8")
+            else:
+                self._core.received(key, data, self.now())
+            deliveries = self.settle()
+        return max(deliveries, price(len(message.data)), ws.handled() // _FRAMES_A_DELIVERY)
+
+    def _refuse(self, socket: P2PSocket, code: WSCloseCode, reason: str) -> None:
+        """Close a socket of which nothing more is taken; its end is noticed by whoever serves it."""
+        log.info("closed a %s peer: %s", self._name, reason)
+        self._core.counts.errors[_REFUSED[code]] += 1
+        socket.close(code, reason, drop=True)
 
     def _end_with_token(self, key: int, expires_at: float) -> asyncio.TimerHandle | None:
         if expires_at == math.inf:

@@ -9,6 +9,7 @@ export declare const Code: {
 	readonly COORDINATOR_STOPPING: 4006;
 	readonly AUTH_TIMEOUT: 4007;
 	readonly DISCONNECTED: 4008;
+	readonly TOKEN_UNAVAILABLE: 4009;
 	readonly SERVER_FULL: 4100;
 	readonly SERVER_DRAINING: 4101;
 	readonly SERVER_STOPPING: 4102;
@@ -40,8 +41,9 @@ export type Retry = "retry" | "retry elsewhere" | "do not retry" | "still connec
 /** Everything the SDK raises on purpose. */
 export declare class RtcBrokerError extends Error {
 	readonly code: number;
-	readonly reason: string;
 	readonly name: string;
+	/** A sentence; that of the code where nothing else is known. */
+	readonly reason: string;
 	/** @param code one of `Code`, or a plain WebSocket close code */
 	constructor(code: number, reason?: string, message?: string);
 	/** What to do next, by the code. */
@@ -54,6 +56,14 @@ export declare class ConnectError extends RtcBrokerError {
 /** The token was refused, and a fresh one, where there was a way to get one, was refused too. */
 export declare class AuthError extends ConnectError {
 	readonly name: string;
+}
+/**
+ * The application's token function failed, `why` says how. It is asked again, as a coordinator that is away is dialed again. Reported to
+ * `client.on("error", ...)`.
+ */
+export declare class TokenUnavailable extends RtcBrokerError {
+	readonly name: string;
+	constructor(why: string);
 }
 /** The client is closed: by `close()` (code 1000), or because it was told not to come back. */
 export declare class ClientClosed extends RtcBrokerError {
@@ -127,7 +137,10 @@ export interface ClientOptions {
 	backoffBase: number;
 	/** The upper end of a pause never grows beyond this. */
 	backoffCap: number;
-	/** For the WebSocket to the coordinator to be open and WELCOME to be there. */
+	/**
+	 * For the WebSocket to the coordinator to be open and WELCOME to be there; half of it while there is another coordinator that was not
+	 * tried since the last WELCOME.
+	 */
 	dialTimeout: number;
 	/** For a chosen server's offer. */
 	offerTimeout: number;
@@ -214,7 +227,10 @@ export interface ClientStats {
 	/** Packets dropped, by reason. */
 	dropped: Record<DropReason, number>;
 }
-/** A JWT, or a function, plain or async, that comes up with one: asked when the client connects, before the token expires, when refused. */
+/**
+ * A JWT, or a function, plain or async, that comes up with one: asked when the client connects, before the token expires, when it was refused
+ * or revoked. One that fails is asked again after a pause (TokenUnavailable); one that gives no text, or an empty one, is a mistake (TypeError).
+ */
 export type Token = string | (() => string | Promise<string>);
 /** What may be published; a text as UTF-8. */
 type Body$1 = Uint8Array | ArrayBuffer | string;
@@ -256,7 +272,7 @@ export interface Client {
 	 * arrives; without one, the subscription is read with `for await (const packet of subscription)`.
 	 *
 	 * Rejects with SubscriptionRefused where the server refuses any topic (unless `partial`), NotConnected or RequestTimeout after
-	 * `options.subscribeTimeout`, TopicError, ClientClosed.
+	 * `options.subscribeTimeout`, TopicError, ClientClosed; TypeError, as everything here, for an argument that is none, naming it.
 	 */
 	subscribe(topics: string | Iterable<string>, callback: PacketCallback, options?: SubscribeOptions): Promise<Subscription>;
 	subscribe(topics: string | Iterable<string>, options?: SubscribeOptions): Promise<Subscription>;
@@ -279,8 +295,8 @@ export interface Client {
 	/** Call `listener` with each new state and, where there is one, its cause. Returns a function that ends this. */
 	on(event: "state", listener: StateListener): () => void;
 	/**
-	 * Call `listener` with what was refused while the connection lived on: RequestRefused (a packet, say), or SubscriptionRefused. Returns a
-	 * function that ends this.
+	 * Call `listener` with what was refused while the connection lived on: RequestRefused (a packet, say), or SubscriptionRefused; and with
+	 * TokenUnavailable each time the token function failed. Returns a function that ends this.
 	 */
 	on(event: "error", listener: ErrorListener): () => void;
 	/** Leave, once the server has what was sent reliably (`options.closeTimeout` at most). Idempotent, never rejects. */
@@ -311,12 +327,13 @@ export interface Subscription extends AsyncIterable<Packet> {
 }
 /**
  * Connect to the cluster behind `url`: its coordinator's `ws://host:9090`, `wss://...` or `https://...`; "" or nothing is the page's own
- * origin. Goes on trying, at one server after another, for `options.connectTimeout`.
+ * origin. Several coordinators of one cluster stand in a list, or are separated by commas: the first dial goes to any of them, each further
+ * one to the next. Goes on trying, at one server after another, for `options.connectTimeout`.
  *
  * Rejects with AuthError when the token is refused, ConnectError when time is up or the cluster says not to come back, TypeError or RangeError
- * for a URL or an option that cannot work.
+ * for a URL, a token or an option that cannot work.
  */
-export declare function connect(url?: string, options?: ConnectOptions): Promise<Client>;
+export declare function connect(url?: string | readonly string[], options?: ConnectOptions): Promise<Client>;
 
 export {
 	Body$1 as Body,

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, Response
 
-from tests.support.browser import NARROW, WIDE, Visitor, chromium, overflow
+from tests.support.browser import NARROW, SMALL, WIDE, Visitor, chromium, cut, overflow
 from tests.support.call_page import AUDIBLE, CallPage, in_a_call, open_call
 from tests.support.camera import chromium_with_camera
 from tests.support.cluster import Cluster, cluster
@@ -20,7 +20,6 @@ from tests.support.poll import until
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.needs("chromium"), pytest.mark.timeout(120)]
 
 LANDSCAPE = (844, 390)
-SMALL = (320, 568)
 LOOKS = [
     pytest.param(dark, size, id=f"{'dark' if dark else 'light'}-{size[0]}")
     for dark in (False, True)
@@ -335,6 +334,7 @@ async def test_pages_and_all_they_load_carry_their_policy(people: Visitor, root:
 async def fits(page: Page, dark: bool, *, scrolls: bool = False) -> None:
     """Not wider than its window, nor higher where everything is to be seen at once; and of the theme that was asked for."""
     assert await overflow(page) <= 0
+    assert await cut(page) == []
     if not scrolls:
         assert await page.evaluate("() => document.scrollingElement.scrollHeight <= innerHeight")
     shade = await page.evaluate(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import aiohttp
 import pytest
 
-from tests.support.browser import Visitor
+from tests.support.browser import SMALL, Visitor, cut, overflow
 from tests.support.cluster import cluster
 from tests.support.dashboard_page import DashboardPage, open_dashboard
 from tests.support.poll import until
@@ -33,6 +33,9 @@ async def test_rooms_and_members_are_seen_at_once(visitor: Visitor) -> None:
                 return (await rows(board))[1] == ["GStreamer", "1", "1", "0", "0"]
 
             await until(seen, 3, "the room is there")
+            assert (await overflow(board.page), await cut(board.page)) == (0, [])
+            await board.page.set_viewport_size({"width": SMALL[0], "height": SMALL[1]})
+            assert (await overflow(board.page), await cut(board.page)) == (0, [])
 
 
 async def test_nothing_of_it_where_none_is_on(visitor: Visitor) -> None:

@@ -9,11 +9,12 @@ from playwright.async_api import Page, Response
 
 from protocol.tokens import TokenRole
 from tests.support.app_page import open_app
-from tests.support.browser import NARROW, WIDE, Visitor, overflow
+from tests.support.browser import NARROW, SMALL, WIDE, Visitor, cut, overflow
 from tests.support.cluster import Cluster
 from tests.support.dashboard_page import open_dashboard
 from tests.support.poll import until
 from tests.support.site import Site
+from tests.support.talk import clients
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.needs("chromium")]
 
@@ -30,9 +31,9 @@ POLICY = {
 """What a page of ours may do, but for connect-src, which names the host."""
 
 LOOKS = [
-    pytest.param(dark, size, id=f"{'dark' if dark else 'light'}-{'wide' if size == WIDE else 'narrow'}")
+    pytest.param(dark, size, id=f"{'dark' if dark else 'light'}-{size[0]}")
     for dark in (False, True)
-    for size in (WIDE, NARROW)
+    for size in (WIDE, NARROW, SMALL)
 ]
 
 
@@ -79,7 +80,7 @@ async def test_the_sdk_may_be_loaded_by_anybody(visitor: Visitor, shared: Cluste
 @pytest.mark.parametrize(("dark", "size"), LOOKS)
 async def test_the_dashboard_fits(visitor: Visitor, shared: Cluster, dark: bool, size: tuple[int, int]) -> None:
     """As it asks for a token, and as it shows the cluster."""
-    context = await visitor.context(dark=dark, size=size, touch=size == NARROW)
+    context = await visitor.context(dark=dark, size=size, touch=size != WIDE)
     board = await open_dashboard(visitor, shared, context=context)
     await board.page.locator("#gate").wait_for(state="visible")
     await fits(board.page, dark)
@@ -88,10 +89,34 @@ async def test_the_dashboard_fits(visitor: Visitor, shared: Cluster, dark: bool,
     await fits(board.page, dark)
 
 
+@pytest.mark.parametrize("size", [WIDE, NARROW, SMALL], ids=lambda size: str(size[0]))
+async def test_the_names_of_busy_topics_can_be_read(visitor: Visitor, shared: Cluster, size: tuple[int, int]) -> None:
+    """As long as those of the demo world; beside numbers where there is room, above them where there is not."""
+    context = await visitor.context(size=size, touch=size != WIDE)
+    board = await open_dashboard(visitor, shared, shared.token("operator", role=TokenRole.ADMIN), context=context)
+    await board.live()
+    topics = ["demo/cell/-12/-12", "demo/chat/everybody"]
+    async with clients(shared, 2) as (one, other), other.subscribe(*topics):
+
+        async def names() -> list[str]:
+            for topic in topics:
+                one.publish_nowait(topic, bytes(60), reliable=False)
+            return await board.page.locator("#topics-body .topic-name").all_inner_texts()
+
+        async def are_there() -> bool:
+            return set(topics) <= set(await names())
+
+        await until(are_there, 10, "both topics are there", interval=0.1)
+        assert await cut(board.page) == []
+        assert await overflow(board.page) <= 0
+        titles = await board.page.locator("#topics-body .topic-name").evaluate_all("(all) => all.map(({ title }) => title)")
+        assert set(topics) <= set(titles)
+
+
 @pytest.mark.parametrize(("dark", "size"), LOOKS)
 async def test_the_demo_world_fits(visitor: Visitor, shared: Cluster, dark: bool, size: tuple[int, int]) -> None:
     """Connected, and without a token."""
-    context = await visitor.context(dark=dark, size=size, touch=size == NARROW)
+    context = await visitor.context(dark=dark, size=size, touch=size != WIDE)
     origin = f"http://127.0.0.1:{shared.coordinator.port}"
     page = await visitor.visit(
         f"{origin}/demo#token={shared.token('guest', publish=('demo/**',), subscribe=('demo/**',))}", context=context
@@ -105,7 +130,7 @@ async def test_an_application_fits(
     visitor: Visitor, other_site: Site, shared: Cluster, dark: bool, size: tuple[int, int]
 ) -> None:
     """A page of another site that uses the SDK, under a policy of its own."""
-    app = await open_app(visitor, other_site, shared, context=await visitor.context(dark=dark, size=size, touch=size == NARROW))
+    app = await open_app(visitor, other_site, shared, context=await visitor.context(dark=dark, size=size, touch=size != WIDE))
     await app.connect({"subject": "page"})
     await app.subscribe("fitting")
     await fits(app.page, dark)
@@ -117,8 +142,9 @@ async def clients_of(made: Cluster, count: int) -> bool:
 
 
 async def fits(page: Page, dark: bool) -> None:
-    """Not wider than its window; and of the theme that was asked for."""
+    """Not wider than its window, nor any part of it wider than its place; and of the theme that was asked for."""
     assert await overflow(page) <= 0
+    assert await cut(page) == []
     light = await page.evaluate(
         """() => {
             const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });

@@ -6,7 +6,9 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
+import aiohttp
 import pytest
 
 from commserver.core.registration import Registration
@@ -217,3 +219,29 @@ async def test_texts_are_passed_over(exchange: Exchange, dial: Dial) -> None:
     await exchange.send(1_001, signalling.peer_gone(7))
     await until(lambda: len(harness.frames) == 2, PATIENCE_S, "the frame after the text")
     assert harness.link.connects == 1
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_it_ends_when_it_is_told_to_at_the_very_moment_its_dial_succeeds(
+    exchange: Exchange, turns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`asyncio.wait_for` of Python 3.11 forgets a cancellation that comes then, and the link would be kept for ever."""
+    began = asyncio.Event()
+    success: asyncio.Future[aiohttp.ClientWebSocketResponse] = asyncio.get_running_loop().create_future()
+
+    async def dialing(*_: Any, **__: Any) -> aiohttp.ClientWebSocketResponse:
+        began.set()
+        return await success
+
+    async with aiohttp.ClientSession() as session:
+        socket = await session.ws_connect(f"{exchange.url}/discover")
+        monkeypatch.setattr(aiohttp.ClientSession, "ws_connect", dialing)
+        harness = Harness(exchange.url)
+        await began.wait()
+        success.set_result(socket)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        harness.task.cancel()
+        await until(harness.task.done, PATIENCE_S, "it has ended")
+        assert harness.task.cancelled()
+        await socket.close()

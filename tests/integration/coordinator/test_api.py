@@ -131,6 +131,22 @@ async def test_bodies_of_another_type(api: ApiCaller, content_type: str | None) 
     assert answered.status == 415
 
 
+@pytest.mark.parametrize("seconds", ["10", True, None, [1]])
+@pytest.mark.parametrize("path", ["/revocations", "/servers/7/drain"])
+async def test_numbers_are_numbers(api: ApiCaller, path: str, seconds: Any) -> None:
+    named = {"subject": "alice"} if path == "/revocations" else {}
+    assert (await api("POST", path, {**named, "seconds": seconds})).fields == ["/seconds"]
+
+
+async def test_what_a_request_expects(coordinator: Running, api: ApiCaller) -> None:
+    answered = await api("GET", "/cluster", headers={"Expect": "a-miracle"})
+    assert (answered.status, answered.kind) == (417, "expectation-failed")
+    answered = await api("POST", "/publish", {"topic": "t"}, expect100=True)
+    assert (answered.status, answered.body["code"]) == (503, Code.NO_SERVERS)
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{coordinator.port}", version=aiohttp.HttpVersion10) as old:
+        assert (await ApiCaller(old, admin())("GET", "/cluster", headers={"Expect": "a-miracle"})).status == 200
+
+
 async def test_a_body_that_is_too_large(api: ApiCaller) -> None:
     body = json.dumps({"topic": "t", "text": "x" * api_gate.MAX_BODY_BYTES}).encode()
     headers = {"Content-Type": "application/json"}
@@ -183,6 +199,8 @@ async def test_parameters_that_are_wrong(api: ApiCaller) -> None:
         assert (await api("GET", f"{path}?limit=1&limit=2")).fields == ["limit"]
         assert (await api("GET", f"{path}?page=2")).fields == ["page"]
     assert (await api("GET", "/peers?role=admin")).fields == ["role"]
+    assert (await api("GET", "/peers?subject=")).fields == ["subject"]
+    assert (await api("GET", f"/peers?subject={'x' * 257}")).fields == ["subject"]
     assert (await api("DELETE", "/revocations")).status == 422
     assert (await api("DELETE", "/revocations?subject=a&jti=b")).status == 422
 
@@ -217,7 +235,7 @@ async def test_the_cluster_is_told(coordinator: Running, api: ApiCaller) -> None
     await until(lambda: coordinator.driver.core.stats.reports == 1, PATIENCE_S, "the report is there")
     cluster = (await api("GET", "/cluster")).body
     assert cluster["clients"] == 3
-    assert cluster["servers"] == {"ready": 1, "full": 0, "draining": 0, "stale": 0}
+    assert cluster["servers"] == {"ready": 1, "linking": 0, "full": 0, "draining": 0, "stale": 0}
     assert (cluster["coordinator"]["clients"], cluster["auth"], cluster["revocations"]) == (1, True, 0)
     servers = (await api("GET", "/servers")).body
     assert (servers["total"], servers["next"]) == (1, None)
@@ -406,3 +424,28 @@ async def test_guests_of_peer_to_peer_protocols_obey_too(start: Start, how: str)
         assert (status, body["code"]) == (401, Code.TOKEN_REVOKED)
     else:
         assert not (await coordinator.dial("/signaling", {"access_token": text})).closed
+
+
+async def test_the_dashboards_log_says_who_did_what_and_never_shows_a_token(coordinator: Running) -> None:
+    given = admin()
+    api, server = ApiCaller(coordinator.http, given), await coordinator.server()
+    asked: list[tuple[str, str, dict[str, Any] | None, int]] = [
+        ("POST", "/publish", {"topic": "room/1", "text": "hush"}, 202),
+        ("POST", "/disconnect", {"subject": "bob"}, 202),
+        ("POST", "/revocations", {"jti": "x1", "seconds": 60}, 201),
+        ("DELETE", "/revocations?jti=x1", None, 204),
+        ("POST", f"/servers/{server.alias}/drain", {"seconds": 5}, 202),
+        ("POST", "/servers/7/drain", None, 404),
+    ]
+    for method, path, body, status in asked:
+        assert (await api(method, path, body)).status == status
+    log = coordinator.driver.core.overview.journal.since(0)
+    assert [line["text"] for line in log if line["kind"] == "operator"] == [
+        "'operator' published to 'room/1'",
+        "'operator' disconnected subject 'bob'",
+        "'operator' revoked tokens with jti 'x1' for 60 s",
+        "'operator' lifted the revocation of tokens with jti 'x1'",
+        f"'operator' asked server {server.alias} to drain",
+    ]
+    assert given not in str(log)
+    assert "hush" not in str(log)

@@ -1,4 +1,4 @@
-"""What every backplane keeps, held against each: the one in memory, and the one on a real Redis."""
+"""What every backplane keeps, held against each: the one in memory, and the one on a real Redis and on a real Valkey."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 
 from coordinator.core.cluster import (
     Claim,
+    Deed,
     Disconnect,
     Forward,
     Release,
@@ -26,18 +27,23 @@ from tests.support.backplanes import BackplaneCluster, memory_cluster, redis_clu
 from tests.support.redis_server import redis_server
 
 CLIENT, SERVER = TokenRole.CLIENT, TokenRole.COMMUNICATION_SERVER
-STATE = ServerState(7, SERVER, True, clients=3, max_clients=9, draining=True, cpu=0.25)
+STATE = ServerState(7, SERVER, True, clients=3, max_clients=9, draining=True, cpu=0.25, linking=True)
 FORWARD = Forward(7, 8, CLIENT, 2, b"a frame\nof\x00 bytes \xff")
 
 
-@pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.needs("redis-server"))])
+@pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.needs("redis-server")), "valkey"])
 async def cluster(request: pytest.FixtureRequest) -> AsyncIterator[BackplaneCluster]:
     if request.param == "memory":
         async with memory_cluster() as made:
             yield made
-    else:
-        async with redis_server() as server, redis_cluster(server) as made:
-            yield made
+        return
+    program = request.getfixturevalue("tools").valkey_server if request.param == "valkey" else "redis-server"
+    async with redis_server(program=program) as server, redis_cluster(server) as made:
+        yield made
+
+
+def _new(alias: int) -> ServerState:
+    return ServerState(alias, SERVER, True, linking=True)
 
 
 def claim(key: int, alias: int = 7, **how: Any) -> Claim:
@@ -125,10 +131,17 @@ async def test_a_server_is_told_in_the_step_that_gives_it_its_alias(cluster: Bac
     assert len(first) == len(second) == 100
     for alias in range(1, 51):
         # Of two that come at the same time, at least one is in the other's WELCOME.
-        here, there = ("up", ServerState(100 + alias, SERVER, True)), ("up", ServerState(alias, SERVER, True))
+        here, there = ("up", _new(100 + alias)), ("up", _new(alias))
         assert first.index(here) < first.index(("claimed", alias, alias, True)) or second.index(there) < second.index(
             ("claimed", alias, 100 + alias, True)
         )
+
+
+async def test_a_server_that_comes_back_has_its_links_and_an_old_one_never_says(cluster: BackplaneCluster) -> None:
+    one, _ = await cluster.node(), await cluster.node()
+    one.perform(claim(1, 8, role=SERVER, proven=True, part2=True), claim(2, 9, role=SERVER, takes_free=True))
+    _, told = await cluster.news()
+    assert told == [("up", ServerState(8, SERVER, True)), ("up", ServerState(9, SERVER, False))]
 
 
 async def test_a_server_that_was_gone_before_it_had_its_alias_goes_down(cluster: BackplaneCluster) -> None:
@@ -211,6 +224,15 @@ async def test_revocations_are_told_to_all_others_also_to_those_that_come_later(
     assert sorted(late.news(), key=str) == [("revoked", other), ("revoked", lifted)]
 
 
+async def test_a_deed_is_told_to_those_that_are_there(cluster: BackplaneCluster) -> None:
+    one, _ = await cluster.node(), await cluster.node()
+    deed = Deed("älice \n", "asked server 7 to drain", 7)
+    one.perform(deed, Deed("", "published to 'a'"))
+    await one.settled()
+    await cluster.node()
+    assert await cluster.news() == [[], [("done", deed), ("done", Deed("", "published to 'a'"))], []]
+
+
 async def test_a_disconnection_is_told_to_those_that_are_there(cluster: BackplaneCluster) -> None:
     one, _ = await cluster.node(), await cluster.node()
     one.perform(Disconnect(subject="alice"), Disconnect(alias=5))
@@ -225,6 +247,7 @@ async def test_all_is_well(cluster: BackplaneCluster) -> None:
     for node in (one, two):
         assert node.backplane.problem() is None
         assert node.backplane.degraded() is None
+        assert node.backplane.away() is None
         stats = node.backplane.stats()
         assert (stats.up, stats.waiting, stats.outages, sum(stats.dropped.values())) == (True, 0, 0, 0)
     assert two.backplane.stats().coordinators == 2

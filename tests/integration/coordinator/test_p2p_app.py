@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +102,21 @@ async def test_at_the_root_of_ports_of_their_own(tmp_path: Path) -> None:
             assert await response.text() == "OK\n"
 
 
+async def test_errors_there_are_as_closed_as_on_the_main_port(tmp_path: Path) -> None:
+    async with serving(tmp_path, p2p=ALL, p2p_ports=True) as ports, aiohttp.ClientSession() as http:
+        for name, path in (("apprtc", "/nowhere"), ("collider", "/no/such/path"), ("gstreamer", "/")):
+            async with http.get(f"http://127.0.0.1:{ports[f'{name}_port']}{path}") as response:
+                assert response.status >= 400
+                assert response.headers["X-Content-Type-Options"] == "nosniff"
+                assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+
+
+async def test_gstreamers_port_without_tls_is_told_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async with serving(tmp_path, p2p=ALL, p2p_ports=True):
+        (warned,) = [record.getMessage() for record in caplog.records if "--gstreamer-port" in record.getMessage()]
+        assert "--tls-cert" in warned
+
+
 async def test_only_the_ports_of_what_is_on(tmp_path: Path) -> None:
     async with serving(tmp_path, p2p=["nextrtc"], p2p_ports=True) as ports, aiohttp.ClientSession() as http:
         assert set(ports) == {"pid", "port", "apprtc_port"}
@@ -173,6 +188,27 @@ async def test_a_client_of_ours_has_the_right_token_for_them(start: Start) -> No
             assert response.status == 200, "the pair of room and client is what counts here"
     async with coordinator.http.post("/collider/room1/12345678", data="hi") as response:
         assert response.status == 401
+
+
+async def test_each_limit_of_an_address_is_an_option(start: Start) -> None:
+    options = {"p2p_sockets_per_address": 1, "p2p_deliveries_per_s": 1, "p2p_deliveries_burst": 1_000}
+    coordinator = await start(auth="none", p2p=ALL, **options)
+    for room, result in (("one", "SUCCESS"), ("two", "ERROR")):
+        async with coordinator.http.post(f"/apprtc/join/{room}") as response:
+            assert json.loads(await response.text())["result"] == result
+    async with coordinator.http.get("/metrics") as response:
+        assert 'p2p_errors_total{protocol="apprtc",reason="address_full"} 1.0' in await response.text()
+    async with coordinator.http.ws_connect(f"http://127.0.0.1:{coordinator.port}/signaling") as socket:
+        for _ in range(1_001):
+            await socket.send_str('{"signal":"upperCase","content":"x"}')
+        for _ in range(990):
+            await socket.receive_str(timeout=PATIENCE_S)
+        answers = 990
+        with suppress(TimeoutError):
+            while answers < 1_002:  # one for each, and pings
+                await socket.receive_str(timeout=0.5)
+                answers += 1
+        assert answers < 1_002, "over the burst it is one a second"
 
 
 async def test_open_to_everyone(start: Start) -> None:

@@ -27,7 +27,7 @@ class Site:
     """Says how long a body was."""
 
     def __init__(self) -> None:
-        self.guests = Guests(MOST_BODIES, 0.001, 1_000, max_waiting_bytes=3 * MAX, max_address_bytes=2 * MAX)
+        self.guests = Guests(MOST_BODIES, 0.001, 1_000, max_waiting_bytes=4 * MAX, max_address_bytes=2 * MAX)
         self._access = access_of(self.guests, CLOCK, trusted=parse_networks(["127.0.0.1"]))
         self.port = 0
         self.began = 0
@@ -166,8 +166,10 @@ async def test_so_much_of_one_address_that_others_still_have_room(site: Site) ->
 
 async def test_so_much_of_all(site: Site) -> None:
     async with site.slow(MAX), site.slow(MAX), site.slow(MAX, "192.0.2.2"):
-        answer = await site.ask("X-Forwarded-For: 192.0.2.3", "Content-Length: 10", data=b"x" * 10)
+        answer = await site.ask("X-Forwarded-For: 192.0.2.3", f"Content-Length: {MAX}", data=b"x" * MAX)
         assert refusal(answer) == ("503", "4100", "too much is kept here")
+        answer = await site.ask("X-Forwarded-For: 192.0.2.3", "Content-Length: 10", data=b"x" * 10)
+        assert answer.startswith("HTTP/1.1 200 "), "there is room for what is small"
 
 
 async def test_so_many_of_one_address(site: Site) -> None:

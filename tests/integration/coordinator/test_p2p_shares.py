@@ -23,12 +23,11 @@ FULL = "Failed to send the message: Too many messages queued for the client\n"
 
 @pytest.fixture
 async def site() -> AsyncIterator[Site]:
-    """With room for two addresses."""
+    """With room for three addresses."""
     size = MAX_MESSAGE + MESSAGE_OVERHEAD_BYTES
-    # One more than can be kept: a message counts as a body, too, until it is answered.
-    guests = Guests(
-        100, 0.001, 10_000, max_waiting_bytes=2 * EACH * size + MAX_MESSAGE, max_address_bytes=EACH * size + MAX_MESSAGE
-    )
+    # One more than can be kept: a message counts as it comes, too, with what is around it, until it is answered.
+    each = EACH * size + MAX_MESSAGE + 300
+    guests = Guests(100, 0.001, 10_000, max_waiting_bytes=3 * each, max_address_bytes=each)
     async with apprtc_site(CLOCK, guests=guests) as made:
         yield made
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import time
 from collections.abc import AsyncIterator
@@ -22,7 +23,7 @@ from coordinator.core.cluster import (
     ServerUp,
 )
 from coordinator.io.redis.backplane import RedisBackplane
-from coordinator.io.redis.link import QUEUE_REPORTS, QUEUE_STEPS, READ_MESSAGES
+from coordinator.io.redis.link import QUEUE_REPORTS, QUEUE_STEPS, READ_MESSAGES, Link
 from protocol.tokens import TokenRole
 from tests.support.backplanes import BackplaneCluster, Node, redis_backplane, redis_cluster
 from tests.support.balancer import Balancer, balancer
@@ -91,6 +92,7 @@ async def test_without_redis_claims_are_decided_here_and_frames_come_back(server
     await alone(one, two)
     assert one.backplane.problem() is None, "peers can join"
     assert f"127.0.0.1:{server.port} is away" in str(one.backplane.degraded())
+    assert one.backplane.away() == one.backplane.degraded()
     assert not one.backplane.stats().up
     two.perform(
         claim(1, 8, takes_free=True), claim(2, 8, takes_own=True), claim(3, 8, takes_free=True), Forward(7, 8, CLIENT, 2, b"x")
@@ -333,6 +335,31 @@ async def test_who_does_not_read_at_all_is_put_out(server: RedisServer, cable: B
         cable.mend()
         await together(far)
         await until(lambda: ("evicted", 1) in one.told, BACK_S, "the rule decides: who was there first stays")
+
+
+async def test_who_leaves_while_a_lost_link_is_being_closed_closes_it(
+    server: RedisServer, cluster: BackplaneCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, closed = asyncio.Event(), list[Link]()
+    close = Link.close
+
+    async def slow(link: Link, *, leave: bool = False) -> None:
+        first = not begun.is_set()
+        begun.set()
+        if first:
+            await asyncio.sleep(60.0)
+        await close(link, leave=leave)
+        closed.append(link)
+
+    node = await cluster.node()
+    backplane = node.backplane
+    assert isinstance(backplane, RedisBackplane)
+    link = backplane._link
+    monkeypatch.setattr(Link, "close", slow)
+    server.kill()
+    await begun.wait()
+    await cluster.leave(node)
+    assert closed == [link]
 
 
 def prefix_of(node: Node) -> str:

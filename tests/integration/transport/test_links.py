@@ -89,7 +89,7 @@ async def test_a_storm_of_joins_does_not_stall_an_open_link(rtc: Rtc) -> None:
     a, b = Recorder(), Recorder()
     link, _ = await rtc.join(a, b)
     storm = asyncio.gather(*(rtc.join(Recorder(), Recorder()) for _ in range(60)))
-    worst, sent = 0.0, 0
+    worst, sent, begun = 0.0, 0, time.process_time()
     while not storm.done():
         before = time.process_time()
         link.send(b"x", reliable=True)
@@ -97,7 +97,8 @@ async def test_a_storm_of_joins_does_not_stall_an_open_link(rtc: Rtc) -> None:
         await b.has(sent)
         worst = max(worst, time.process_time() - before)
     await storm
-    assert worst < 0.25, "60 joins are 200 ms of work on both sides together; no message waits for all of them"
+    whole = time.process_time() - begun
+    assert worst < whole / 2, "no message waits for all the joins"
 
 
 async def test_thousands_of_messages_both_ways(rtc: Rtc) -> None:

@@ -117,6 +117,22 @@ def test_loopback_is_local_where_there_is_nothing_else(monkeypatch: pytest.Monke
     assert local_addresses(["0.0.0.0", "::"]) == ["127.0.0.1", "::1"]
 
 
+def forbidden() -> list[Adapter]:
+    raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+
+
+def test_a_machine_that_may_not_list_its_addresses_goes_by_its_route(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("ifaddr.get_adapters", forbidden)
+    monkeypatch.setattr(sockets, "source_address", lambda host, port: "2001:db8::7" if ":" in host else None)
+    assert local_addresses(["0.0.0.0", "::"]) == ["2001:db8::7"]
+    assert "does not list this machine's IPv4 addresses (Address family not supported" in caplog.text
+    assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
+    monkeypatch.setattr(sockets, "source_address", lambda host, port: "127.0.0.1")
+    assert machine_addresses(4) == []
+
+
 def test_the_way_to_loopback_starts_on_loopback() -> None:
     assert source_address("127.0.0.1", 9) == "127.0.0.1"
     assert source_address("::1", 9) == "::1"

@@ -8,15 +8,16 @@ from click.testing import CliRunner
 from benchmarks.catalogue import DRIVEN, GROUPS_OF, GROWTH, LOADS, NAMES, WANTED, Load, chosen
 from rtcbroker.cli import main
 from simulation import app
+from simulation.core.options import RunOptions
 
 ALL = [*(load.name for load in LOADS), *DRIVEN]
 
 
 @pytest.mark.parametrize("load", LOADS, ids=lambda load: load.name)
 def test_every_load_is_a_command_that_exists(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[app.RunOptions] = []
+    asked: list[RunOptions] = []
 
-    async def simulate(options: app.RunOptions, *_: object) -> int:
+    async def simulate(options: RunOptions, *_: object) -> int:
         asked.append(options)
         return 0
 

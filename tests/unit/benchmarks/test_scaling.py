@@ -12,8 +12,8 @@ def look(cpu_s: float, messages: float = 0.0, ends: int = 1) -> Look:
     return Look(ends, cpu_s, messages, 2 * messages, 100 * messages, 300 * messages)
 
 
-def counts(delivered: int = 1000, **more: int) -> Counts:
-    return Counts(failed=more.pop("failed", 0), tally=Tally(expected=1000, delivered=delivered, **more))
+def counts(delivered: int = 1000, *, failed: int = 0, duplicates: int = 0, misroutes: int = 0) -> Counts:
+    return Counts(failed=failed, tally=Tally(expected=1000, delivered=delivered, duplicates=duplicates, misroutes=misroutes))
 
 
 IDLE = [(look(1.0), look(1.01)), (look(2.0), look(2.03))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -126,6 +127,26 @@ def test_a_turn_secret_in_a_file_is_no_shorter_than_one_on_the_command_line(tmp_
     file.write_text("   short   \n")
     with pytest.raises(ConfigError, match="a secret of 5 bytes"):
         settings(ice_servers=[TURN], ice_turn_secret_file=file).ice()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"p2p_max_message": 17 * 1024 * 1024}, "less than four messages of 17825792 bytes"),
+        ({"p2p_max_waiting": 100 * 1024 * 1024}, "more than half of 104857600 bytes"),
+        ({"p2p_max_waiting": 8 * 1024 * 1024, "p2p_max_waiting_per_address": 5 * 1024 * 1024}, "more than half of 8388608 bytes"),
+    ],
+)
+def test_an_address_has_room_for_messages_and_leaves_some(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=f"p2p-max-waiting-per-address.*{message}"):
+        load(CoordinatorSettings, options)
+    load(CoordinatorSettings, {"p2p_max_message": 16 * 1024 * 1024, "p2p_max_waiting": 128 * 1024 * 1024})
+
+
+def test_ports_of_protocols_that_are_not_on() -> None:
+    with pytest.raises(ConfigError, match=r"p2p-ports: .*none is switched on \(--p2p\)"):
+        load(CoordinatorSettings, {"p2p_ports": True})
+    assert load(CoordinatorSettings, {"p2p_ports": True, "p2p": ("nextrtc",)}).p2p_ports
 
 
 def test_every_option_says_what_it_is_for() -> None:

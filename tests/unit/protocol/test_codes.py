@@ -19,6 +19,7 @@ NUMBERS = {
     "COORDINATOR_STOPPING": 4006,
     "AUTH_TIMEOUT": 4007,
     "DISCONNECTED": 4008,
+    "TOKEN_UNAVAILABLE": 4009,
     "SERVER_FULL": 4100,
     "SERVER_DRAINING": 4101,
     "SERVER_STOPPING": 4102,
@@ -95,3 +96,8 @@ def test_describes_what_it_knows() -> None:
 def test_describes_what_it_does_not_know() -> None:
     assert describe(4299) == "4299 unknown code (do not retry)"
     assert describe(1006) == "1006 unknown code (retry)"
+
+
+def test_describes_with_a_reason_and_says_nothing_twice() -> None:
+    assert describe(4101, "three more") == "4101 the server is draining (retry elsewhere): three more"
+    assert describe(4001, "nothing was heard from the server in time") == "4001 nothing was heard from the server in time (retry)"

@@ -70,6 +70,6 @@ def test_a_token_error_is_a_code_and_a_sentence() -> None:
 
 def test_a_closed_connection_has_its_verdict() -> None:
     error = ConnectionClosed(Code.SERVER_FULL)
-    assert (error.code, error.reason, error.retry) == (4100, "", Retry.ELSEWHERE)
+    assert (error.code, error.reason, error.retry) == (4100, "the server is full", Retry.ELSEWHERE)
     assert str(error) == "4100 the server is full (retry elsewhere)"
     assert str(ConnectionClosed(1006, "reset")) == "1006 unknown code (retry): reset"

@@ -84,6 +84,10 @@ LINE = "candidate:1 1 udp 2130706431 192.0.2.1 5000 typ host"
             signalling.server_status(clients=5, max_clients=10, draining=True, cpu=0.5),
             pb.ServerStatusMessage(type=pb.SERVER_STATUS, clients=5, max_clients=10, draining=True, cpu=0.5),
         ),
+        (
+            signalling.server_status(clients=0, max_clients=0, draining=False, cpu=0.0, linking=True),
+            pb.ServerStatusMessage(type=pb.SERVER_STATUS, linking=True),
+        ),
         (signalling.peer_gone(7), pb.PeerGoneMessage(type=pb.PEER_GONE, alias=7)),
         (
             signalling.server_report(pb.ServerReportMessage(version="1", clients=2, latency_p50=0.0)),
@@ -152,7 +156,8 @@ LARGEST = pb.ServerReportMessage(
     cpu=1.0,
     links=[pb.LinkTraffic(alias=UINT64, bytes_in=UINT64, bytes_out=UINT64, packets_in=UINT64, packets_out=UINT64)]
     * MAX_REPORT_LINKS,
-    busiest=[pb.TopicTraffic(topic="t" * MAX_TOPIC_BYTES, subscribers=UINT32, records_per_second=1e9)] * MAX_REPORT_TOPICS,
+    busiest=[pb.TopicTraffic(topic="t" * MAX_TOPIC_BYTES, subscribers=UINT32, records_per_second=1e9, deliveries_per_second=1e12)]
+    * MAX_REPORT_TOPICS,
     events=[pb.PeerEvent(kind=pb.PeerEvent.REFUSED, alias=UINT64, code=UINT32, role=pb.COMMUNICATION_SERVER_HUB)]
     * MAX_REPORT_EVENTS,
 )
@@ -187,6 +192,7 @@ def with_more(more: pb.ServerReportMessage) -> pb.ServerReportMessage:
         (pb.ServerReportMessage(latency_p99=math.inf), "latency_p99 is inf"),
         (pb.ServerReportMessage(cpu=-0.5), "cpu is -0.5"),
         (pb.ServerReportMessage(busiest=[pb.TopicTraffic(records_per_second=math.inf)]), "records_per_second is inf"),
+        (pb.ServerReportMessage(busiest=[pb.TopicTraffic(deliveries_per_second=math.inf)]), "deliveries_per_second is inf"),
     ],
 )
 def test_a_report_over_its_limits_is_refused(report: pb.ServerReportMessage, problem: str) -> None:

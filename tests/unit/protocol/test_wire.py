@@ -112,6 +112,7 @@ PART_2_MESSAGES = {
         "max_clients": "3 uint32",
         "draining": "4 bool",
         "cpu": "5 float",
+        "linking": "6 bool",
     },
     "PeerGoneMessage": {"type": "1 MessageType", "alias": "2 uint64"},
     "ServerReportMessage": {
@@ -164,7 +165,12 @@ PART_2_MESSAGES = {
         "packets_in": "4 uint64",
         "packets_out": "5 uint64",
     },
-    "TopicTraffic": {"topic": "1 string", "subscribers": "2 uint32", "records_per_second": "3 double"},
+    "TopicTraffic": {
+        "topic": "1 string",
+        "subscribers": "2 uint32",
+        "records_per_second": "3 double",
+        "deliveries_per_second": "4 double",
+    },
     "PeerEvent": {"kind": "1 Kind", "alias": "2 uint64", "code": "3 uint32", "role": "4 Role"},
     "CloseMessage": {"type": "1 MessageType", "code": "2 uint32", "reason": "3 string"},
     "MoveMessage": {"type": "1 MessageType", "code": "2 uint32", "reason": "3 string", "seconds": "4 double"},
@@ -424,14 +430,14 @@ SAMPLES: list[tuple[Message, bytes]] = [
         pb.ServerReportMessage(
             type=pb.SERVER_REPORT,
             links=[pb.LinkTraffic(alias=300, bytes_in=1, bytes_out=2, packets_in=3, packets_out=4)],
-            busiest=[pb.TopicTraffic(topic="t", subscribers=5, records_per_second=1.5)],
+            busiest=[pb.TopicTraffic(topic="t", subscribers=5, records_per_second=1.5, deliveries_per_second=6.5)],
             events=[pb.PeerEvent(kind=pb.PeerEvent.REFUSED, alias=300, code=4300, role=pb.CLIENT)],
             events_lost=5,
         ),
         b"\x08\x70\x92\x01"
         + length(bytes.fromhex("08ac02 1001 1802 2003 2804"))
         + b"\x9a\x01"
-        + length(b"\x0a\x01t\x10\x05\x19" + struct.pack("<d", 1.5))
+        + length(b"\x0a\x01t\x10\x05\x19" + struct.pack("<d", 1.5) + b"\x21" + struct.pack("<d", 6.5))
         + b"\xa2\x01"
         + length(bytes.fromhex("0803 10ac02 18cc21 2001"))
         + b"\xa8\x01\x05",

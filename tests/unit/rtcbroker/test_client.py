@@ -20,6 +20,8 @@ from rtcbroker import (
     ConnectError,
     NotConnected,
     RequestRefused,
+    Retry,
+    TokenUnavailable,
 )
 from tests.support.fake_cluster import URL, FakeCluster
 from tests.support.poll import until
@@ -138,16 +140,42 @@ async def test_a_token_function_may_be_plain_or_async(cluster: FakeCluster) -> N
         assert {peer.token for peer in cluster.servers[5].clients} == {b"at once", b"later"}
 
 
-@pytest.mark.parametrize("result", [ValueError("no luck"), 5, None])
-async def test_a_token_function_that_fails_says_so(cluster: FakeCluster, result: object) -> None:
-    def get() -> str:
-        if isinstance(result, Exception):
-            raise result
-        return result  # type: ignore[return-value]  # wrong on purpose
+async def test_a_token_function_that_fails_is_asked_again_until_time_is_up(cluster: FakeCluster) -> None:
+    told: list[RtcBrokerError] = []
 
-    with pytest.raises(ConnectError, match=r"no luck|not a str"):
-        await Client(URL, token=get, options=IMPATIENT).connect()
+    def get() -> str:
+        raise TypeError("failed to fetch")  # as some libraries say that there is no network
+
+    client = Client(URL, token=get, options=IMPATIENT)
+    client.on_error(told.append)
+    with pytest.raises(ConnectError) as caught:
+        await client.connect()
+    assert (caught.value.code, caught.value.retry) == (Code.TOKEN_UNAVAILABLE, Retry.SAME)
+    assert caught.value.reason == "the token function failed: failed to fetch"
+    assert len(told) > 1
+    assert all(isinstance(error, TokenUnavailable) for error in told)
     assert cluster.dials == []
+
+
+@pytest.mark.parametrize("result", [5, None, "", b"token"])
+async def test_a_token_function_that_gives_no_token_is_a_mistake(cluster: FakeCluster, result: object) -> None:
+    client = Client(URL, token=lambda: result)  # type: ignore[arg-type, return-value]  # wrong on purpose
+    with pytest.raises(TypeError, match="the token function is wrong: it gave"):
+        await client.connect()
+    assert client.state is ClientState.CLOSED
+    assert cluster.dials == []
+
+
+async def test_a_token_function_that_gives_no_token_later_is_asked_again(cluster: FakeCluster) -> None:
+    given: list[str | None] = ["first", None, "", "second"]
+    told: list[RtcBrokerError] = []
+    options = ClientOptions(backoff_base=0.001, backoff_cap=0.01)
+    async with Client(URL, token=lambda: given.pop(0), options=options) as client:  # type: ignore[arg-type, return-value]  # wrong on purpose
+        client.on_error(told.append)
+        cluster.servers[5].close(Code.TOKEN_REVOKED)
+        await until(lambda: client.stats.joins == 2, 5, "the client is back")
+        assert [token for _, token in cluster.dials] == ["first", "second"]
+        assert ["it gave NoneType" in str(error) or "it gave an empty text" in str(error) for error in told] == [True, True]
 
 
 async def test_a_token_function_that_hangs_is_given_up(cluster: FakeCluster) -> None:
@@ -157,7 +185,7 @@ async def test_a_token_function_that_hangs_is_given_up(cluster: FakeCluster) -> 
         await asyncio.Event().wait()
         raise AssertionError
 
-    with pytest.raises(ConnectError, match="TimeoutError"):
+    with pytest.raises(ConnectError, match=r"the token function failed: it took longer than 0\.02 s"):
         await Client(URL, token=never, options=options).connect()
 
 

@@ -31,6 +31,7 @@ NAMES = [
     "SubscriptionRefused",
     "Token",
     "TokenRole",
+    "TokenUnavailable",
     "TopicError",
 ]
 

@@ -48,6 +48,7 @@ def test_no_rate_is_no_debt() -> None:
     bucket = TokenBucket(0.0, 0, 0.0)
     bucket.charge(0.0, 1e9)
     assert not bucket.in_debt(0.0)
+    assert bucket.debt_s(0.0) == 0.0
 
 
 def test_a_charge_may_make_a_debt_that_time_pays() -> None:
@@ -55,9 +56,11 @@ def test_a_charge_may_make_a_debt_that_time_pays() -> None:
     bucket.charge(0.0, 10)
     assert not bucket.in_debt(0.0)
     bucket.charge(0.0, 20)
+    assert bucket.debt_s(1.5) == 0.5
     assert bucket.in_debt(1.9)
     assert not bucket.take(1.9)
     assert not bucket.in_debt(2.0)
+    assert bucket.debt_s(3.0) == 0.0
 
 
 def test_as_many_as_the_tokens_last_for() -> None:

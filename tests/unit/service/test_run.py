@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import resource
@@ -26,6 +27,14 @@ def test_the_exit_code_is_mains() -> None:
         return 7
 
     assert run(main) == 7
+
+
+def test_collections_of_garbage_do_not_go_through_what_is_imported() -> None:
+    async def main() -> int:
+        return int(gc.get_freeze_count() > 10_000)
+
+    assert run(main) == 1
+    assert gc.get_freeze_count() == 0
 
 
 def test_a_wrong_setting_is_a_line_and_a_code(capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,6 +21,17 @@ TEST = """
 """
 
 
+MENDABLE = """
+    from tests.support.needs import impossible, unmet
+
+    def test_mendable():
+        unmet("may make no namespace")
+
+    def test_hopeless():
+        impossible("the kernel is too old")
+"""
+
+
 @pytest.fixture
 def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.Pytester:
     """A pytester in which the list of packages has one command that is there and one that is not."""
@@ -70,6 +81,18 @@ def test_an_unmet_need_fails_where_strict(run: pytest.Pytester) -> None:
 def test_an_unmet_need_fails_in_ci(run: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CI", "true")
     execute(run, "no-such-command").assert_outcomes(errors=1, skipped=1)
+
+
+@pytest.mark.parametrize("ci", [False, True])
+def test_what_could_be_mended_fails_in_ci_and_what_could_not_is_named(
+    run: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, ci: bool
+) -> None:
+    if ci:
+        monkeypatch.setenv("CI", "true")
+    run.makepyfile(MENDABLE)
+    result = run.runpytest_inprocess("-p", "tests.support.needs")
+    result.assert_outcomes(failed=int(ci), skipped=2 - ci)
+    result.stdout.fnmatch_lines(["*could not run*", "*::test_hopeless: the kernel is too old"])
 
 
 def test_an_unlisted_need_is_refused(run: pytest.Pytester) -> None:

@@ -33,6 +33,7 @@ export const LOG_KINDS = [
   "link-up",
   "link-down",
   "state",
+  "operator",
   "lost-events",
 ] as const;
 export type LogKind = (typeof LOG_KINDS)[number];
@@ -69,7 +70,7 @@ export interface CoordinatorNow {
   p2p?: PeerToPeerNow[];
 }
 
-export const SERVER_STATES = ["ready", "full", "draining", "stale", "silent"] as const;
+export const SERVER_STATES = ["ready", "linking", "full", "draining", "stale", "silent"] as const;
 export type ServerState = (typeof SERVER_STATES)[number];
 
 export interface Drop {

@@ -10,6 +10,7 @@ export const GROUPS = {
   Servers: ["server-joined", "server-left"],
   Links: ["link-up", "link-down"],
   States: ["state"],
+  Operators: ["operator"],
 } as const satisfies Record<string, readonly LogKind[]>;
 export type Group = keyof typeof GROUPS;
 export const GROUP_NAMES = Object.keys(GROUPS) as Group[];

@@ -45,6 +45,7 @@ test("an order holds for a while, though measures change each second", () => {
 test("every kind of line has its button, but for what must not be hidden", () => {
   assert.equal(groupOf("link-down"), "Links");
   assert.equal(groupOf("server-joined"), "Servers");
+  assert.equal(groupOf("operator"), "Operators");
   assert.equal(groupOf("lost-events"), null);
 });
 

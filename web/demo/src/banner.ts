@@ -1,7 +1,8 @@
 // One line across the plaza when something happens to the connection.
 import { byId } from "./dom.ts";
 
-const SHOWN_MS = 4000;
+// Ten words, for somebody who looks elsewhere first.
+const SHOWN_MS = 7000;
 
 export class Banner {
   private readonly line = byId("banner", HTMLElement);

@@ -100,7 +100,7 @@ class Page {
     const parts = { broker: client, walker, crowd, loss, clock, random: Math.random };
     const visit = new Visit({ ...parts, heard: (sender, line) => heard(sender, line, false) }, name);
     await visit.begin();
-    this.stay = { client, visit, crowd, loss, pinger: new Pinger(client) };
+    this.stay = { client, visit, crowd, loss, pinger: new Pinger(client, clock) };
     this.stage.guest = {
       crowd,
       get middle() {
@@ -128,7 +128,9 @@ class Page {
     return new Promise((resolve) => {
       client.on("state", (state, cause) => {
         if (state === "reconnecting") {
-          leftAt = clock();
+          // That it is lost is noticed some time after the last word of it.
+          const { visit, pinger } = this.stay ?? {};
+          leftAt = Math.max(visit?.heardAt ?? 0, pinger?.answeredAt ?? 0) || clock();
           this.banner.show("moving to another server …");
         } else if (state === "connected") {
           const seconds = (clock() - leftAt).toFixed(1);

@@ -38,6 +38,8 @@ export class Visit {
   readonly outgoing = new Rate();
   /** Packets that came under another topic than they were sent to: none, if all is well. */
   misrouted = 0;
+  /** When a packet came last, by the clock. */
+  heardAt: number;
   private name: string;
   private sequence = 0;
   private cell: Cell;
@@ -53,7 +55,7 @@ export class Visit {
   ) {
     this.name = tidy(name, MAX_NAME);
     this.cell = parts.walker.cell;
-    this.greetAt = parts.clock();
+    this.greetAt = this.heardAt = parts.clock();
   }
 
   /** Hear what is around, and what is said. Rejects as the SDK's `subscribe`. */
@@ -149,6 +151,7 @@ export class Visit {
   private onPosition(packet: BrokerPacket): void {
     const now = this.parts.clock();
     this.incoming.note(now);
+    this.heardAt = now;
     const position = decodePosition(packet.body);
     if (!position) return;
     if (position.mark !== this.mark(packet.topic)) {
@@ -165,6 +168,7 @@ export class Visit {
     const { crowd, clock, random, heard } = this.parts;
     const now = clock();
     this.incoming.note(now);
+    this.heardAt = now;
     const line = decodeLine(packet.body);
     if (!line) return;
     // A name without a word is a newcomer's, who does not know ours.

@@ -91,12 +91,13 @@ test("one ping at a time, none without a connection", async () => {
     broker.pings++;
     return broker.answer;
   };
-  const pinger = new Pinger(broker);
+  let now = 5;
+  const pinger = new Pinger(broker, () => now++);
   await Promise.all([pinger.ask(), pinger.ask()]);
-  assert.deepEqual([broker.pings, pinger.rtt], [1, 0.002]);
+  assert.deepEqual([broker.pings, pinger.rtt, pinger.answeredAt], [1, 0.002, 6]);
   broker.answer = Promise.reject(new Error("not in time"));
   await pinger.ask();
-  assert.equal(pinger.rtt, undefined);
+  assert.deepEqual([pinger.rtt, pinger.answeredAt], [undefined, 6]);
   broker.state = "reconnecting";
   await pinger.ask();
   assert.equal(broker.pings, 2);

@@ -176,8 +176,11 @@ test("positions of others, bots and people, reach the crowd", async () => {
   const { crowd, cells, time, visit } = await begun();
   const topic = "demo/cell/2/2";
   const position = { sender: 4, sequence: 1, mark: topicMark(topic), time: 7, x: 9, y: 9 };
+  assert.equal(visit.heardAt, 100);
+  time.now = 100.25;
   cells.callback({ topic, sender: 70, body: encodePosition({ ...position, run: 3 }) });
   cells.callback({ topic, sender: 80, body: encodePosition({ ...position, run: 0 }) });
+  assert.equal(visit.heardAt, 100.25);
   assert.deepEqual(
     [...crowd.avatars()].map(({ sender, bot }) => [sender, bot]),
     [

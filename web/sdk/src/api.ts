@@ -5,7 +5,10 @@ import type { Packet } from "./core/packet.ts";
 import type { ClientState } from "./core/states.ts";
 import type { ClientStats } from "./core/stats.ts";
 
-/** A JWT, or a function, plain or async, that comes up with one: asked when the client connects, before the token expires, when refused. */
+/**
+ * A JWT, or a function, plain or async, that comes up with one: asked when the client connects, before the token expires, when it was refused
+ * or revoked. One that fails is asked again after a pause (TokenUnavailable); one that gives no text, or an empty one, is a mistake (TypeError).
+ */
 export type Token = string | (() => string | Promise<string>);
 
 /** What may be published; a text as UTF-8. */
@@ -54,7 +57,7 @@ export interface Client {
    * arrives; without one, the subscription is read with `for await (const packet of subscription)`.
    *
    * Rejects with SubscriptionRefused where the server refuses any topic (unless `partial`), NotConnected or RequestTimeout after
-   * `options.subscribeTimeout`, TopicError, ClientClosed.
+   * `options.subscribeTimeout`, TopicError, ClientClosed; TypeError, as everything here, for an argument that is none, naming it.
    */
   subscribe(topics: string | Iterable<string>, callback: PacketCallback, options?: SubscribeOptions): Promise<Subscription>;
   subscribe(topics: string | Iterable<string>, options?: SubscribeOptions): Promise<Subscription>;
@@ -82,8 +85,8 @@ export interface Client {
   /** Call `listener` with each new state and, where there is one, its cause. Returns a function that ends this. */
   on(event: "state", listener: StateListener): () => void;
   /**
-   * Call `listener` with what was refused while the connection lived on: RequestRefused (a packet, say), or SubscriptionRefused. Returns a
-   * function that ends this.
+   * Call `listener` with what was refused while the connection lived on: RequestRefused (a packet, say), or SubscriptionRefused; and with
+   * TokenUnavailable each time the token function failed. Returns a function that ends this.
    */
   on(event: "error", listener: ErrorListener): () => void;
 

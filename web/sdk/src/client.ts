@@ -10,6 +10,7 @@ import type {
   SubscribeOptions,
   Subscription,
 } from "./api.ts";
+import { asOptions, asTopics, kindOf, mustBe } from "./core/arguments.ts";
 import { makeOptions } from "./core/options.ts";
 import type { ClientState } from "./core/states.ts";
 import type { ClientStats } from "./core/stats.ts";
@@ -17,28 +18,37 @@ import { encodeText } from "./core/text.ts";
 import { Driver } from "./io/driver.ts";
 import { browserPlatform, type Platform } from "./io/platform.ts";
 import { Requests } from "./io/requests.ts";
-import { connectUrl } from "./io/url.ts";
+import { connectUrls } from "./io/url.ts";
 import { TopicSubscription } from "./subscription.ts";
 
 /** A client with everything around it passed in. */
-export async function connectOn(platform: Platform, url: string, connectOptions: ConnectOptions, page?: string): Promise<Client> {
-  const { token, options } = connectOptions;
-  const driver = new Driver(platform, connectUrl(url, page), token, makeOptions(options));
+export async function connectOn(
+  platform: Platform,
+  url: string | readonly string[],
+  connectOptions: ConnectOptions,
+  page?: string,
+): Promise<Client> {
+  const { token, options } = asOptions(connectOptions, ["token", "options"]);
+  mustBe(token == null || typeof token === "string" || typeof token === "function", "token", "a text or a function", token);
+  const driver = new Driver(platform, connectUrls(url, page), token, makeOptions(options));
   const requests = new Requests(driver);
   await requests.connect();
   return new BrowserClient(requests);
 }
 
+const PUBLISH_OPTIONS = ["reliable", "identity"] as const;
+
 let platform: Platform | undefined;
 
 /**
  * Connect to the cluster behind `url`: its coordinator's `ws://host:9090`, `wss://...` or `https://...`; "" or nothing is the page's own
- * origin. Goes on trying, at one server after another, for `options.connectTimeout`.
+ * origin. Several coordinators of one cluster stand in a list, or are separated by commas: the first dial goes to any of them, each further
+ * one to the next. Goes on trying, at one server after another, for `options.connectTimeout`.
  *
  * Rejects with AuthError when the token is refused, ConnectError when time is up or the cluster says not to come back, TypeError or RangeError
- * for a URL or an option that cannot work.
+ * for a URL, a token or an option that cannot work.
  */
-export async function connect(url = "", options: ConnectOptions = {}): Promise<Client> {
+export async function connect(url: string | readonly string[] = "", options: ConnectOptions = {}): Promise<Client> {
   platform ??= browserPlatform();
   return connectOn(platform, url, options, globalThis.location?.href);
 }
@@ -74,14 +84,22 @@ class BrowserClient implements Client {
     options?: SubscribeOptions,
   ): Promise<Subscription> {
     this.#requests.mustBeOpen();
+    const wanted = asTopics(topics, "topics");
     const given = typeof callback === "function" ? callback : undefined;
-    const subscription = new TopicSubscription(this.#requests, given, (given ? options : (callback as SubscribeOptions)) ?? {});
-    await subscription.open(typeof topics === "string" ? [topics] : topics);
+    mustBe(
+      given !== undefined || callback == null || kindOf(callback) === "object",
+      "callback",
+      "a function, or options",
+      callback,
+    );
+    const how = asOptions(given || callback == null ? options : (callback as SubscribeOptions), ["partial", "queue"]);
+    const subscription = new TopicSubscription(this.#requests, given, how);
+    await subscription.open(wanted);
     return subscription;
   }
 
   async publish(topic: string, body: Body, options: PublishOptions = {}): Promise<void> {
-    const { reliable = true, identity = false } = options;
+    const { reliable = true, identity = false } = asOptions(options, PUBLISH_OPTIONS);
     const data = asBytes(body);
     if (this.#requests.offer(topic, data, reliable, identity)) return;
     if (reliable) await this.#requests.offerPatiently(topic, data, identity);
@@ -89,7 +107,7 @@ class BrowserClient implements Client {
   }
 
   publishNowait(topic: string, body: Body, options: PublishOptions = {}): boolean {
-    const { reliable = true, identity = false } = options;
+    const { reliable = true, identity = false } = asOptions(options, PUBLISH_OPTIONS);
     const taken = this.#requests.offer(topic, asBytes(body), reliable, identity);
     if (!taken) this.#driver.sender.countDrop();
     return taken;
@@ -97,7 +115,7 @@ class BrowserClient implements Client {
 
   async publishJson(topic: string, value: unknown, options: PublishOptions = {}): Promise<void> {
     const text: string | undefined = JSON.stringify(value);
-    if (text === undefined) throw new TypeError(`${typeof value} has no JSON`);
+    if (text === undefined) throw new TypeError(`value: ${typeof value} has no JSON`);
     await this.publish(topic, text, options);
   }
 
@@ -108,9 +126,10 @@ class BrowserClient implements Client {
   on(event: "state", listener: StateListener): () => void;
   on(event: "error", listener: ErrorListener): () => void;
   on(event: "state" | "error", listener: StateListener | ErrorListener): () => void {
+    mustBe(typeof listener === "function", "listener", "a function", listener);
     if (event === "state") return this.#driver.stateListeners.add(listener as StateListener);
     if (event === "error") return this.#driver.errorListeners.add(listener as ErrorListener);
-    throw new TypeError(`there is no event ${JSON.stringify(event)}; there are "state" and "error"`);
+    throw new TypeError(`event: there is no ${JSON.stringify(event)}; there are "state" and "error"`);
   }
 
   close(): Promise<void> {
@@ -123,5 +142,5 @@ function asBytes(body: Body): Uint8Array {
   if (typeof body === "string") return encodeText(body);
   if (body instanceof Uint8Array) return body.slice();
   if (body instanceof ArrayBuffer) return new Uint8Array(body.slice(0));
-  throw new TypeError(`a body is a Uint8Array, an ArrayBuffer or a text, not ${typeof body}`);
+  throw new TypeError(`body: a Uint8Array, an ArrayBuffer or a text, not ${kindOf(body)}`);
 }

@@ -1,5 +1,6 @@
 // A subscription an application holds: topics in force, packets to take, a change of topics in one message.
 import type { PacketCallback, SubscribeOptions, Subscription } from "./api.ts";
+import { asTopics, kindOf, mustBe, mustBeKnown } from "./core/arguments.ts";
 import type { Sink } from "./core/delivery.ts";
 import { type ClientClosed, RtcBrokerError, SubscriptionRefused } from "./core/errors.ts";
 import { Inbox } from "./core/inbox.ts";
@@ -54,11 +55,14 @@ export class TopicSubscription implements Subscription {
     }
   }
 
-  async update({ add = [], remove = [] }: { add?: Iterable<string>; remove?: Iterable<string> }): Promise<void> {
+  async update(change: { add?: Iterable<string>; remove?: Iterable<string> }): Promise<void> {
     this.#requests.mustBeOpen();
+    mustBe(kindOf(change) === "object", "change", "an object with topics to add or remove", change);
+    mustBeKnown(change, "change", ["add", "remove"]);
+    const { add = [], remove = [] } = change;
     if (!this.#isOpen) throw new Error("the subscription is closed");
-    const wanted = new Set([...add].map(checkTopic));
-    const removed = [...new Set(remove)].filter((topic) => this.#topics.has(topic) && !wanted.has(topic));
+    const wanted = new Set(asTopics(add, "add").map(checkTopic));
+    const removed = [...new Set(asTopics(remove, "remove"))].filter((topic) => this.#topics.has(topic) && !wanted.has(topic));
     const news = [...wanted].filter((topic) => !this.#topics.has(topic));
     const version = this.#requests.change(news, removed, this.#sink);
     for (const topic of removed) this.#topics.delete(topic);

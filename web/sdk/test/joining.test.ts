@@ -231,7 +231,7 @@ describe("joining", () => {
     assert.equal(blocked.code, Code.TIMEOUT);
     world.onDial = (socket) => socket.open();
     const mute = await failure(world.connect({ options }), ConnectError);
-    assert.equal(mute.reason, "no WELCOME from the coordinator in time");
+    assert.match(mute.reason, /^no WELCOME from the coordinator in time: /);
   });
 
   test("a browser that will not even dial", async () => {
@@ -389,7 +389,6 @@ describe("tokens", () => {
       () => {
         throw "text";
       },
-      () => 42,
       () => new Promise(() => undefined),
       () => "t",
     ];
@@ -397,13 +396,6 @@ describe("tokens", () => {
     const client = await world.connect({ token, options: { tokenTimeout: 1 } });
     assert.equal(client.state, "connected");
     assert.equal(answers.length, 0);
-  });
-
-  test("a function that always fails: AUTH_FAILED, and why", async () => {
-    const world = new World(5);
-    const token = () => Promise.reject(new Error("log in first"));
-    const error = await failure(world.connect({ token, options: { connectTimeout: 2 } }), ConnectError);
-    assert.match(error.message, /log in first/);
   });
 
   test("a renewal that fails is tried again in time", async () => {

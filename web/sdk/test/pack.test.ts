@@ -12,7 +12,9 @@ test("without node_modules it is made of what is committed", () => {
   const clone = mkdtempSync(join(tmpdir(), "rtcbroker-pack-"));
   try {
     mkdirSync(join(clone, "web"));
-    for (const file of ["package.json", "package-lock.json", "pack.mjs", ".gitignore"]) cpSync(file, join(clone, "web", file));
+    for (const file of ["package.json", "package-lock.json", "pack.mjs", "README.md", ".gitignore"])
+      cpSync(file, join(clone, "web", file));
+    cpSync("../LICENSE", join(clone, "LICENSE"));
     cpSync(SERVED, join(clone, "coordinator/static/sdk"), { recursive: true });
     const run = (program: string, ...args: string[]) =>
       execFileSync(program, args, { cwd: clone, stdio: ["ignore", "pipe", "ignore"] })
@@ -21,7 +23,11 @@ test("without node_modules it is made of what is committed", () => {
         .split("\n");
     const packed = run("npm", "pack", "./web", "--offline").at(-1) ?? "";
     const listed = run("tar", "-tzf", packed).sort();
-    assert.deepEqual(listed, ["package/dist/rtcbroker.d.ts", "package/dist/rtcbroker.js", "package/package.json"]);
+    const files = ["LICENSE", "README.md", "dist/rtcbroker.d.ts", "dist/rtcbroker.js", "package.json"];
+    assert.deepEqual(
+      listed,
+      files.map((file) => `package/${file}`),
+    );
     run("tar", "-xzf", packed);
     for (const name of readdirSync(SERVED))
       assert.ok(readFileSync(join(SERVED, name)).equals(readFileSync(join(clone, "package/dist", name))), name);

@@ -32,6 +32,20 @@ describe("reconnecting", () => {
     assert.ok(world.connections[0]?.isClosed);
   });
 
+  test("a server that dies with packets on their way: they do not delay the move", async () => {
+    const { world, client, seen } = await joined(5, 6);
+    const five = world.servers.get(5);
+    assert.ok(five);
+    five.die();
+    for (let late = 0; late < 5; late += 1) {
+      five.batch([five.group("a", [[9, `late ${late}`]])]);
+      await world.advance(0.04);
+    }
+    await world.advance(0.9);
+    assert.deepEqual([client.state, client.server], ["connected", 6]);
+    assert.equal(seen.texts.length, 5, "and none of them is lost");
+  });
+
   test("a server that dies while UDP does not reach the next: on the third within five seconds", async () => {
     const { world, client, seen } = await joined(5, 6, 7);
     const six = world.servers.get(6);

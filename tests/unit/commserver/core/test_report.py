@@ -35,8 +35,10 @@ def peer(state: State, role: TokenRole | None = TokenRole.CLIENT, alias: int = 0
     return session
 
 
-def server(state: State, alias: int, traffic: Traffic) -> None:
-    state.counters.links[peer(state, TokenRole.COMMUNICATION_SERVER, alias).link] = traffic
+def server(state: State, alias: int, traffic: Traffic) -> Session:
+    session = peer(state, TokenRole.COMMUNICATION_SERVER, alias)
+    state.counters.links[session.link] = traffic
+    return session
 
 
 def report_of(reporter: Reporter, uptime: float = 1.0, version: str = "1.2.3") -> pb.ServerReportMessage:
@@ -83,18 +85,20 @@ def test_latency_is_that_of_the_interval(state: State) -> None:
 
 
 def test_the_busiest_topics_of_the_interval(state: State) -> None:
-    client, other = peer(state), peer(state)
+    client, other, linked = peer(state), peer(state), server(state, 99, Traffic())
     state.subscribe(client, {"a", "b"}, set())
     state.subscribe(other, {"a"}, set())
+    state.subscribe(linked, {"a", "b", "c"}, set())
     reporter = Reporter(state)
     report_of(reporter, 10.0)
     for topic, records in (("b", 4), ("a", 1), ("gone", 2), ("c", 2)):
         state.counters.topics[topic].records += records
+    state.counters.topics["a"].from_subscribers = 1
     assert list(report_of(reporter, 12.0).busiest) == [
-        pb.TopicTraffic(topic="b", subscribers=1, records_per_second=2.0),
+        pb.TopicTraffic(topic="b", subscribers=1, records_per_second=2.0, deliveries_per_second=2.0),
         pb.TopicTraffic(topic="c", records_per_second=1.0),
         pb.TopicTraffic(topic="gone", records_per_second=1.0),
-        pb.TopicTraffic(topic="a", subscribers=2, records_per_second=0.5),
+        pb.TopicTraffic(topic="a", subscribers=2, records_per_second=0.5, deliveries_per_second=0.5),
     ]
     assert not report_of(reporter, 13.0).busiest
 

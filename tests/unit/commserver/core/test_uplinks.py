@@ -43,7 +43,8 @@ def ways(server: Server) -> tuple[int, int]:
 
 
 def has_ended(server: Server) -> bool:
-    return not server.alive
+    """It waits for nobody any more, and its process ends."""
+    return server.broker.draining and not server.broker.peers
 
 
 def talk(world: World, clients: list[Client], seconds: float) -> None:

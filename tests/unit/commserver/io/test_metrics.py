@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from commserver.core import events as ev
 from commserver.core.session import Kind, SessionState
 from commserver.io.metrics import BrokerCollector, readiness, registry_of
+from protocol import signalling
 from protocol.pb import broker_pb2 as pb
 from tests.support.world import World
 from tests.support.world_client import joined
@@ -44,6 +45,7 @@ NAMES = {
     "rtcbroker_coordinator_frames_dropped": ("counter", set()),
     "rtcbroker_server_info": ("gauge", {"alias", "version"}),
     "rtcbroker_draining": ("gauge", set()),
+    "rtcbroker_linking": ("gauge", set()),
     "rtcbroker_process_cpu_seconds": ("counter", set()),
     "rtcbroker_process_resident_bytes": ("gauge", set()),
 }
@@ -145,6 +147,9 @@ def test_readiness_says_why_not() -> None:
     ready = readiness(server.broker, link)
     assert ready() == "the coordinator does not know us"
     link.welcomed = True
+    server.on_signal(signalling.welcome(server.alias, [7]))
+    assert ready() == "links to the other servers are being made"
+    server.on_signal(signalling.welcome(server.alias, []))
     assert ready() is None
     server.feed(ev.DrainRequested())
     assert ready() == "draining"

@@ -6,6 +6,7 @@ import pytest
 
 from coordinator.core.admission import Admission
 from coordinator.core.cluster import Disconnect, Forward, Revocation
+from coordinator.core.operations import Operations
 from coordinator.core.outputs import Dismiss
 from protocol import signalling
 from protocol.codes import Code
@@ -86,6 +87,18 @@ def test_a_server_of_another_coordinator_will_do_but_one_here_is_nearer(world: W
         assert publish(world.nodes[0], f"topic/{number}") == here.alias
 
 
+def test_alone_only_a_server_here_will_do(world: World) -> None:
+    there = world.server(node=1)
+
+    def alone(operations: Operations) -> int | None:
+        return operations.publish("t", b"hi", world.now, alone=True)
+
+    assert operate(world.nodes[0], alone) is None
+    assert there.got(pb.PublishMessage) == []
+    here = world.server(node=0)
+    assert operate(world.nodes[0], alone) == here.alias
+
+
 def test_a_topic_keeps_its_server_and_topics_are_spread(world: World) -> None:
     servers = [world.server() for _ in range(4)]
     chosen = {topic: publish(world.nodes[0], topic) for topic in (f"topic/{number}" for number in range(100))}
@@ -129,6 +142,16 @@ def test_a_server_is_asked_to_drain_wherever_it_is(world: World, home: int) -> N
     assert drain(world.nodes[0], server.alias, 5) == "asked"
     assert server.next(pb.DrainMessage).seconds == 5
     assert other.got(pb.DrainMessage) == []
+
+
+def test_alone_only_a_server_here_is_asked(world: World) -> None:
+    there, here = world.server(node=1), world.server(node=0)
+
+    def alone(alias: int) -> object:
+        return operate(world.nodes[0], lambda operations: operations.drain(alias, 5, alone=True))
+
+    assert [alone(alias) for alias in (there.alias, here.alias, 12345)] == ["out of reach", "asked", "no such server"]
+    assert there.got(pb.DrainMessage) == []
 
 
 def test_who_cannot_be_drained(world: World) -> None:

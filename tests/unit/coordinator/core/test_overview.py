@@ -179,6 +179,17 @@ def test_full_and_draining_are_told(world: World) -> None:
     assert texts == [f"server {server.alias}: ready, now full", f"server {server.alias}: full, now draining"]
 
 
+def test_a_newcomer_is_linking_until_it_says_that_it_is_not(world: World) -> None:
+    first, second = world.server(), world.server(linked=False)
+    assert [shown(world, server)["state"] for server in (first, second)] == ["ready", "linking"]
+    second.report(linking=True)
+    tell(second)
+    assert shown(world, second)["state"] == "linking"
+    second.report()
+    assert shown(world, second)["state"] == "ready"
+    assert log(world, "state") == []
+
+
 def test_servers_come_and_go(world: World) -> None:
     server, hub = world.server(), world.server(hub=True)
     server.leave()

@@ -10,24 +10,33 @@ SERVER = TokenRole.COMMUNICATION_SERVER
 
 
 def state(
-    alias: int, *, part2: bool = True, clients: int = 0, limit: int = 0, draining: bool = False, cpu: float = 0.0
+    alias: int,
+    *,
+    part2: bool = True,
+    clients: int = 0,
+    limit: int = 0,
+    draining: bool = False,
+    cpu: float = 0.0,
+    linking: bool = False,
 ) -> ServerState:
-    return ServerState(alias, SERVER, part2, clients, limit, draining, cpu)
+    return ServerState(alias, SERVER, part2, clients, limit, draining, cpu, linking)
 
 
 def ready(servers: Servers, now: float) -> list[int]:
     return sorted(candidate.alias for candidate in servers.candidates(now))
 
 
-def test_full_draining_and_stale_servers_are_left_out() -> None:
+def test_full_draining_stale_and_linking_servers_are_left_out() -> None:
     servers = Servers(20)
     servers.update(state(1), 0)
     servers.update(state(2, clients=5, limit=5), 0)
     servers.update(state(3, draining=True), 0)
     servers.update(state(4), -30)
+    servers.update(state(5, linking=True), 0)
     assert ready(servers, 0) == [1]
-    assert sorted(servers.aliases()) == [1, 2, 3, 4]
-    assert servers.conditions(0) == {"ready": 1, "full": 1, "draining": 1, "stale": 1}
+    assert sorted(servers.aliases()) == [1, 2, 3, 4, 5]
+    assert servers.conditions(0) == {"ready": 1, "full": 1, "draining": 1, "stale": 1, "linking": 1}
+    assert sorted(servers.neighbours(1, SERVER)) == [2, 3, 4, 5], "all of which other servers are to be linked with"
 
 
 def test_a_report_brings_it_back() -> None:

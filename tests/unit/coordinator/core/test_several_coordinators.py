@@ -29,6 +29,31 @@ def test_servers_are_known_everywhere(world: World) -> None:
     assert list(world.client(node=0).welcome.available_servers) == [here.alias]
 
 
+def test_a_newcomer_is_given_to_clients_nowhere_before_it_is_linked(world: World) -> None:
+    here, there = world.server(node=0), world.server(node=1, linked=False)
+    for node in (0, 1):
+        assert list(world.client(node=node).welcome.available_servers) == [here.alias]
+    there.report(linking=True)
+    for node in (0, 1):
+        assert list(world.client(node=node).welcome.available_servers) == [here.alias]
+    there.report()
+    for node in (0, 1):
+        assert sorted(world.client(node=node).welcome.available_servers) == sorted([here.alias, there.alias])
+
+
+def test_the_first_server_and_an_old_one_and_one_that_comes_back_are_given_to_clients_at_once(world: World) -> None:
+    first = world.server(node=1, linked=False)
+    assert list(world.client(node=0).welcome.available_servers) == [first.alias]
+    old = world.server(node=0, part2=False)
+    assert sorted(world.client(node=1).welcome.available_servers) == sorted([first.alias, old.alias])
+    wish = first.wish
+    first.leave()
+    again = world.server(node=0, wish=wish, linked=False)
+    assert again.alias == wish.alias
+    for node in (0, 1):
+        assert sorted(world.client(node=node).welcome.available_servers) == sorted([again.alias, old.alias])
+
+
 def test_servers_that_come_at_once_at_two_coordinators_learn_of_each_other(world: World) -> None:
     """Neither may be in the other's first list, for one coordinator learns of the other's servers a little later."""
     here, there = world.server(node=0), world.server(node=1)

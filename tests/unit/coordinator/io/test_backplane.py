@@ -10,6 +10,7 @@ import pytest
 from coordinator.core.cluster import (
     MAX_REVOCATIONS,
     Claim,
+    Deed,
     Disconnect,
     Forward,
     Release,
@@ -62,6 +63,9 @@ class Recorder:
 
     def disconnected(self, disconnect: Disconnect) -> None:
         self.told.append(("disconnected", disconnect))
+
+    def done(self, deed: Deed) -> None:
+        self.told.append(("done", deed))
 
     def rejoined(self) -> None:
         self.told.append(("rejoined",))

@@ -6,12 +6,13 @@ import random
 
 import pytest
 
+from coordinator.p2p.core.accounts import Account
 from coordinator.p2p.core.apprtc import LOOPBACK_CLIENT_ID, MAX_STORED_MESSAGES, ROOM_LIFETIME_S, Joined, Result, Rooms
 from coordinator.p2p.core.limits import Limits
-from coordinator.p2p.core.store import MESSAGE_OVERHEAD_BYTES, Store
+from coordinator.p2p.core.store import MESSAGE_OVERHEAD_BYTES
 
 ROOM = "room-1"
-ACCOUNT = Store(10**9)
+ACCOUNT = Account(10**9)
 
 
 class Digits(random.Random):
@@ -31,7 +32,7 @@ def rooms() -> Rooms:
 
 
 def join(rooms: Rooms, room: str = ROOM, now: float = 0.0, **options: bool) -> Joined:
-    joined = rooms.join(room, now, **options)
+    joined = rooms.join(room, ACCOUNT, now, **options)
     assert isinstance(joined, Joined)
     return joined
 
@@ -79,7 +80,7 @@ def test_the_second_gets_what_the_first_has_stored_in_order_once(rooms: Rooms) -
 
 def test_the_third_finds_it_full(rooms: Rooms) -> None:
     fill(rooms)
-    assert rooms.join(ROOM, 0.0) is Result.FULL
+    assert rooms.join(ROOM, ACCOUNT, 0.0) is Result.FULL
     assert rooms.counts.errors == {"room_full": 1}
     assert rooms.members == 2
 
@@ -88,7 +89,7 @@ def test_a_call_to_oneself_takes_both_places(rooms: Rooms) -> None:
     joined = join(rooms, loopback=True)
     assert (joined.is_initiator, joined.messages) == (True, ())
     assert rooms.occupancy(ROOM, 0.0) == 2
-    assert rooms.join(ROOM, 0.0) is Result.FULL
+    assert rooms.join(ROOM, ACCOUNT, 0.0) is Result.FULL
     assert rooms.store(ROOM, joined.client, "offer", ACCOUNT, 0.0) is None, "the loopback is there to hear it"
 
 
@@ -107,7 +108,7 @@ def test_an_id_that_is_taken_is_drawn_again() -> None:
 def test_no_free_id_to_be_had_is_a_duplicate() -> None:
     rooms = Rooms(Limits(), Digits(7))
     enter(rooms)
-    assert rooms.join(ROOM, 0.0) is Result.DUPLICATE_CLIENT
+    assert rooms.join(ROOM, ACCOUNT, 0.0) is Result.DUPLICATE_CLIENT
     assert rooms.members == 1
     assert enter(rooms, "another-room") == "00000007"
 
@@ -244,7 +245,7 @@ def test_each_change_begins_a_new_day(rooms: Rooms, change: str) -> None:
 def test_what_changes_nothing_begins_no_day(rooms: Rooms) -> None:
     first = enter(rooms)
     enter(rooms)
-    assert rooms.join(ROOM, 1_000.0) is Result.FULL
+    assert rooms.join(ROOM, ACCOUNT, 1_000.0) is Result.FULL
     assert rooms.store(ROOM, first, "x", ACCOUNT, 1_000.0) is None
     assert rooms.leave(ROOM, "nobody", 1_000.0) is Result.UNKNOWN_CLIENT
     rooms.tick(ROOM_LIFETIME_S)
@@ -274,7 +275,7 @@ def test_no_more_rooms_than_that() -> None:
     rooms = Rooms(Limits(max_rooms=2), random.Random(1))
     enter(rooms, "a")
     enter(rooms, "b")
-    assert rooms.join("c", 0.0) is Result.ERROR
+    assert rooms.join("c", ACCOUNT, 0.0) is Result.ERROR
     assert enter(rooms, "b"), "into a room that there is"
     assert rooms.rooms == 2
     assert rooms.counts.errors == {"server_full": 1}
@@ -284,12 +285,41 @@ def test_no_more_members_than_that() -> None:
     rooms = Rooms(Limits(max_members=3), random.Random(1))
     first = enter(rooms, "a")
     enter(rooms, "b")
-    assert rooms.join("c", 0.0, loopback=True) is Result.ERROR, "that would be two"
+    assert rooms.join("c", ACCOUNT, 0.0, loopback=True) is Result.ERROR, "that would be two"
     enter(rooms, "c")
-    assert rooms.join("a", 0.0) is Result.ERROR
+    assert rooms.join("a", ACCOUNT, 0.0) is Result.ERROR
     rooms.leave("a", first, 0.0)
     enter(rooms, "a")
     assert (rooms.rooms, rooms.members) == (3, 3)
+
+
+def test_no_more_places_of_an_address_than_that(rooms: Rooms) -> None:
+    mine, others = Account(0, max_places=2), Account(0, max_places=2)
+    first = rooms.join("a", mine, 0.0)
+    assert isinstance(first, Joined)
+    assert rooms.join("b", mine, 0.0, loopback=True) is Result.ERROR, "that would be three"
+    assert isinstance(rooms.join("b", mine, 0.0), Joined)
+    assert rooms.join("b", mine, 0.0) is Result.ERROR
+    assert isinstance(rooms.join("b", others, 0.0), Joined)
+    assert rooms.join("b", mine, 0.0) is Result.FULL, "as for everyone"
+    assert rooms.counts.errors == {"address_full": 2, "room_full": 1}
+    rooms.leave("a", first.client, 0.0)
+    assert isinstance(rooms.join("c", mine, 0.0), Joined)
+
+
+@pytest.mark.parametrize("end", ["leave", "expiry", "clear"])
+def test_places_are_given_back_however_they_end(rooms: Rooms, end: str) -> None:
+    account = Account(0, max_places=3)
+    joined = rooms.join("a", account, 0.0, loopback=True)
+    assert isinstance(joined, Joined)
+    assert account.places.taken == 2
+    if end == "leave":
+        rooms.leave("a", joined.client, 0.0)
+    elif end == "expiry":
+        rooms.tick(ROOM_LIFETIME_S)
+    else:
+        rooms.clear()
+    assert account.is_empty
 
 
 def test_clearing_forgets_everything(rooms: Rooms) -> None:

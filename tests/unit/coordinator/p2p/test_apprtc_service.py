@@ -7,16 +7,16 @@ import random
 
 import pytest
 
+from coordinator.p2p.core.accounts import Account
 from coordinator.p2p.core.apprtc import LOOPBACK_CLIENT_ID, MAX_STORED_MESSAGES, ROOM_LIFETIME_S, Joined, Result
 from coordinator.p2p.core.apprtc_newcomers import PATIENCE_S
 from coordinator.p2p.core.apprtc_service import AppRtc
 from coordinator.p2p.core.collider import ABSENCE_S, MAX_QUEUED_MESSAGES
 from coordinator.p2p.core.limits import Limits
 from coordinator.p2p.core.outputs import Close, Output, Send
-from coordinator.p2p.core.store import Store
 
 ROOM = "room-1"
-ACCOUNT = Store(10**9)
+ACCOUNT = Account(10**9)
 
 
 class World:
@@ -28,7 +28,7 @@ class World:
         self._keys = 0
 
     def join(self, *, loopback: bool = False) -> Joined:
-        joined = self.core.join(ROOM, self.now, loopback=loopback)
+        joined = self.core.join(ROOM, ACCOUNT, self.now, loopback=loopback)
         assert isinstance(joined, Joined)
         return joined
 
@@ -140,7 +140,7 @@ def test_who_crashed_makes_place_after_ten_seconds(world: World) -> None:
     callee_key, _ = world.register(callee)
     world.core.left(callee_key, world.now)
     world.later(ABSENCE_S - 0.1)
-    assert world.core.join(ROOM, world.now) is Result.FULL
+    assert world.core.join(ROOM, ACCOUNT, world.now) is Result.FULL
     world.later(0.1)
     assert not world.join().is_initiator
     assert world.core.outputs() == [], "nobody is told"
@@ -252,7 +252,7 @@ def test_a_room_that_was_forgotten_keeps_its_sockets(world: World) -> None:
 def test_who_never_comes_to_collider_makes_place_after_a_minute(world: World) -> None:
     caller, silent = world.join().client, world.join().client
     world.register(caller)
-    assert world.core.join(ROOM, 1.0) is Result.FULL
+    assert world.core.join(ROOM, ACCOUNT, 1.0) is Result.FULL
     world.later(PATIENCE_S - 1)
     assert world.core.holds(ROOM, silent)
     world.later(1)
@@ -283,9 +283,34 @@ def test_who_has_left_is_not_waited_for(world: World) -> None:
 def test_both_halves_have_the_limits() -> None:
     world = World(Limits(max_members=1))
     caller = world.join().client
-    assert world.core.join(ROOM, 0.0) is Result.ERROR
+    assert world.core.join(ROOM, ACCOUNT, 0.0) is Result.ERROR
     world.core.post(ROOM, caller, "x", ACCOUNT, 0.0)
     assert world.core.post(ROOM, "other", "x", ACCOUNT, 0.0) is not None
+
+
+def test_a_place_is_free_again_when_collider_misses_its_client_or_never_saw_it(world: World) -> None:
+    account = Account(10**9, max_places=2)
+    for number, gone in enumerate((ABSENCE_S, PATIENCE_S)):
+        joined = world.core.join(f"room-{number}", account, world.now)
+        assert isinstance(joined, Joined)
+        if gone == ABSENCE_S:
+            world.core.post(f"room-{number}", joined.client, "x", account, world.now)
+            assert (account.places.taken, account.clients.taken) == (1, 1)
+        world.later(gone)
+        assert account.is_empty
+
+
+@pytest.mark.parametrize("end", ["bye", "delete", "stop"])
+def test_a_place_is_free_again_when_it_is_given_up(world: World, end: str) -> None:
+    account = Account(10**9, max_places=2)
+    joined = world.core.join(ROOM, account, world.now)
+    assert isinstance(joined, Joined)
+    world.core.post(ROOM, joined.client, "x", account, world.now)
+    if end == "stop":
+        world.core.stop(world.now)
+    else:
+        getattr(world.core, end)(ROOM, joined.client, world.now)
+    assert account.is_empty
 
 
 def test_stopping(world: World) -> None:

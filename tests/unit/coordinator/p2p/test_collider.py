@@ -6,13 +6,14 @@ import json
 
 import pytest
 
+from coordinator.p2p.core.accounts import Account
 from coordinator.p2p.core.collider import ABSENCE_S, MAX_QUEUED_MESSAGES, UNREGISTERED_S, Collider
 from coordinator.p2p.core.limits import MAX_ID_CHARS, Limits
 from coordinator.p2p.core.outputs import Close, Output, Send
-from coordinator.p2p.core.store import MESSAGE_OVERHEAD_BYTES, Store
+from coordinator.p2p.core.store import MESSAGE_OVERHEAD_BYTES
 
 ROOM = "r"
-ACCOUNT = Store(10**9)
+ACCOUNT = Account(10**9)
 FULL = "Max room capacity reached"
 QUEUE_FULL = "Too many messages queued for the client"
 
@@ -523,3 +524,20 @@ def test_a_key_is_connected_once(world: World) -> None:
     world.core.connected(one, ACCOUNT, 0.0)
     world.here("2")
     assert len(world.send(one, "m")) == 1
+
+
+def test_no_more_clients_of_an_address_than_that(world: World) -> None:
+    mine = Account(10**9, max_places=1)
+    assert world.core.post("a", "1", "x", mine, 0.0) is None
+    assert world.core.post("a", "1", "x", mine, 0.0) is None, "it is there"
+    assert world.core.has_no_place("b", "1", mine, 0.0) == f"Failed to send the message: {FULL}"
+    assert world.core.post("b", "1", "x", mine, 0.0) == f"Failed to send the message: {FULL}"
+    assert world.core.has_no_place("b", "1", ACCOUNT, 0.0) is None
+    world.core.connected(1, mine, 0.0)
+    assert world.say(1, {"cmd": "register", "roomid": "b", "clientid": "1"})[-1] == Close(1, 1000, "")
+    assert world.core.counts.errors == {"address_full": 3}
+    world.core.delete("a", "1", 0.0)
+    assert mine.is_empty
+    assert world.core.post("b", "1", "x", mine, 0.0) is None
+    world.later(ABSENCE_S)
+    assert mine.is_empty

@@ -25,6 +25,15 @@ def test_requests_of_an_address_are_bounded_and_come_back_with_time() -> None:
     assert [guests.request("192.0.2.1", 1) for _ in range(3)] == [True, True, False]
 
 
+def test_what_an_address_causes_is_counted_for_all_it_does() -> None:
+    guests = Guests(2, requests_per_s=1, requests_burst=2, deliveries_per_s=10, deliveries_burst=100)
+    one, again, other = entered(guests, "192.0.2.1"), entered(guests, "192.0.2.1"), entered(guests, "192.0.2.2")
+    one.deliveries.charge(0, 99)
+    assert [guests.request("192.0.2.1", 0) for _ in range(9)] == [True, True, *[False] * 7]
+    assert again.deliveries.debt_s(0) == pytest.approx(0.1), "what is refused is not charged"
+    assert other.deliveries.debt_s(0) == 0
+
+
 def test_refused_sockets_are_not_counted() -> None:
     guests = Guests(max_sockets=1, requests_per_s=1, requests_burst=1)
     assert guests.enter("192.0.2.1", 0) is not None
@@ -41,18 +50,19 @@ def entered(guests: Guests, address: str) -> Guest:
 
 @pytest.mark.parametrize("what", ["outbox", "account"])
 def test_what_waits_is_bounded_for_an_address_and_for_all(what: str) -> None:
-    guests = Guests(2, 1, 1, max_waiting_bytes=15, max_address_bytes=10)
+    guests = Guests(2, 1, 1, max_waiting_bytes=25, max_address_bytes=10)
     one, again = entered(guests, "192.0.2.1"), entered(guests, "192.0.2.1")
     other = entered(guests, "192.0.2.2")
     mine, others = getattr(one, what), getattr(other, what)
     assert one is again, "sockets of one address share"
     assert mine.take(10)
     assert not mine.take(1)
-    assert not others.take(6)
-    assert others.take(5)
-    assert (guests.waiting, guests.kept) == ((15, 0) if what == "outbox" else (0, 15)), "one does not take the place of the other"
+    assert not others.take(8), "it would have more than it leaves"
+    assert others.take(7)
+    assert (guests.waiting, guests.kept) == ((17, 0) if what == "outbox" else (0, 17)), "one does not take the place of the other"
+    assert not others.take(1)
     mine.give_back(10)
-    assert others.take(5)
+    assert others.take(3)
 
 
 def test_bodies_that_are_coming_are_bounded_like_sockets_and_beside_them() -> None:
@@ -64,6 +74,21 @@ def test_bodies_that_are_coming_are_bounded_like_sockets_and_beside_them() -> No
     guests.end_body("192.0.2.1")
     assert guests.begin_body("192.0.2.1", 0) is not None
     assert guests.begin_body("192.0.2.1", 0) is None
+
+
+def test_places_of_an_address_are_bounded_like_sockets_and_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_ADDRESSES", 1)
+    guests = Guests(max_sockets=2, requests_per_s=1, requests_burst=1)
+    account = guests.guest("192.0.2.1", 0).account
+    for places in (account.places, account.clients):
+        assert places.fits(2)
+        assert not places.fits(3)
+        places.take()
+        guests.request("192.0.2.2", 0)
+        assert guests.guest("192.0.2.1", 0).account is account
+        assert not places.fits(2)
+        places.give_back()
+        assert account.is_empty
 
 
 def test_idle_addresses_are_forgotten_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,6 +137,14 @@ PROXIES = parse_networks(["127.0.0.1", "10.0.0.0/8"])
         ("127.0.0.1", ["203.0.113.9", "198.51.100.1, 10.1.2.3"], "198.51.100.1"),  # two proxies of ours, two headers
         ("127.0.0.1", ["10.0.0.1"], "10.0.0.1"),
         ("127.0.0.1", ["rubbish"], "rubbish"),
+        ("127.0.0.1", ["198.51.100.1:5678"], "198.51.100.1"),
+        ("127.0.0.1", ["198.51.100.1:5678, 10.1.2.3:80"], "198.51.100.1"),
+        ("127.0.0.1", ["[2001:db8::1]:80"], "2001:db8::1"),
+        ("127.0.0.1", ["[2001:db8::1]"], "2001:db8::1"),
+        ("127.0.0.1", ["2001:db8::1"], "2001:db8::1"),
+        ("127.0.0.1", ["::ffff:198.51.100.1"], "::ffff:198.51.100.1"),
+        ("127.0.0.1", [""], ""),
+        ("127.0.0.1", ["["], ""),
     ],
 )
 def test_where_a_request_comes_from(peer: str, forwarded: list[str], address: str) -> None:

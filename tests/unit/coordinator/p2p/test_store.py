@@ -5,7 +5,10 @@ from __future__ import annotations
 import random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from coordinator.p2p.core.accounts import Account
 from coordinator.p2p.core.apprtc import ROOM_LIFETIME_S, Joined, Result, Rooms
 from coordinator.p2p.core.collider import ABSENCE_S, Collider
 from coordinator.p2p.core.limits import Limits
@@ -20,7 +23,7 @@ class Addresses:
 
     def __init__(self, each: int = 2 * ONE, whole: int = 3 * ONE) -> None:
         self.whole = Store(whole)
-        self.one, self.two = Store(each, self.whole), Store(each, self.whole)
+        self.one, self.two = Account(each, self.whole), Account(each, self.whole)
 
     @property
     def kept(self) -> tuple[int, int, int]:
@@ -41,6 +44,19 @@ def test_a_part_takes_of_the_whole() -> None:
     assert two.take(2)
     two.clear()
     assert (two.bytes, whole.bytes) == (0, 3)
+
+
+@given(st.integers(1, 30), st.integers(20, 400), st.lists(st.tuples(st.integers(0, 29), st.integers(1, 20)), max_size=200))
+def test_fair_parts_leave_as_much_as_each_of_them_has(parts: int, most: int, taken: list[tuple[int, int]]) -> None:
+    whole = Store(1_000)
+    shares = [Store(most, whole, fair=True) for _ in range(parts)]
+    for who, size in taken:
+        share = shares[who % parts]
+        left, before = 1_000 - whole.bytes, share.bytes
+        assert share.take(size) == (before + size <= min(most, left - size))
+        assert whole.bytes == sum(each.bytes for each in shares)
+    newcomer = Store(most, whole, fair=True)
+    assert newcomer.take(min(most, (1_000 - whole.bytes) // 2) or 1), "however much the others have taken"
 
 
 @pytest.mark.parametrize(
@@ -72,13 +88,13 @@ class RoomServer:
         self.core = Rooms(limits, random.Random(1))
         self.clients: dict[str, str] = {}
 
-    def store(self, room: str, text: str, address: Store) -> bool:
+    def store(self, room: str, text: str, address: Account) -> bool:
         if room not in self.clients:
             self.join(room)
         return self.core.store(room, self.clients[room], text, address, 0.0) is Result.SUCCESS
 
     def join(self, room: str) -> None:
-        joined = self.core.join(room, 0.0)
+        joined = self.core.join(room, Account(0), 0.0)
         assert isinstance(joined, Joined)
         self.clients.setdefault(room, joined.client)
 
@@ -92,11 +108,11 @@ class AtCollider:
     def __init__(self, limits: Limits) -> None:
         self.core = Collider(limits)
 
-    def store(self, room: str, text: str, address: Store) -> bool:
+    def store(self, room: str, text: str, address: Account) -> bool:
         return self.core.post(room, "1", text, address, 0.0) is None
 
     def join(self, room: str) -> None:
-        self.core.connected(1, Store(0), 0.0)
+        self.core.connected(1, Account(0), 0.0)
         self.core.received(1, f'{{"cmd":"register","roomid":"{room}","clientid":"2"}}', 0.0)
 
     def leave(self, room: str) -> None:

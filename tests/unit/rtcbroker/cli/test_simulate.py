@@ -11,9 +11,10 @@ from rich.console import Console
 
 from rtcbroker.cli import main, run_options
 from simulation import app
-from simulation.app import RunOptions
 from simulation.core.impairment import Impairment
+from simulation.core.kills import Kill
 from simulation.core.messages import Credentials
+from simulation.core.options import RunOptions
 from simulation.core.payload import MAX_BODY_BYTES, MIN_BODY_BYTES
 from tests.support.certificates import put_pair
 
@@ -60,6 +61,13 @@ def test_a_star(runs: list[RunOptions]) -> None:
         result = invoke("dense", *target, "--hubs", "2")
         assert result.exit_code == 2
         assert "--hubs 2: only with --spawn, and at most as many as that starts" in result.output
+
+
+def test_several_coordinators_and_what_is_to_be_killed(runs: list[RunOptions]) -> None:
+    kills = ("--kill", "server/2@4", "--kill", "coordinator/1@2.5s", "--kill", "redis@3")
+    found = one(runs, "dense", "--spawn", "3", "--coordinators", "2", *kills, "--revive", "1500ms", "--max-outage", "3s")
+    assert (found.coordinators, found.revive_s, found.max_outage_s) == (2, 1.5, 3.0)
+    assert found.kills == [Kill("coordinator/1", 2.5), Kill("redis", 3.0), Kill("server/2", 4.0)]
 
 
 def test_a_bad_network(runs: list[RunOptions]) -> None:
@@ -170,6 +178,15 @@ def test_environment_and_file(runs: list[RunOptions], monkeypatch: pytest.Monkey
         (["dense", "--spawn", "1", "--server-option", "no=1"], "--server-option 'no=1': a comm server has no option no"),
         (["dense", "--url", "ws://x", "--server-option", "hub=yes"], "--server-option: only with --spawn"),
         (["dense", "--spawn", "0"], "--spawn"),
+        (["dense", "--spawn", "1", "--kill", "server@1"], "--kill 'server@1': is not PROCESS@SECONDS"),
+        (
+            ["dense", "--spawn", "1", "--kill", "redis@1"],
+            "the cluster has no redis (there is one with --coordinators 2 and more)",
+        ),
+        (["dense", "--url", "ws://x", "--kill", "server/1@1"], "--kill: only with --spawn"),
+        (["dense", "--url", "ws://x", "--coordinators", "2"], "--coordinators 2: only with --spawn"),
+        (["dense", "--spawn", "1", "--revive", "1s"], "--revive: only with --kill"),
+        (["dense", "--spawn", "1", "--max-outage", "0"], "--max-outage"),
         (["dense", "--spawn", "1", "--clients", "1"], "--clients"),
         (["replay", "gone.csv", "--spawn", "1"], "rtcbroker simulate: gone.csv: cannot be read"),
     ],

@@ -49,6 +49,19 @@ def test_the_text(error: RtcBrokerError, text: str) -> None:
     assert str(error) == text
 
 
+def test_without_a_reason_there_is_that_of_the_code() -> None:
+    assert ConnectError(Code.NO_SERVERS).reason == "no server is available"
+    assert RequestRefused(Code.NOT_ALLOWED, "").reason == "the token does not grant this topic"
+    assert ClientClosed(1006, "").reason == ""
+
+
+def test_what_the_client_concludes_itself_is_told_as_the_client_sees_it() -> None:
+    assert str(ConnectError(Code.TIMEOUT, "no offer of server 5 in time")) == (
+        "4001 nothing was heard in time (retry): no offer of server 5 in time"
+    )
+    assert " you " not in str(ConnectError(Code.SLOW_CONSUMER, "the coordinator does not read"))
+
+
 def test_a_client_that_its_application_closed_does_not_come_back() -> None:
     assert ClientClosed(1000, "closed by the application").retry is Retry.NEVER
     assert ClientClosed(Code.TIMEOUT).retry is Retry.SAME

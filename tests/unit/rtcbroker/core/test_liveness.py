@@ -41,15 +41,54 @@ def test_whatever_is_heard_puts_it_off() -> None:
     assert liveness.next_deadline() == 109.0
 
 
-def test_a_probe_is_short_and_ends_with_the_first_sign_of_life() -> None:
+def test_a_probe_is_short() -> None:
     liveness = make()
     liveness.probe(102.0)
+    liveness.ping(102.0)
     assert liveness.next_deadline() == 103.0
     liveness.probe(102.5)  # a second reason to doubt gives no more time
     assert liveness.look(102.9) is Sign.ALIVE
     assert liveness.look(103.0) is Sign.LOST
-    liveness.heard(103.0)
-    assert liveness.look(103.1) is Sign.ALIVE
+
+
+def test_a_probe_ends_with_its_own_answer() -> None:
+    liveness = make()
+    liveness.probe(102.0)
+    _, probe = liveness.ping(102.0)
+    liveness.heard(102.1)
+    assert liveness.echoed(time_of(probe), 102.1) is not None
+    assert liveness.look(103.0) is Sign.ALIVE
+    assert liveness.next_deadline() == pytest.approx(107.1)
+
+
+def test_last_words_of_a_server_that_died_do_not_end_a_probe() -> None:
+    liveness = make()
+    _, before = liveness.ping(101.9)
+    liveness.probe(102.0)
+    liveness.ping(102.0)
+    liveness.heard(102.05)
+    assert liveness.echoed(time_of(before), 102.05) is not None  # answered before it died
+    liveness.heard(102.3)
+    assert liveness.look(103.0) is Sign.LOST
+
+
+def test_what_still_comes_after_last_words_is_a_sign_of_life() -> None:
+    liveness = make()
+    liveness.probe(102.0)
+    liveness.ping(102.0)
+    liveness.heard(102.31)  # the answer may be behind much else
+    assert liveness.look(103.0) is Sign.ALIVE
+    assert liveness.next_deadline() == pytest.approx(107.31)
+
+
+def test_a_probe_that_we_slept_through_is_made_anew() -> None:
+    liveness = make()
+    liveness.probe(102.0)
+    liveness.ping(102.0)
+    assert liveness.look(3_700.0) is Sign.QUIET
+    liveness.ping(3_700.0)
+    assert liveness.next_deadline() == 3_701.0
+    assert liveness.look(3_701.0) is Sign.LOST
 
 
 def test_after_a_sleep_of_our_own_the_server_is_asked_once_more() -> None:

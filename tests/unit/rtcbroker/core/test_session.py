@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from protocol import signalling
-from protocol.codes import Code
+from protocol.codes import Code, Retry
+from protocol.errors import ConnectionClosed
 from protocol.pb import broker_pb2 as pb
 from protocol.signalling import CandidateInit
 from rtcbroker.core import events
 from rtcbroker.core.options import ClientOptions
 from rtcbroker.core.states import ClientState
-from tests.support.session_world import ALIAS, ALL, OFFER, SessionWorld, asked, one, only, sent, states
+from tests.support.session_world import ALIAS, ALL, OFFER, URL, SessionWorld, asked, one, only, sent, states
 from transport.link import LinkEnd
 
 
@@ -19,7 +20,7 @@ def test_the_way_in() -> None:
     world = SessionWorld(token="secret")
     outputs = world.start()
     assert states(outputs) == [ClientState.CONNECTING]
-    assert one(outputs, events.DialCoordinator) == events.DialCoordinator(0, "", "secret")
+    assert one(outputs, events.DialCoordinator) == events.DialCoordinator(URL, 0, "", "secret")
     assert world.opened() == []
     assert asked(world.welcome(5, 6)) == [5]
     assert world.offer(5) == [events.AnswerOffer(1, "the offer")]
@@ -40,17 +41,30 @@ def test_a_token_function_is_asked_before_the_first_dial() -> None:
     assert only(outputs, events.DialCoordinator) == []
     one(outputs, events.AskToken)
     assert world.session.next_deadline() is None  # whoever asks has a deadline of its own
-    assert world.feed(events.TokenReceived("fresh")) == [events.DialCoordinator(0, "", "fresh")]
+    assert world.feed(events.TokenReceived("fresh")) == [events.DialCoordinator(URL, 0, "", "fresh")]
 
 
 def test_a_token_function_that_fails_is_asked_again_after_a_pause() -> None:
     world = SessionWorld(renewable=True)
     world.start()
-    assert world.feed(events.TokenFailed("no network")) == []
-    assert world.session.failure.code == Code.AUTH_FAILED
-    assert "no network" in world.session.failure.reason
-    assert world.wait(0.24) == []
-    one(world.wait(0.02), events.AskToken)
+    for pause in (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0):
+        (told,) = world.feed(events.TokenFailed("no network"))
+        assert isinstance(told, events.Refused)
+        for error in (told.error, world.session.trouble(world.now)):
+            assert isinstance(error, ConnectionClosed)
+            assert (error.code, error.retry) == (Code.TOKEN_UNAVAILABLE, Retry.SAME)
+            assert error.reason == "the token function failed: no network"
+        assert world.wait(pause - 0.01) == []
+        one(world.wait(0.02), events.AskToken)
+
+
+def test_a_token_function_that_says_nothing_is_what_the_client_waits_for() -> None:
+    world = SessionWorld(renewable=True)
+    world.start()
+    assert world.session.trouble(world.now + 0.9).code == Code.TIMEOUT
+    trouble = world.session.trouble(world.now + 1.1)
+    assert (trouble.code, trouble.retry) == (Code.TOKEN_UNAVAILABLE, Retry.SAME)
+    assert trouble.reason == "the token function failed: it has not answered yet"
 
 
 def test_a_coordinator_that_cannot_be_reached_is_dialed_again_with_growing_pauses() -> None:
@@ -101,7 +115,7 @@ def test_when_all_servers_were_tried_the_coordinator_is_dialed_for_a_fresh_list(
     world.welcome(5)
     assert world.signal(signalling.refused(ALIAS, 5, Code.SERVER_FULL)) == [events.HangUp()]
     assert world.session.failure.code == Code.SERVER_FULL
-    assert one(world.wait(0.25), events.DialCoordinator) == events.DialCoordinator(ALIAS, "proof", "")
+    assert one(world.wait(0.25), events.DialCoordinator) == events.DialCoordinator(URL, ALIAS, "proof", "")
     world.opened()
     assert world.welcome() == [events.HangUp()]  # nobody there at all
     assert world.session.failure.code == Code.NO_SERVERS
@@ -302,7 +316,7 @@ def test_a_socket_that_breaks_before_the_answer_ends_the_join_and_is_dialed_agai
     world.welcome(5, 6)
     world.offer(5)
     assert world.socket_ended() == [events.CloseLink(1)]
-    assert one(world.wait(0.25), events.DialCoordinator) == events.DialCoordinator(ALIAS, "proof", "")
+    assert one(world.wait(0.25), events.DialCoordinator) == events.DialCoordinator(URL, ALIAS, "proof", "")
 
 
 def test_a_coordinator_that_always_breaks_while_joining_is_not_asked_at_full_speed() -> None:

@@ -13,7 +13,7 @@ from rtcbroker.core import events
 from rtcbroker.core.errors import AuthError
 from rtcbroker.core.options import ClientOptions
 from rtcbroker.core.states import ClientState
-from tests.support.session_world import ALIAS, NOW, SessionWorld, asked, one, only, sent, sets, states
+from tests.support.session_world import ALIAS, NOW, URL, SessionWorld, asked, one, only, sent, sets, states
 from transport.link import LinkEnd
 
 
@@ -29,6 +29,16 @@ def stable(*servers: int) -> SessionWorld:
     for _ in range(5):
         world.wait(4.0)
         world.message(1, packets.topic_fw(3, b"alive"))
+    return world
+
+
+def joined_with_function() -> SessionWorld:
+    world = SessionWorld(renewable=True)
+    world.start()
+    world.feed(events.TokenReceived("first"))
+    world.opened()
+    world.welcome(5)
+    world.join(5, 1)
     return world
 
 
@@ -145,7 +155,7 @@ def test_a_coordinator_that_goes_does_not_touch_the_link() -> None:
     world = joined(5)
     assert world.socket_ended() == []
     assert world.state is ClientState.CONNECTED
-    assert one(world.wait(0.25), events.DialCoordinator) == events.DialCoordinator(ALIAS, "proof", "")
+    assert one(world.wait(0.25), events.DialCoordinator) == events.DialCoordinator(URL, ALIAS, "proof", "")
     assert world.socket_ended() == []
     outputs = world.wait(0.5)
     one(outputs, events.DialCoordinator)
@@ -200,6 +210,81 @@ def test_a_coordinator_that_refuses_the_token_meanwhile_decides_nothing() -> Non
     assert world.socket_ended(Code.AUTH_FAILED) == []
     assert world.state is ClientState.CONNECTED
     one(world.wait(0.5), events.AskToken)  # a fresh one for the next dial
+
+
+def test_a_token_function_that_fails_after_a_loss_is_asked_for_ever() -> None:
+    world = joined_with_function()
+    world.message(1, packets.close(Code.TOKEN_EXPIRED))
+    one(world.wait(0.0), events.AskToken)
+    for _ in range(50):
+        error = one(world.feed(events.TokenFailed("away")), events.Refused).error
+        assert str(error).endswith("the token function failed: away")
+        one(world.wait(10.0), events.AskToken)
+    assert world.state is ClientState.RECONNECTING
+    one(world.feed(events.TokenReceived("fresh")), events.DialCoordinator)
+
+
+# -------------------------------------------------------------------------------------------------- a revoked token
+
+
+def test_a_revoked_fixed_token_is_the_end_whoever_says_so() -> None:
+    for by_server in (True, False):
+        world = SessionWorld(token="fixed")
+        world.connect(5)
+        told = world.message(1, packets.close(Code.TOKEN_REVOKED)) if by_server else world.socket_ended(Code.TOKEN_REVOKED)
+        change = one(told, events.StateChanged)
+        assert change.state is ClientState.CLOSED
+        assert isinstance(change.cause, AuthError)
+        assert change.cause.code == Code.TOKEN_REVOKED
+        assert only(world.wait(100.0), events.DialCoordinator) == []
+
+
+def test_after_a_revocation_a_function_gives_another_token_and_the_client_goes_on() -> None:
+    world = joined_with_function()
+    assert states(world.message(1, packets.close(Code.TOKEN_REVOKED))) == [ClientState.RECONNECTING]
+    one(world.wait(0.0), events.AskToken)
+    assert one(world.feed(events.TokenReceived("second")), events.DialCoordinator).token == "second"
+    world.opened()
+    world.welcome(5)
+    assert [packet.body for packet in sent(world.open_link(5, 2)) if isinstance(packet, pb.AuthMessage)] == [b"second"]
+    world.ready(2)
+    assert world.state is ClientState.CONNECTED
+
+
+def test_a_coordinator_that_tells_of_the_revocation_first_is_not_shown_that_token_again() -> None:
+    world = joined_with_function()
+    assert world.socket_ended(Code.TOKEN_REVOKED) == []
+    outputs = world.wait(0.25)
+    one(outputs, events.AskToken)
+    assert only(outputs, events.DialCoordinator) == []
+    world.message(1, packets.close(Code.TOKEN_REVOKED))
+    assert one(world.feed(events.TokenReceived("second")), events.DialCoordinator).token == "second"
+
+
+def test_a_revoked_token_is_not_shown_to_the_server_that_is_being_joined() -> None:
+    world = SessionWorld(renewable=True)
+    world.start()
+    world.feed(events.TokenReceived("first"))
+    world.opened()
+    world.welcome(5)
+    world.offer(5)
+    world.feed(events.LinkAnswered(1, "the answer"))
+    assert events.CloseLink(1) in world.socket_ended(Code.TOKEN_REVOKED)
+    assert world.feed(events.LinkOpened(1)) == []
+    one(world.wait(0.25), events.AskToken)
+
+
+def test_a_second_token_that_is_revoked_too_is_the_end() -> None:
+    world = joined_with_function()
+    world.message(1, packets.close(Code.TOKEN_REVOKED))
+    world.wait(0.0)
+    world.feed(events.TokenReceived("second"))
+    cause = one(world.socket_ended(Code.TOKEN_REVOKED, "HTTP 401"), events.StateChanged).cause
+    assert isinstance(cause, AuthError)
+    assert cause.code == Code.TOKEN_REVOKED
+
+
+# ------------------------------------------------------------------------------------------------------------ probes
 
 
 def test_a_server_whose_socket_is_gone_is_probed_and_lost_if_it_says_nothing() -> None:

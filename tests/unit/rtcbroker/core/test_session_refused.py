@@ -10,16 +10,17 @@ from protocol.keys import secret_key
 from protocol.pb import broker_pb2 as pb
 from protocol.tokens import TokenRole, sign
 from rtcbroker.core import events
+from rtcbroker.core.credentials import AUTH_CODES
 from rtcbroker.core.errors import AuthError, ConnectError
 from rtcbroker.core.options import ClientOptions
 from rtcbroker.core.states import ClientState
-from tests.support.session_world import ALIAS, NOW, SessionWorld, asked, one, sent, sets, states
+from tests.support.session_world import ALIAS, NOW, URL, SessionWorld, asked, one, sent, sets, states
 from transport.link import LinkEnd
 
 # ------------------------------------------------------------------------------------------------------------ refusals
 
 
-@pytest.mark.parametrize("code", [Code.AUTH_FAILED, Code.TOKEN_EXPIRED, Code.TOKEN_NOT_YET_VALID, Code.WRONG_ROLE])
+@pytest.mark.parametrize("code", sorted(AUTH_CODES))
 def test_a_fixed_token_that_is_refused_is_the_end(code: Code) -> None:
     world = SessionWorld(token="secret")
     world.start()
@@ -137,7 +138,7 @@ def test_behind_an_old_coordinator_a_server_without_ready_is_an_old_one() -> Non
     assert world.subscriptions.acknowledged("a") == world.now
     assert world.subscriptions.settled_version == 1
     world.socket_ended()
-    assert one(world.wait(0.25), events.DialCoordinator) == events.DialCoordinator(0, "", "secret")
+    assert one(world.wait(0.25), events.DialCoordinator) == events.DialCoordinator(URL, 0, "", "secret")
 
 
 def test_behind_an_old_coordinator_there_may_be_a_new_server() -> None:

@@ -25,7 +25,9 @@ def test_a_url_is_completed(given: str, dialed: str) -> None:
     assert connect_url(given) == dialed
 
 
-@pytest.mark.parametrize("given", ["host:9090", "ftp://host", "ws://", "ws://host:0", "ws://host:99999", "ws://[::1", ""])
+@pytest.mark.parametrize(
+    "given", ["host:9090", "ftp://host", "ws://", "ws://host:0", "ws://host:99999", "ws://[::1", "", "ws://a,b:9090", "ws://a,"]
+)
 def test_a_url_that_is_none_is_refused(given: str) -> None:
     with pytest.raises(ConfigError, match="ws://localhost:9090"):
         connect_url(given)
@@ -58,5 +60,6 @@ def test_a_refusal_says_what_it_can(status: int, body: bytes, wanted: tuple[int,
 
 def test_several_coordinators_are_separated_by_commas() -> None:
     assert connect_urls("ws://a:9090, https://b/x") == ["ws://a:9090/connect", "wss://b/x/connect"]
+    assert connect_urls("ws://a:9090,") == ["ws://a:9090/connect"]
     with pytest.raises(ConfigError, match="ftp"):
         connect_urls("ws://a:9090,ftp://b")

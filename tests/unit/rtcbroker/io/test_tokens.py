@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from rtcbroker.io.tokens import ask
+from rtcbroker.io.tokens import NoToken, ask
 
 
 async def later() -> str:
@@ -34,8 +34,20 @@ async def test_what_it_raises_comes_through() -> None:
         await ask(broken, 1)
 
 
-async def test_it_has_a_deadline_and_must_give_a_text() -> None:
-    with pytest.raises(TimeoutError):
+async def test_it_has_a_deadline() -> None:
+    with pytest.raises(TimeoutError, match=r"it took longer than 0.001 s"):
         await ask(never, 0.001)
-    with pytest.raises(TypeError, match="gave bytes"):
-        await ask(lambda: b"token", 1)  # type: ignore[arg-type, return-value]  # wrong on purpose
+
+    async def impatient() -> str:
+        raise TimeoutError("its own")
+
+    with pytest.raises(TimeoutError, match="its own"):
+        await ask(impatient, 1)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"), [(b"token", "bytes"), (None, "NoneType"), ("", "an empty text"), (" \n", "an empty text")]
+)
+async def test_it_must_give_a_text_with_something_in_it(given: object, said: str) -> None:
+    with pytest.raises(NoToken, match=f"it gave {said}, "):
+        await ask(lambda: given, 1)  # type: ignore[arg-type, return-value]  # wrong on purpose

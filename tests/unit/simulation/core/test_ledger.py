@@ -7,7 +7,18 @@ from math import inf
 import pytest
 
 from simulation.core import ledger
-from simulation.core.ledger import GRACE_S, SETTLE_S, Receipts, SendIndex, SendLog, SubscriptionLog, Tally, Window, judge
+from simulation.core.ledger import (
+    GRACE_S,
+    SETTLE_S,
+    Affected,
+    Receipts,
+    SendIndex,
+    SendLog,
+    SubscriptionLog,
+    Tally,
+    Window,
+    judge,
+)
 
 ALL = Window(-inf, inf)
 ME, YOU, THIRD = 0, 1, 2
@@ -145,3 +156,41 @@ def test_tallies_add_up() -> None:
     total = Tally(1, 2, 3, 4)
     total.add(Tally(10, 20, 30, 40))
     assert total == Tally(11, 22, 33, 44)
+    total.add(Tally(affected=Affected(1, 2, 3)))
+    total.add(Tally(affected=Affected(10, 20, 30)))
+    assert total.affected == Affected(11, 22, 33)
+
+
+def test_who_only_lost_its_link_is_owed_everything() -> None:
+    assert verdict(subscribed("a"), Receipts(), {YOU: sends(("a", 5.0))}).expected == 1
+
+
+@pytest.mark.parametrize("out", [ME, YOU])
+def test_what_is_sent_while_one_of_the_two_is_out_is_missed_and_what_comes_before_and_after_is_expected(out: int) -> None:
+    logs = {YOU: sends(("a", 1.0), ("a", 5.0), ("a", 5.9), ("a", 9.0)), THIRD: sends(("a", 5.0))}
+    found = judge(ME, subscribed("a"), got((YOU, 0), (YOU, 2)), SendIndex(logs), ALL, {out: [(4.0, 6.0)]})
+    mine = Affected(expected=2, delivered=1, missed=1)
+    if out == ME:
+        assert found == Tally(0, 0, affected=Affected(2, 1, 2))  # of the third, too
+    else:
+        assert found == Tally(1, 0, affected=mine)
+
+
+@pytest.mark.parametrize(
+    ("at", "affected"),
+    [
+        (4.0 - SETTLE_S - 0.01, Affected(expected=1)),
+        (4.0 - SETTLE_S + 0.01, Affected(missed=1)),
+        (6.0 + SETTLE_S - 0.01, Affected(missed=1)),
+        (6.0 + SETTLE_S + 0.01, Affected(expected=1)),
+    ],
+)
+def test_shortly_before_and_after_an_outage_it_may_come_or_not(at: float, affected: Affected) -> None:
+    found = judge(ME, subscribed("a"), Receipts(), SendIndex({YOU: sends(("a", at))}), ALL, {YOU: [(4.0, 6.0)]})
+    assert found == Tally(affected=affected)
+
+
+def test_outages_of_both_may_overlap() -> None:
+    log = sends(*(("a", float(second)) for second in range(10)))
+    found = judge(ME, subscribed("a"), Receipts(), SendIndex({YOU: log}), ALL, {ME: [(2.0, 6.0)], YOU: [(3.0, 4.0), (5.0, inf)]})
+    assert found.affected == Affected(expected=1, missed=8)  # the first of all was sent before we were surely subscribed

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from simulation.core.disruption import Disruption
 from simulation.core.latency import Histogram, Timeline
-from simulation.core.ledger import Tally
+from simulation.core.ledger import Affected, Tally
+from simulation.core.outages import Death, Outage
 from simulation.core.report import Counts, Report, ServerCost
 
 ISSUE_FIELDS = {
@@ -133,3 +135,19 @@ def test_counts_add_up() -> None:
     total = Counts(1, 2, 3, 4, 5, 6, 7, 8, 9, Tally(1, 1, 1, 1))
     total.add(Counts(10, 20, 30, 40, 50, 60, 70, 80, 90, Tally(1, 1, 1, 1)))
     assert total == Counts(11, 22, 33, 44, 55, 66, 77, 88, 99, Tally(2, 2, 2, 2))
+
+
+def test_what_was_killed_and_who_was_out_is_part_of_it() -> None:
+    outage = Outage(client=1, server=7, since=10.0, until=14.0, death=Death("server/1", 10.0, 7))
+    disruption = Disruption(deaths=[Death("server/1", 10.0, 7)], outages=[outage], max_outage_s=3.0)
+    counts = Counts(tally=Tally(10, 10, affected=Affected(8, 8, 3)))
+    found = report(disruption=disruption, counts=counts)
+    assert found.problems == ["1 client out for longer than 3 s, 4.00 s at most"]
+    assert found.document()["affected"] == {"clients": 1, "expected": 8, "delivered": 8, "missed": 3}
+    assert dict(found.rows())["delivered"] == "10 of 10 expected between the other clients"
+    assert "outages" in dict(found.rows())
+    assert report().document()["outages"]["each"] == report().document()["kills"] == []
+
+
+def test_where_everybody_was_affected_something_was_measured_still() -> None:
+    assert report(counts=Counts(tally=Tally(affected=Affected(expected=1)))).problems == []

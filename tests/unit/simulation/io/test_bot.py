@@ -31,6 +31,7 @@ class FakeSubscription:
 
     def __init__(self, topics: Iterable[str], callback: Callable[[Packet], None]) -> None:
         self.topics, self.callback = set(topics), callback
+        self.in_force: float | None = 1.0
         self.answer = asyncio.Event()
         self.error: RtcBrokerError | None = None
         self.is_left = False
@@ -43,6 +44,9 @@ class FakeSubscription:
     async def __aexit__(self, *_: object) -> None:
         self.is_left = True
 
+    def acknowledged(self, topic: str) -> float | None:
+        return self.in_force
+
     async def update(self, add: Iterable[str], remove: Iterable[str]) -> None:
         await self.answer.wait()
         if self.error:
@@ -53,9 +57,8 @@ class FakeSubscription:
 class FakeClient:
     """Connected at once."""
 
-    server = 9
-
     def __init__(self) -> None:
+        self.server = 9
         self.published: list[tuple[str, bytes, bool]] = []
         self.has_room = True
         self.is_closed = False
@@ -230,3 +233,29 @@ async def test_a_lost_connection_is_counted() -> None:
     client.state(ClientState.CONNECTED, None)
     assert meter.counts.reconnects == 1
     await bot.leave()
+
+
+async def test_it_writes_down_how_it_was_served() -> None:
+    bot, client, _ = made(Standing("run/all"))
+    await bot.join()
+    assert client.state is not None
+    assert client.subscription is not None
+    client.subscription.callback(Packet("run/all", 5, b""))
+    client.server, client.subscription.in_force = 0, None
+    client.state(ClientState.RECONNECTING, None)
+    bot.hush()
+    client.server = 8
+    client.state(ClientState.CONNECTED, None)
+    bot.hush()
+    first, second = bot.service.stints
+    assert (first.server, first.subscribed, first.is_lost, second.server, second.subscribed) == (9, 1.0, True, 8, inf)
+    assert first.first == first.last <= first.until <= second.since
+    client.subscription.in_force = 2.0
+    bot.hush()
+    assert second.subscribed == 2.0
+    client.server = 7
+    bot.hush()
+    assert [stint.server for stint in bot.service.stints] == [9, 8, 7]
+    assert not second.is_lost
+    await bot.leave()
+    assert bot.service.left == bot.service.stints[-1].until < inf

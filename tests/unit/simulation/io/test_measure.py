@@ -47,7 +47,7 @@ def test_memory_is_the_greatest_sum_seen(processes: dict[int, FakeProcess]) -> N
     meter = ServerMeter([1, 2])
     meter.begin()
     processes[2].rss = 9000
-    meter.sample_memory()
+    meter.sample()
     processes[2].rss = 100
     assert meter.end().rss_bytes == 10_000
 
@@ -55,6 +55,17 @@ def test_memory_is_the_greatest_sum_seen(processes: dict[int, FakeProcess]) -> N
 def test_a_process_that_is_gone_counts_with_what_was_last_seen(processes: dict[int, FakeProcess]) -> None:
     meter = ServerMeter([1, 2])
     meter.begin()
+    processes[1].cpu += 10
+    meter.sample()
     processes[1].is_gone = True
     processes[2].cpu += 2
-    assert meter.end().cpu_s == 3.0
+    assert meter.end().cpu_s == 18.0
+
+
+def test_one_that_takes_the_place_of_another_counts_from_its_start(processes: dict[int, FakeProcess]) -> None:
+    meter = ServerMeter([1])
+    meter.begin()
+    processes[1].is_gone = True
+    meter.add(2)
+    cost = meter.end()
+    assert (cost.servers, cost.cpu_s, cost.rss_bytes) == (1, 3.0, 2000)

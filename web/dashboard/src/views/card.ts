@@ -8,6 +8,7 @@ import { Sparkline } from "./sparkline.ts";
 
 export const STATE_WORDS: Record<ServerState, string> = {
   ready: "ready",
+  linking: "linking",
   full: "full",
   draining: "draining",
   stale: "not reporting",

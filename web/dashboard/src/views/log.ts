@@ -15,6 +15,7 @@ const WORDS: Record<LogKind, string> = {
   "link-up": "link up",
   "link-down": "link down",
   state: "state",
+  operator: "operator",
   "lost-events": "not told",
 };
 

@@ -8,6 +8,7 @@ export const AUTH_CODES: ReadonlySet<number> = new Set([
   Code.TOKEN_EXPIRED,
   Code.TOKEN_NOT_YET_VALID,
   Code.WRONG_ROLE,
+  Code.TOKEN_REVOKED,
 ]);
 
 // Share of a token's life after which a fresh one is asked for: the rest is for tries that fail.

@@ -5,14 +5,17 @@ import { describe, retryVerdict } from "./codes.ts";
 /** Everything the SDK raises on purpose. */
 export class RtcBrokerError extends Error {
   override readonly name: string = "RtcBrokerError";
+  /** A sentence; that of the code where nothing else is known. */
+  readonly reason: string;
 
   /** @param code one of `Code`, or a plain WebSocket close code */
   constructor(
     readonly code: number,
-    readonly reason: string = "",
+    reason = "",
     message?: string,
   ) {
-    super(message ?? (reason && reason !== REASONS[code] ? `${describe(code)}: ${reason}` : describe(code)));
+    super(message ?? describe(code, reason));
+    this.reason = reason || (REASONS[code] ?? "");
   }
 
   /** What to do next, by the code. */
@@ -29,6 +32,18 @@ export class ConnectError extends RtcBrokerError {
 /** The token was refused, and a fresh one, where there was a way to get one, was refused too. */
 export class AuthError extends ConnectError {
   override readonly name: string = "AuthError";
+}
+
+/**
+ * The application's token function failed, `why` says how. It is asked again, as a coordinator that is away is dialed again. Reported to
+ * `client.on("error", ...)`.
+ */
+export class TokenUnavailable extends RtcBrokerError {
+  override readonly name: string = "TokenUnavailable";
+
+  constructor(why: string) {
+    super(Code.TOKEN_UNAVAILABLE, `the token function failed: ${why}`);
+  }
 }
 
 const NORMAL_CLOSURE = 1000;
@@ -99,7 +114,7 @@ export class RequestRefused extends RtcBrokerError {
     readonly topic: string = "",
   ) {
     const about = topic ? `topic ${JSON.stringify(topic)}: ` : "";
-    super(code, reason, about + describe(code) + (reason ? `: ${reason}` : ""));
+    super(code, reason, about + describe(code, reason));
   }
 }
 

@@ -45,8 +45,8 @@ export type Event =
 export type Output =
   /** Call the application's function for a token. */
   | { kind: "askToken" }
-  /** Open the WebSocket; `alias` and `resume` ask for the old alias back (0: there is none). */
-  | { kind: "dial"; alias: number; resume: string; token: string }
+  /** Open the WebSocket at `url`; `alias` and `resume` ask for the old alias back (0: there is none). */
+  | { kind: "dial"; url: string; alias: number; resume: string; token: string }
   /** Close the WebSocket, or stop dialing; no event of it may follow. */
   | { kind: "hangUp" }
   | { kind: "sendSignal"; frame: Uint8Array }
@@ -65,7 +65,7 @@ export type Output =
   /** The settled version of the subscriptions has grown. */
   | { kind: "settled" }
   | { kind: "pingEchoed"; number: number; seconds: number }
-  /** Tell the application what was refused. */
+  /** Tell the application what was refused, or failed, while the client goes on. */
   | { kind: "refused"; error: RtcBrokerError };
 
 export type Emit = (output: Output) => void;

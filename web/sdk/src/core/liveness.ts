@@ -13,6 +13,8 @@ const ORIGIN_MAX = 2 ** 40;
 const REMEMBERED = 64;
 // PINGs of the other side that are remembered.
 const ECHOED = 8;
+// Share of a probe's time in which only its answer counts: the last words of a server that has died may still be on their way.
+const LAST_WORDS = 0.3;
 
 /** What is to be made of the silence; at `quiet` it is time to PING. */
 export type Sign = "alive" | "quiet" | "lost";
@@ -24,6 +26,9 @@ export class Liveness {
   readonly #sent = new Map<number, number>();
   readonly #echoed: number[] = [];
   #probeEnds = Number.POSITIVE_INFINITY;
+  #lastWordsEnd = 0;
+  // The number of the first PING that was sent in the present probe.
+  #firstAnswer = 0;
   #heard = 0;
   #pinged = 0;
   #looked = 0;
@@ -46,7 +51,6 @@ export class Liveness {
   /** Something, whatever it is, came from the server. */
   heard(now: number): void {
     this.#heard = now;
-    this.#probeEnds = Number.POSITIVE_INFINITY;
   }
 
   /** A PING to send: its number, and the message. */
@@ -59,9 +63,24 @@ export class Liveness {
     return [this.#count, ping(-(this.#origin + this.#count))];
   }
 
-  /** There is reason to doubt: without a sign of life the link is lost after the probe time-out. The caller pings. */
+  /**
+   * There is reason to doubt: without a sign of life the link is lost after the probe time-out. The caller pings.
+   *
+   * The echo of that PING ends it at once. Much may be on its way before the echo, so whatever else comes will do when time is up.
+   */
   probe(now: number): void {
-    this.#probeEnds = Math.min(this.#probeEnds, now + this.probeTimeout);
+    if (this.#isProbed) return;
+    this.#probeEnds = now + this.probeTimeout;
+    this.#lastWordsEnd = now + LAST_WORDS * this.probeTimeout;
+    this.#firstAnswer = this.#count + 1;
+  }
+
+  get #isProbed(): boolean {
+    return this.#probeEnds !== Number.POSITIVE_INFINITY;
+  }
+
+  #endProbe(): void {
+    this.#probeEnds = Number.POSITIVE_INFINITY;
   }
 
   /** Whether a PING that came is the other side's own, and has not been echoed yet: it may have forgotten that one was its own. */
@@ -77,7 +96,9 @@ export class Liveness {
     const number = -time - this.#origin;
     const sent = this.#sent.get(number);
     this.#sent.delete(number);
-    return sent === undefined ? undefined : [number, now - sent];
+    if (sent === undefined) return undefined;
+    if (number >= this.#firstAnswer) this.#endProbe();
+    return [number, now - sent];
   }
 
   /** What the clock says; to be called by `nextDeadline()` at the latest. */
@@ -87,9 +108,17 @@ export class Liveness {
     if (stalled) {
       // It was the page that slept (a laptop closed, a tab frozen): the answers may wait to be read. Ask once more before judging.
       this.#heard = now;
+      if (this.#isProbed) {
+        this.#endProbe();
+        this.probe(now);
+      }
       return "quiet";
     }
-    if (now >= this.#heard + this.timeout || now >= this.#probeEnds) return "lost";
+    if (now >= this.#heard + this.timeout) return "lost";
+    if (now >= this.#probeEnds) {
+      if (this.#heard <= this.#lastWordsEnd) return "lost";
+      this.#endProbe();
+    }
     return now >= Math.max(this.#heard, this.#pinged) + this.interval ? "quiet" : "alive";
   }
 

@@ -25,7 +25,10 @@ export interface ClientOptions {
   backoffBase: number;
   /** The upper end of a pause never grows beyond this. */
   backoffCap: number;
-  /** For the WebSocket to the coordinator to be open and WELCOME to be there. */
+  /**
+   * For the WebSocket to the coordinator to be open and WELCOME to be there; half of it while there is another coordinator that was not
+   * tried since the last WELCOME.
+   */
   dialTimeout: number;
   /** For a chosen server's offer. */
   offerTimeout: number;

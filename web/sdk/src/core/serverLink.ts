@@ -158,9 +158,10 @@ export class ServerLink {
     if (this.phase < Phase.AUTHENTICATING) this.fail(code, "connection refused", true);
   }
 
-  /** The coordinator's socket is gone: without it no offer comes and no answer goes. */
-  signallingLost(): void {
-    if (this.phase < Phase.OPENING) this.fail(Code.LINK_LOST, "the coordinator's socket closed while joining");
+  /** The coordinator's socket is gone: no offer comes and no answer goes, and a token that was revoked is not shown to a server. */
+  signallingLost(isRevoked: boolean): void {
+    if (this.phase < (isRevoked ? Phase.JOINED : Phase.OPENING))
+      this.fail(Code.LINK_LOST, "the coordinator's socket closed while joining");
   }
 
   #serverGone(now: number): void {

@@ -8,7 +8,7 @@ import { Code } from "../gen/constants.ts";
 import type { Random } from "./backoff.ts";
 import { AUTH_CODES, Credentials } from "./credentials.ts";
 import type { Delivery } from "./delivery.ts";
-import { ConnectError, RtcBrokerError } from "./errors.ts";
+import { ConnectError, RtcBrokerError, TokenUnavailable } from "./errors.ts";
 import type { Event, Output } from "./events.ts";
 import { IceChoice } from "./iceChoice.ts";
 import { Moving } from "./moving.ts";
@@ -16,18 +16,15 @@ import type { ClientOptions } from "./options.ts";
 import { DecodeError } from "./packets.ts";
 import { finalError, Patience } from "./patience.ts";
 import { type End, Phase, ServerLink, type Surroundings } from "./serverLink.ts";
-import { Signalling } from "./signalling.ts";
+import { type Coordinator, Signalling } from "./signalling.ts";
 import { decodeSignal, type Signal } from "./signals.ts";
 import { type ClientState, Lifecycle } from "./states.ts";
 import type { ClientStats } from "./stats.ts";
 import type { SubscriptionSet } from "./subscriptions.ts";
+import type { Turns } from "./turns.ts";
 
 // A try that is younger (seconds) explains nothing: most are done by then.
 const JUST_BEGUN = 1;
-const UNWELCOMED = "no WELCOME from the coordinator in time";
-// A browser says nothing at all where the policy of the page keeps it from dialing.
-const UNANSWERED =
-  "the coordinator did not answer in time: it cannot be reached, or this page's Content-Security-Policy (connect-src) is in the way";
 
 /** What a session works with. */
 export interface SessionParts {
@@ -36,6 +33,7 @@ export interface SessionParts {
   subscriptions: SubscriptionSet;
   delivery: Delivery;
   random: Random;
+  coordinators: Turns<Coordinator>;
   /** The application's fixed token. */
   token: string | undefined;
   /** The application gave a function instead. */
@@ -63,7 +61,7 @@ export class Session {
       this.#outputs.push(output);
     };
     this.#around = { ...parts, credentials, ice: new IceChoice(options.iceServers), emit };
-    this.#signalling = new Signalling(options, credentials, random, emit);
+    this.#signalling = new Signalling(parts.coordinators, options, credentials, random, emit);
     this.#patience = new Patience(options, credentials, random);
     this.#moving = new Moving(this.#around);
   }
@@ -96,6 +94,9 @@ export class Session {
   /** Why there is no connection: what the present try waits for, if it has for some time, else why the last one failed. */
   trouble(now: number): RtcBrokerError {
     const link = this.#link;
+    const { socket, askedAt } = this.#signalling;
+    if (link === undefined && socket === "token" && now - askedAt >= JUST_BEGUN)
+      return new TokenUnavailable("it has not answered yet");
     if (link === undefined || link.phase === Phase.JOINED || now - link.askedAt < JUST_BEGUN) return this.failure;
     return new RtcBrokerError(Code.TIMEOUT, link.awaited);
   }
@@ -216,24 +217,30 @@ export class Session {
 
   #onTokenFailed(reason: string, now: number): void {
     this.#around.credentials.failed(now);
+    const error = new TokenUnavailable(reason);
+    this.#emit({ kind: "refused", error });
     if (this.#signalling.socket !== "token") return;
     this.#signalling.socket = "down";
-    this.#onDialFailed(new RtcBrokerError(Code.AUTH_FAILED, `no token could be had: ${reason}`), now);
+    this.#onDialFailed(error, now);
   }
 
   // ---------------------------------------------------------------------------------------------------------- the socket
 
   #onSocketEnded(failure: RtcBrokerError, now: number): void {
+    const { credentials } = this.#around;
     this.#signalling.socket = "down";
-    if (this.#link !== undefined && AUTH_CODES.has(failure.code)) this.#around.credentials.void();
-    if (this.#link !== undefined || !this.#isSettledBy(failure, now)) this.#onDialFailed(failure, now);
+    // Of a link that lives the server itself decides, but for a token that no server of the cluster takes any more.
+    const isDecisive = this.#link === undefined || (failure.code === Code.TOKEN_REVOKED && !credentials.renewable);
+    if (isDecisive && this.#isSettledBy(failure, now)) return;
+    if (AUTH_CODES.has(failure.code)) credentials.void();
+    this.#onDialFailed(failure, now);
   }
 
   /** The socket did not come up, or went. With a link that lives, or may yet, this is no more than a reason to dial again. */
   #onDialFailed(failure: RtcBrokerError, now: number): void {
     this.#signalling.dialLater(now);
     if (this.#link !== undefined) {
-      for (const link of this.#allLinks) link.signallingLost();
+      for (const link of this.#allLinks) link.signallingLost(failure.code === Code.TOKEN_REVOKED);
     } else {
       this.failure = failure;
       this.#countFailedAttempt();
@@ -376,12 +383,11 @@ export class Session {
   }
 
   #onDeadline(now: number): void {
-    const { socket } = this.#signalling;
-    if (this.#signalling.isLate(now))
-      this.#onDialFailed(new RtcBrokerError(Code.TIMEOUT, socket === "open" ? UNWELCOMED : UNANSWERED), now);
+    const late = this.#signalling.tick(now);
+    if (late) this.#onDialFailed(late, now);
     for (const link of this.#allLinks) link.tick(now);
     this.#moving.tick(now);
     const { renewAt } = this.#around.credentials;
-    if (this.joined !== undefined && renewAt !== undefined && renewAt <= now) this.#signalling.askToken();
+    if (this.joined !== undefined && renewAt !== undefined && renewAt <= now) this.#signalling.askToken(now);
   }
 }

@@ -1,5 +1,6 @@
 // The grammar of topics, as protocol/topics.py has it.
 import { MAX_TOPIC_BYTES } from "../gen/constants.ts";
+import { kindOf } from "./arguments.ts";
 import { TopicError } from "./errors.ts";
 import { encodeText } from "./text.ts";
 
@@ -9,7 +10,7 @@ const FORBIDDEN = /[\s\x00-\x20\x7f-\xa0\u200b\ufeff]|[\ud800-\udbff](?![\udc00-
 
 /** `topic` if it obeys the grammar: 1 to 256 bytes of UTF-8 without white space. Throws TopicError naming the rule it breaks. */
 export function checkTopic(topic: string): string {
-  if (typeof topic !== "string") throw new TypeError(`a topic is a text, not ${typeof topic}`);
+  if (typeof topic !== "string") throw new TypeError(`topic: a text, not ${kindOf(topic)}`);
   if (!topic) throw new TopicError(topic, "is empty");
   const bad = FORBIDDEN.exec(topic);
   if (bad)

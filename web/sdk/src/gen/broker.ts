@@ -227,6 +227,8 @@ export interface ServerStatusMessage {
   draining: boolean;
   /** Share of one core used lately, 0..1 and above with several threads. */
   cpu: number;
+  /** Its links to the other servers do not stand yet: clients that went there would miss packets. Ends by itself. */
+  linking: boolean;
 }
 
 /**
@@ -285,9 +287,11 @@ export interface LinkTraffic {
 
 export interface TopicTraffic {
   topic: string;
-  /** Clients and linked servers. */
+  /** Clients of this server; linked servers that want it are not among them. */
   subscribers: number;
   recordsPerSecond: number;
+  /** Records times the clients of this server that they went to: no sender gets its own. */
+  deliveriesPerSecond: number;
 }
 
 /** A peer became active, an active one is gone, or one was refused or closed before it was active. */
@@ -1174,7 +1178,7 @@ export const ConnectionRefusedMessage: MessageFns<ConnectionRefusedMessage> = {
 };
 
 function createBaseServerStatusMessage(): ServerStatusMessage {
-  return { type: 0, clients: 0, maxClients: 0, draining: false, cpu: 0 };
+  return { type: 0, clients: 0, maxClients: 0, draining: false, cpu: 0, linking: false };
 }
 
 export const ServerStatusMessage: MessageFns<ServerStatusMessage> = {
@@ -1193,6 +1197,9 @@ export const ServerStatusMessage: MessageFns<ServerStatusMessage> = {
     }
     if (message.cpu !== 0) {
       writer.uint32(45).float(message.cpu);
+    }
+    if (message.linking !== false) {
+      writer.uint32(48).bool(message.linking);
     }
     return writer;
   },
@@ -1248,6 +1255,14 @@ export const ServerStatusMessage: MessageFns<ServerStatusMessage> = {
             }
 
             message.cpu = reader.float();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.linking = reader.bool();
             continue;
           }
         }
@@ -1699,7 +1714,7 @@ export const LinkTraffic: MessageFns<LinkTraffic> = {
 };
 
 function createBaseTopicTraffic(): TopicTraffic {
-  return { topic: "", subscribers: 0, recordsPerSecond: 0 };
+  return { topic: "", subscribers: 0, recordsPerSecond: 0, deliveriesPerSecond: 0 };
 }
 
 export const TopicTraffic: MessageFns<TopicTraffic> = {
@@ -1712,6 +1727,9 @@ export const TopicTraffic: MessageFns<TopicTraffic> = {
     }
     if (message.recordsPerSecond !== 0) {
       writer.uint32(25).double(message.recordsPerSecond);
+    }
+    if (message.deliveriesPerSecond !== 0) {
+      writer.uint32(33).double(message.deliveriesPerSecond);
     }
     return writer;
   },
@@ -1751,6 +1769,14 @@ export const TopicTraffic: MessageFns<TopicTraffic> = {
             }
 
             message.recordsPerSecond = reader.double();
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.deliveriesPerSecond = reader.double();
             continue;
           }
         }

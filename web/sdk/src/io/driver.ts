@@ -11,12 +11,13 @@ import { Session } from "../core/session.ts";
 import type { ClientState } from "../core/states.ts";
 import { newStats } from "../core/stats.ts";
 import { SubscriptionSet } from "../core/subscriptions.ts";
+import { Turns } from "../core/turns.ts";
 import { Links } from "./links.ts";
 import { Listeners } from "./listeners.ts";
 import type { Platform, Timer } from "./platform.ts";
 import { Sender } from "./sender.ts";
 import { CoordinatorSocket } from "./socket.ts";
-import { askToken } from "./tokens.ts";
+import { askToken, NoToken } from "./tokens.ts";
 import { withQuery } from "./url.ts";
 import { Waiters } from "./waiting.ts";
 
@@ -47,10 +48,10 @@ export class Driver {
   #unwatch: (() => void) | undefined;
   #cause: RtcBrokerError | undefined;
 
-  /** @param url as `connectUrl` gives it */
+  /** @param urls as `connectUrls` gives them; each dial goes to the next */
   constructor(
     readonly platform: Platform,
-    readonly url: string,
+    urls: readonly string[],
     readonly token: Token | undefined,
     readonly options: ClientOptions,
   ) {
@@ -61,6 +62,10 @@ export class Driver {
       subscriptions,
       delivery,
       random: platform.random,
+      coordinators: new Turns(
+        urls.map((url) => ({ url, host: new URL(url).host })),
+        platform.random,
+      ),
       token: typeof token === "string" ? token : undefined,
       renewable: typeof token === "function",
     });
@@ -164,7 +169,7 @@ export class Driver {
         void this.#askToken();
         break;
       case "dial": {
-        const url = withQuery(this.url, output.alias, output.resume, output.token);
+        const url = withQuery(output.url, output.alias, output.resume, output.token);
         this.#socket = new CoordinatorSocket(this.platform, url, (event) => this.feed(event));
         break;
       }
@@ -213,11 +218,11 @@ export class Driver {
   async #askToken(): Promise<void> {
     if (typeof this.token !== "function") return; // the session does not ask then
     const asked = askToken(this.token, this.options.tokenTimeout, this.platform);
-    const answer: Event = await asked.then(
-      (token) => ({ kind: "token", token }) as const,
-      (error: unknown) => ({ kind: "tokenFailed", reason: error instanceof Error ? error.message : String(error) }) as const,
-    );
-    this.feed(answer);
+    const answer = await asked.catch((error: Error) => error);
+    if (typeof answer === "string") this.feed({ kind: "token", token: answer });
+    else if (answer instanceof NoToken && this.session.state === "connecting")
+      this.connected.fail(() => new TypeError(`the token function is wrong: ${answer.message}`));
+    else this.feed({ kind: "tokenFailed", reason: answer.message || String(answer) });
   }
 
   async #compress(link: number, data: Uint8Array): Promise<void> {

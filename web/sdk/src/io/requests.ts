@@ -17,7 +17,10 @@ export class Requests {
     try {
       await driver.connected.wait(null, driver.options.connectTimeout);
     } catch (error) {
-      if (!(error instanceof TimedOut)) throw error;
+      if (!(error instanceof TimedOut)) {
+        driver.feed({ kind: "stop" });
+        throw error;
+      }
       const { code, reason } = driver.session.trouble(driver.platform.now());
       const cause = new ConnectError(code, reason);
       driver.feed({ kind: "stop", cause });

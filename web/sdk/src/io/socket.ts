@@ -10,7 +10,8 @@ const NORMAL_CLOSURE = 1000;
 /** What a browser says of a connection that never came about or broke (RFC 6455 section 7.1.5). */
 const ABNORMAL_CLOSURE = 1006;
 /** All that a page can know of that. */
-const UNREACHABLE = "no connection to the coordinator: it is not there, or this page's origin is not among its --allowed-origins";
+const unreachable = (host: string) =>
+  `no connection to the coordinator: ${host} is not there, or this page's origin is not among its --allowed-origins`;
 
 /** One dial, and the socket if it comes to that. Reports by events until `hangUp`; `socketEnded` is the last. */
 export class CoordinatorSocket {
@@ -19,11 +20,12 @@ export class CoordinatorSocket {
 
   constructor(platform: Platform, url: string, report: (event: Event) => void) {
     this.#report = report;
+    const { host } = new URL(url); // and no more in what is told: the query has the token
     try {
       this.#socket = platform.webSocket(url);
     } catch (error) {
       // A page of https may not dial ws.
-      this.#end(Code.LINK_LOST, String(error));
+      this.#end(Code.LINK_LOST, `${host}: ${String(error).replaceAll(url, host)}`);
       return;
     }
     const socket = this.#socket;
@@ -33,7 +35,7 @@ export class CoordinatorSocket {
       if (data instanceof ArrayBuffer) this.#report?.({ kind: "signal", frame: new Uint8Array(data) });
     };
     socket.onclose = ({ code, reason }) => {
-      if (code === ABNORMAL_CLOSURE) this.#end(Code.LINK_LOST, UNREACHABLE);
+      if (code === ABNORMAL_CLOSURE) this.#end(Code.LINK_LOST, unreachable(host));
       else this.#end(code, reason);
     };
   }

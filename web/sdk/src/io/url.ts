@@ -8,6 +8,7 @@ export function connectUrl(url: string, page: string | undefined): string {
   let parsed: URL;
   try {
     parsed = url === "" && page !== undefined ? new URL("/", page) : new URL(url);
+    if (parsed.host.includes(",")) throw new TypeError("two of them");
   } catch {
     throw new TypeError(`url: ${JSON.stringify(url.slice(0, 200))} is not the URL of a coordinator, such as ws://localhost:9090`);
   }
@@ -16,6 +17,17 @@ export function connectUrl(url: string, page: string | undefined): string {
   let path = parsed.pathname.replace(/\/+$/, "");
   if (!path.endsWith(CONNECT_PATH)) path += CONNECT_PATH;
   return `${scheme}//${parsed.host}${path}${parsed.search}`;
+}
+
+// Before a scheme, or at an end: a comma elsewhere belongs to the URL it stands in.
+const COMMA = /[\s,]*,\s*(?=[a-z]+:\/\/)/i;
+const ENDS = /^[\s,]+|[\s,]+$/g;
+
+/** One URL or several, in a list or separated by commas, as they are dialed. Throws TypeError for what is no such URL, and for an empty list. */
+export function connectUrls(urls: string | readonly string[], page: string | undefined): string[] {
+  const given: readonly string[] = Array.isArray(urls) ? urls : String(urls).replace(ENDS, "").split(COMMA);
+  if (given.length === 0) throw new TypeError("url: a list with no URL in it");
+  return given.map((url) => connectUrl(String(url), page));
 }
 
 /** Add what the coordinator is told: that we speak Part 2, the alias we had, and the token, since a WebSocket of a page has no headers. */

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { Backoff } from "../../src/core/backoff.ts";
 import { describe as describeCode, retryVerdict } from "../../src/core/codes.ts";
 import { Credentials, peekTimes } from "../../src/core/credentials.ts";
-import { RtcBrokerError, TopicError } from "../../src/core/errors.ts";
+import { ClientClosed, ConnectError, RequestRefused, RtcBrokerError, TopicError } from "../../src/core/errors.ts";
 import { Inbox } from "../../src/core/inbox.ts";
 import { Liveness } from "../../src/core/liveness.ts";
 import { DEFAULT_OPTIONS, makeOptions } from "../../src/core/options.ts";
@@ -38,6 +38,20 @@ describe("codes", () => {
     assert.equal(describeCode(4199), "4199 unknown code (retry elsewhere)");
     assert.equal(new RtcBrokerError(Code.SERVER_FULL).message, "4100 the server is full (retry elsewhere)");
     assert.equal(new RtcBrokerError(Code.SERVER_FULL, "of bots").message, "4100 the server is full (retry elsewhere): of bots");
+  });
+
+  test("an error without a reason has that of its code", () => {
+    assert.equal(new RtcBrokerError(Code.NO_SERVERS).reason, "no server is available");
+    assert.equal(new ConnectError(Code.NO_SERVERS, "").reason, "no server is available");
+    assert.equal(new ClientClosed(Code.TIMEOUT, "").reason, "nothing was heard in time");
+    assert.equal(new RequestRefused(Code.NOT_ALLOWED, "", "a").reason, "the token does not grant this topic");
+    assert.equal(new RtcBrokerError(1006).reason, "");
+  });
+
+  test("what the client concludes itself is told as it sees it", () => {
+    const error = new ConnectError(Code.TIMEOUT, "nothing was heard from the server in time");
+    assert.equal(error.message, "4001 nothing was heard from the server in time (retry)");
+    assert.doesNotMatch(new ConnectError(Code.SLOW_CONSUMER, "the coordinator does not read").message, /\byou\b/);
   });
 });
 
@@ -233,16 +247,56 @@ describe("liveness", () => {
     assert.equal(liveness.look(5), "quiet");
     liveness.ping(5);
     assert.equal(liveness.nextDeadline(), 10);
-    liveness.probe(6);
-    liveness.probe(6.5);
-    assert.equal(liveness.nextDeadline(), 7);
-    assert.equal(liveness.look(7), "lost");
     liveness.heard(7);
     assert.equal(liveness.look(7.5), "alive");
     assert.equal(liveness.look(30), "quiet", "it slept");
     assert.equal(liveness.look(35), "quiet");
     assert.equal(liveness.look(40), "quiet");
     assert.equal(liveness.look(45), "lost");
+  });
+
+  const probed = () => {
+    const liveness = new Liveness(5, 15, 1, () => 0.5);
+    liveness.begin(100);
+    const time = () => PingMessage.decode(liveness.ping(102)[1]).time;
+    const before = time();
+    liveness.probe(102);
+    const probe = time();
+    liveness.probe(102.5); // a second reason to doubt gives no more time
+    assert.equal(liveness.nextDeadline(), 103);
+    return { liveness, before, probe };
+  };
+
+  test("a probe ends with its own answer", () => {
+    const { liveness, probe } = probed();
+    liveness.heard(102.1);
+    assert.ok(liveness.echoed(probe, 102.1));
+    assert.equal(liveness.look(103), "alive");
+    assert.ok(liveness.nextDeadline() > 107);
+  });
+
+  test("last words of a server that died do not end a probe", () => {
+    const { liveness, before } = probed();
+    liveness.heard(102.05);
+    assert.ok(liveness.echoed(before, 102.05), "answered before it died");
+    liveness.heard(102.3);
+    assert.equal(liveness.look(102.9), "alive");
+    assert.equal(liveness.look(103), "lost");
+  });
+
+  test("what still comes after last words is a sign of life", () => {
+    const { liveness } = probed();
+    liveness.heard(102.31); // the answer may be behind much else
+    assert.equal(liveness.look(103), "alive");
+    assert.ok(liveness.nextDeadline() > 107);
+  });
+
+  test("a probe that was slept through is made anew", () => {
+    const { liveness } = probed();
+    assert.equal(liveness.look(3_700), "quiet");
+    liveness.ping(3_700);
+    assert.equal(liveness.nextDeadline(), 3_701);
+    assert.equal(liveness.look(3_701), "lost");
   });
 });
 

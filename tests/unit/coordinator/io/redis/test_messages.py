@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from coordinator.core.cluster import Disconnect, Forward, Revocation, ServerState
+from coordinator.core.cluster import Deed, Disconnect, Forward, Revocation, ServerState
 from coordinator.io.redis.messages import (
     Back,
     Claimed,
@@ -20,6 +20,7 @@ from coordinator.io.redis.messages import (
     decode_revocation,
     decode_state,
     encode_back,
+    encode_deed,
     encode_disconnect,
     encode_frame,
     encode_report,
@@ -45,6 +46,7 @@ REVOCATION = Revocation("subject", "älice \n", 1_800_000_000.1, 1_700_000_000.2
         (encode_frame("one.1", FORWARD), Frame(FORWARD, "one.1")),
         (encode_back(FORWARD), Back(FORWARD)),
         (b"revoked\n" + encode_revocation(REVOCATION), REVOCATION),
+        (encode_deed(Deed("älice \n", "did \x00 it", 7)), Deed("älice \n", "did \x00 it", 7)),
         (encode_disconnect(Disconnect(alias=7)), Disconnect(alias=7)),
         (b"mark", Mark()),
     ],
@@ -58,6 +60,8 @@ def test_all_of_them(data: bytes, message: Message) -> None:
     [
         b"",
         b"gossip 1",
+        b'deed\n{"by": "alice", "what": 5, "server": 0}',
+        b'deed\n{"by": "alice"}',
         b"mark 1",
         b"claimed 1 7 1",
         b"claimed x 7 1 0",
