@@ -96,8 +96,8 @@ def _access(settings: CoordinatorSettings, door: Door, authenticator: Authentica
         authenticator,
         Guests(
             settings.p2p_sockets_per_address,
-            settings.p2p_messages_per_s,
-            settings.p2p_messages_burst,
+            settings.p2p_requests_per_s,
+            settings.p2p_requests_burst,
             deliveries_per_s=settings.p2p_deliveries_per_s,
             deliveries_burst=settings.p2p_deliveries_burst,
             max_waiting_bytes=settings.p2p_max_waiting,
