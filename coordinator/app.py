@@ -22,7 +22,7 @@ from coordinator.io.dashboard import Dashboard
 from coordinator.io.door import Door
 from coordinator.io.driver import Driver
 from coordinator.io.http import routes
-from coordinator.io.pages import STATIC, Pages, harden
+from coordinator.io.pages import STATIC, Pages, harden, seal
 from coordinator.io.websocket import PeerEndpoint
 from coordinator.p2p.app import PeerToPeer
 from coordinator.p2p.core.guests import Guests, parse_networks
@@ -169,6 +169,7 @@ async def _open(
         shutdown_timeout=settings.stop_timeout,
         ssl_context=context,
         option="--port" if listener == "main" else f"--{listener}-port",
+        seal=seal,
     )
     runners.push_async_callback(runner.cleanup)
     which = "" if listener == "main" else f" for {listener}"

@@ -18,6 +18,7 @@ from coordinator.settings import CoordinatorSettings
 from protocol.errors import ConfigError
 from tests.integration.coordinator.conftest import PATIENCE_S, Start, token
 from tests.support.poll import until
+from tests.support.strangers import NO_HTTP, heads, say
 
 ALL = ["apprtc", "nextrtc", "gstreamer"]
 ANY_PORT = {"port": 0, "apprtc_port": 0, "collider_port": 0, "gstreamer_port": 0}
@@ -110,6 +111,23 @@ async def test_errors_there_are_as_closed_as_on_the_main_port(tmp_path: Path) ->
                 assert response.status >= 400
                 assert response.headers["X-Content-Type-Options"] == "nosniff"
                 assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("what", NO_HTTP)
+async def test_answers_to_what_is_no_http_are_as_closed(tmp_path: Path, what: str) -> None:
+    async with serving(tmp_path, p2p=ALL, p2p_ports=True) as ports:
+        for name in ANY_PORT:
+            for head in heads(await say(ports[name], NO_HTTP[what])):
+                if b" 200 " not in head:
+                    assert b"\r\nX-Content-Type-Options: nosniff\r\n" in head, (name, head)
+                    assert b"\r\nContent-Security-Policy: default-src 'none'" in head, (name, head)
+
+
+async def test_a_line_that_is_too_long_is_answered_as_closed(tmp_path: Path) -> None:
+    async with serving(tmp_path) as ports:
+        (head,) = heads(await say(ports["port"], b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n"))
+    assert head.startswith(b"HTTP/1.0 400 ")
+    assert b"\r\nX-Content-Type-Options: nosniff\r\n" in head
 
 
 async def test_gstreamers_port_without_tls_is_told_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
