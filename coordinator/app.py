@@ -14,6 +14,7 @@ from aiohttp import web
 from coordinator.core.coordinator import Coordinator
 from coordinator.core.origins import OriginPolicy
 from coordinator.core.selector import SELECTORS
+from coordinator.io import bounded
 from coordinator.io.api import Api
 from coordinator.io.api_gate import Gate
 from coordinator.io.backplane import Backplane
@@ -57,8 +58,8 @@ def build_app(
     core = Coordinator(config, rng or random.SystemRandom(), SELECTORS[settings.selector](), settings.ice())
     driver = Driver(core, backplane or backplane_of(settings, config.resume_key), clock)
     door = Door(driver, OriginPolicy(settings.allowed_origins))
-    endpoint = PeerEndpoint(driver, authenticator, door)
     access = _access(settings, door, authenticator, clock)
+    endpoint = PeerEndpoint(driver, authenticator, door, bounded.accounts(), access.address)
     p2p = PeerToPeer(settings, access, clock, random.SystemRandom())
     dashboard = Dashboard(driver, authenticator, door, p2p.stats, access.address)
 
