@@ -172,6 +172,7 @@ async def _run(seconds: float, rooms: int) -> Outcome:
         sockets = str(2 * rooms + CONVERSATION + 16)
         options = ["--host", HOST, "--port", "0", "--auth", "none", "--p2p", "apprtc", "--p2p", "nextrtc"]
         options += ["--p2p-sockets-per-address", sockets, "--p2p-messages-per-s", "100000", "--p2p-messages-burst", "100000"]
+        options += ["--p2p-requests-per-s", "100000", "--p2p-requests-burst", "100000"]
         # Everybody here has one address, and 64 who talk to all others once a second are twice what one may cause.
         options += ["--p2p-deliveries-per-s", "100000", "--p2p-deliveries-burst", "100000"]
         ready_file = directory / "ready.json"

@@ -14,6 +14,7 @@ from aiohttp import web
 from coordinator.core.coordinator import Coordinator
 from coordinator.core.origins import OriginPolicy
 from coordinator.core.selector import SELECTORS
+from coordinator.io import bounded
 from coordinator.io.api import Api
 from coordinator.io.api_gate import Gate
 from coordinator.io.backplane import Backplane
@@ -22,7 +23,7 @@ from coordinator.io.dashboard import Dashboard
 from coordinator.io.door import Door
 from coordinator.io.driver import Driver
 from coordinator.io.http import routes
-from coordinator.io.pages import STATIC, Pages, harden
+from coordinator.io.pages import STATIC, Pages, harden, seal
 from coordinator.io.websocket import PeerEndpoint
 from coordinator.p2p.app import PeerToPeer
 from coordinator.p2p.core.guests import Guests, parse_networks
@@ -57,8 +58,8 @@ def build_app(
     core = Coordinator(config, rng or random.SystemRandom(), SELECTORS[settings.selector](), settings.ice())
     driver = Driver(core, backplane or backplane_of(settings, config.resume_key), clock)
     door = Door(driver, OriginPolicy(settings.allowed_origins))
-    endpoint = PeerEndpoint(driver, authenticator, door)
     access = _access(settings, door, authenticator, clock)
+    endpoint = PeerEndpoint(driver, authenticator, door, bounded.accounts(), access.address)
     p2p = PeerToPeer(settings, access, clock, random.SystemRandom())
     dashboard = Dashboard(driver, authenticator, door, p2p.stats, access.address)
 
@@ -96,8 +97,8 @@ def _access(settings: CoordinatorSettings, door: Door, authenticator: Authentica
         authenticator,
         Guests(
             settings.p2p_sockets_per_address,
-            settings.p2p_messages_per_s,
-            settings.p2p_messages_burst,
+            settings.p2p_requests_per_s,
+            settings.p2p_requests_burst,
             deliveries_per_s=settings.p2p_deliveries_per_s,
             deliveries_burst=settings.p2p_deliveries_burst,
             max_waiting_bytes=settings.p2p_max_waiting,
@@ -169,6 +170,7 @@ async def _open(
         shutdown_timeout=settings.stop_timeout,
         ssl_context=context,
         option="--port" if listener == "main" else f"--{listener}-port",
+        seal=seal,
     )
     runners.push_async_callback(runner.cleanup)
     which = "" if listener == "main" else f" for {listener}"

@@ -12,7 +12,7 @@ from coordinator.core.config import CoordinatorConfig
 from coordinator.core.ice import DEFAULT_LIFETIME_S, IceServers
 from coordinator.core.origins import OriginPolicy
 from coordinator.keys import MIN_TURN_SECRET_BYTES, resume_key, turn_secret
-from coordinator.p2p.core.guests import DELIVERIES_BURST, DELIVERIES_PER_S, parse_networks
+from coordinator.p2p.core import guests
 from protocol.ice import parse_ice_url
 from protocol.limits import KIB
 from service.keys import shared_secret
@@ -270,7 +270,7 @@ class CoordinatorSettings(ServiceSettings):
     p2p_messages_per_s: float = Field(
         default=50.0,
         gt=0,
-        description="Messages and requests a second that come from one client on average, by its socket or, without one, its address.",
+        description="Messages a second that one socket may send on average. Over it, it is read more slowly, and loses nothing.",
         json_schema_extra=_P2P,
     )
     p2p_messages_burst: int = Field(
@@ -279,15 +279,28 @@ class CoordinatorSettings(ServiceSettings):
         description="How many of these may come at once: who joins a large conversation answers everyone in it.",
         json_schema_extra=_P2P,
     )
+    p2p_requests_per_s: float = Field(
+        default=guests.REQUESTS_PER_S,
+        gt=0,
+        description="Requests a second that one address may make on average, upgrades of sockets too; more are answered with 429.",
+        json_schema_extra=_P2P,
+    )
+    p2p_requests_burst: int = Field(
+        default=guests.REQUESTS_BURST,
+        ge=guests.CALL_REQUESTS,
+        description=f"How many of these may come at once. An AppRTC call takes up to {guests.CALL_REQUESTS}, of both sides together: the default is "
+        "for as many calls as sockets are let in from one address, all at one time.",
+        json_schema_extra=_P2P,
+    )
     p2p_deliveries_per_s: float = Field(
-        default=DELIVERIES_PER_S,
+        default=guests.DELIVERIES_PER_S,
         gt=0,
         description="Messages a second that may go out on average because of what one address says, by all its sockets and requests: one to "
         "200 members counts 200, 8 KiB of a message count one. Over it, what the address says is heard more slowly.",
         json_schema_extra=_P2P,
     )
     p2p_deliveries_burst: int = Field(
-        default=int(DELIVERIES_BURST),
+        default=int(guests.DELIVERIES_BURST),
         ge=1_000,
         description="How many of these may go out at once: the members of a NextRTC conversation that negotiate all with all at one time "
         "cause 13 for each pair, 26,000 for 64 members that share an address.",
@@ -324,7 +337,7 @@ class CoordinatorSettings(ServiceSettings):
     @field_validator("trusted_proxies")
     @classmethod
     def _are_networks(cls, networks: list[str]) -> list[str]:
-        parse_networks(networks)
+        guests.parse_networks(networks)
         return networks
 
     @field_validator("backplane")

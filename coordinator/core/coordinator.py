@@ -109,11 +109,11 @@ class Coordinator:
             self._relay.offence(peer, "any", "before WELCOME", now)
         self._settle(now)
 
-    def misframed(self, key: int, detail: str, now: float) -> None:
-        """Something came that is no binary frame."""
+    def misframed(self, key: int, detail: str, now: float, code: Code = Code.BAD_MESSAGE) -> None:
+        """Something came that is no binary frame, or none that can be taken."""
         peer = self._registry.by_key(key)
         if peer is not None:
-            self._post.close(peer, Code.BAD_MESSAGE, detail)
+            self._post.close(peer, code, detail)
         self._settle(now)
 
     def heard(self, key: int, now: float) -> None:

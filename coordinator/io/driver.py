@@ -20,6 +20,7 @@ from coordinator.core.coordinator import Coordinator
 from coordinator.core.operations import Operations
 from coordinator.core.outputs import Close, Dismiss, Output, Ping, Wake
 from coordinator.io.backplane import Backplane, BackplaneStats
+from protocol.codes import Code
 from service.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -111,9 +112,9 @@ class Driver:
         """A binary frame came."""
         self._post(lambda: self.core.frame(key, data, self.now()))
 
-    def misframed(self, key: int, detail: str) -> None:
-        """Something came that is no binary frame."""
-        self._post(lambda: self.core.misframed(key, detail, self.now()))
+    def misframed(self, key: int, detail: str, code: Code = Code.BAD_MESSAGE) -> None:
+        """Something came that is no binary frame, or none that can be taken."""
+        self._post(lambda: self.core.misframed(key, detail, self.now(), code))
 
     def heard(self, key: int) -> None:
         """A ping or a pong came."""

@@ -128,7 +128,7 @@ def asset_response(request: web.Request, asset: Asset | None, headers: dict[str,
     return web.Response(body=asset.body if zipped is None else zipped, headers=headers)
 
 
-def security_headers(request: web.Request, connect: Iterable[str] = (), media: str = "") -> dict[str, str]:
+def security_headers(request: web.BaseRequest, connect: Iterable[str] = (), media: str = "") -> dict[str, str]:
     """What keeps a page to itself; see :func:`content_policy`. The SDK's files are for other sites too."""
     policy = content_policy(request.headers.get("Host", ""), connect, media)
     headers = {**_HEADERS, "Content-Security-Policy": policy}
@@ -136,7 +136,12 @@ def security_headers(request: web.Request, connect: Iterable[str] = (), media: s
 
 
 async def harden(request: web.Request, response: web.StreamResponse) -> None:
-    """An error's page is a page, too; for the signal `on_response_prepare`."""
+    """For the signal `on_response_prepare`."""
+    seal(request, response)
+
+
+def seal(request: web.BaseRequest, response: web.StreamResponse) -> None:
+    """An error's page is a page, too."""
     if response.status >= 400:
         for name, value in security_headers(request).items():
             response.headers.setdefault(name, value)

@@ -1,7 +1,8 @@
 """The WebSocket of one peer: judged before the upgrade, one writer, every end with a code.
 
 Reading is a loop in the handler; writing is one task that takes frames from the core's outbox, so a peer that does not read blocks
-only its own writer while its outbox fills up to its mark. Closing never waits for such a peer: CUT_S later the connection is cut.
+only its own writer while its outbox fills up to its mark. Closing never waits for such a peer: CUT_S later the connection is cut. What
+is not whole counts on the account of the peer's address.
 """
 
 from __future__ import annotations
@@ -9,13 +10,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
 
 from aiohttp import WSMsgType, web
 
 from coordinator.core import admission as rules
 from coordinator.core.admission import Admission, Refusal
+from coordinator.io.bounded import BoundedWebSocket
 from coordinator.io.door import REQUEST_ID_HEADER, Door, is_page, request_id_of
 from coordinator.io.driver import Driver
+from coordinator.p2p.core.guests import Guests
 from protocol.codes import Code
 from protocol.errors import TokenError
 from protocol.limits import MAX_SIGNAL_BYTES
@@ -49,13 +53,18 @@ def close_reason(text: str) -> bytes:
 class PeerSocket:
     """One upgraded WebSocket, from its first frame to its last."""
 
-    def __init__(self, ws: web.WebSocketResponse, driver: Driver, transport: asyncio.Transport | None) -> None:
+    def __init__(self, ws: BoundedWebSocket, driver: Driver, transport: asyncio.Transport | None) -> None:
+        """`ws` is not prepared yet: something may come together with the request."""
         self._ws = ws
         self._driver = driver
         self._transport = transport
         self._key = 0
+        self._refused: tuple[Code, str] | None = None
+        ws.refuse = self._refuse
         self._wanted = asyncio.Event()  # the writer has something to do
         self._ping_wanted = False
+        self._pong_wanted: bytes | None = None
+        """What the newest ping said; those before it need no answer (RFC 6455 section 5.5.3)."""
         self._writer: asyncio.Task[None] | None = None
         self._closer: asyncio.Task[None] | None = None
 
@@ -63,6 +72,8 @@ class PeerSocket:
         """Serve the peer until its socket is gone."""
         self._writer = asyncio.create_task(self._write(), name="peer-writer")
         self._key = self._driver.joined(self, admission)
+        if self._refused is not None:
+            self._refuse(*self._refused)
         try:
             await self._read()
         finally:
@@ -89,7 +100,14 @@ class PeerSocket:
             self._closer = asyncio.create_task(self._shut(code, reason), name="peer-closer")
             self._cut_later()
 
+    def _refuse(self, code: Code, reason: str) -> None:
+        """Nothing more is taken of what it sends."""
+        self._refused = code, reason
+        if self._key:
+            self._driver.misframed(self._key, reason, code)
+
     async def _read(self) -> None:
+        """Waits for nothing but the next message: what is whole is never kept here."""
         while True:
             message = await self._ws.receive()
             if message.type is WSMsgType.BINARY:
@@ -98,8 +116,8 @@ class PeerSocket:
                 self._driver.misframed(self._key, "text frames are not part of this protocol")
             elif message.type is WSMsgType.PING:
                 self._driver.heard(self._key)
-                with contextlib.suppress(ConnectionError):
-                    await self._ws.pong(message.data)
+                self._pong_wanted = message.data
+                self._wanted.set()
             elif message.type is WSMsgType.PONG:
                 self._driver.heard(self._key)
             else:  # CLOSE, CLOSING, CLOSED, ERROR
@@ -113,6 +131,9 @@ class PeerSocket:
                 if self._ping_wanted:
                     self._ping_wanted = False
                     await self._ws.ping()
+                if self._pong_wanted is not None:
+                    data, self._pong_wanted = self._pong_wanted, None
+                    await self._ws.pong(data)
                 while (frame := self._driver.take(self._key)) is not None:
                     await self._ws.send_bytes(frame)
         except ConnectionError:
@@ -135,22 +156,44 @@ class PeerSocket:
 class PeerEndpoint:
     """The handler of ``/connect`` and ``/discover``."""
 
-    def __init__(self, driver: Driver, authenticator: Authenticator, door: Door) -> None:
+    def __init__(
+        self,
+        driver: Driver,
+        authenticator: Authenticator,
+        door: Door,
+        accounts: Guests,
+        address: Callable[[web.Request], str],
+    ) -> None:
+        """`accounts` of those whom `address` says that a request comes from: what they have begun to say."""
         self._driver = driver
         self._authenticator = authenticator
         self._door = door
+        self._accounts = accounts
+        self._address = address
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Admit the peer or refuse it; then serve it until it goes."""
-        ws = web.WebSocketResponse(
-            timeout=CLOSE_TIMEOUT_S, autoping=False, compress=False, max_msg_size=MAX_FRAME_BYTES, writer_limit=WRITE_AHEAD_BYTES
-        )
-        if (answer := self._door.turn_away(request, ws)) is not None:
+        if (answer := self._door.turn_away(request, web.WebSocketResponse())) is not None:
             return answer
         verdict = await self._admit(request)
         if isinstance(verdict, Refusal) and not is_page(request):
             return self._door.refuse(request, verdict)
+        ws = self._socket(request)
         ws.headers[REQUEST_ID_HEADER] = request_id_of(request)
+        try:
+            return await self._serve(request, ws, verdict)
+        finally:
+            ws.release()
+
+    def _socket(self, request: web.Request) -> BoundedWebSocket:
+        now = self._driver.now
+        account = self._accounts.guest(self._address(request), now()).account
+        return BoundedWebSocket(
+            account, now, timeout=CLOSE_TIMEOUT_S, max_msg_size=MAX_FRAME_BYTES, writer_limit=WRITE_AHEAD_BYTES
+        )
+
+    async def _serve(self, request: web.Request, ws: BoundedWebSocket, verdict: Admission | Refusal) -> web.StreamResponse:
+        socket = PeerSocket(ws, self._driver, request.transport)
         try:
             await ws.prepare(request)
         except ConnectionError:
@@ -159,10 +202,10 @@ class PeerEndpoint:
         if isinstance(verdict, Refusal):
             await self._tell(request, ws, verdict)
         else:
-            await PeerSocket(ws, self._driver, request.transport).run(verdict)
+            await socket.run(verdict)
         return ws
 
-    async def _tell(self, request: web.Request, ws: web.WebSocketResponse, refusal: Refusal) -> None:
+    async def _tell(self, request: web.Request, ws: BoundedWebSocket, refusal: Refusal) -> None:
         """Refuse a page, which cannot read the answer to its upgrade, where it can read: in the close frame."""
         self._door.note(request, refusal)
         if request.transport is not None:

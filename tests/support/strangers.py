@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 
 import pytest
 
@@ -37,6 +38,11 @@ async def say(port: int, data: bytes) -> bytes:
         return b""
     finally:
         writer.close()
+
+
+def heads(answers: bytes) -> list[bytes]:
+    """Status line and headers of each answer."""
+    return [answer.partition(b"\r\n\r\n")[0] + b"\r\n" for answer in re.split(rb"(?=HTTP/1\.[01] \d)", answers) if answer]
 
 
 async def assert_quiet(port: int, data: bytes, caplog: pytest.LogCaptureFixture) -> None:

@@ -23,9 +23,20 @@ MAX_ADDRESSES = 20_000
 _V6_PREFIX = 64
 """Whoever has one IPv6 address usually has all of its /64 (RFC 6177), so they count as one."""
 
-
 MAX_WAITING_BYTES = 256 * 1024 * 1024
 MAX_ADDRESS_BYTES = 64 * 1024 * 1024
+
+_ROUND_REQUESTS = 6
+"""Of each of two in an AppRTC call: its page, `/join`, `iceconfig` and the socket; when it hangs up, `/leave` and Collider's DELETE."""
+_SAID_REQUESTS = 22
+"""What the first of the two says, which is a `/message` each: an offer, 20 candidates of a laptop with VPNs, and `bye`. The other one has
+its socket for that."""
+CALL_REQUESTS = 2 * _ROUND_REQUESTS + _SAID_REQUESTS
+
+REQUESTS_PER_S = 50.0
+REQUESTS_BURST = 5_000
+"""A class that calls one another when its lesson begins: 128 calls, as many as 256 sockets are enough for, take 4,352. That is some two
+seconds of a processor, which the next ones have when it has flowed in again."""
 
 DELIVERIES_PER_S = 2_000.0
 """A tenth of what a processor manages, or somewhat more."""

@@ -13,10 +13,12 @@ import aiohttp
 import pytest
 
 from coordinator.app import serve_until
+from coordinator.p2p.core.guests import CALL_REQUESTS, REQUESTS_PER_S
 from coordinator.settings import CoordinatorSettings
 from protocol.errors import ConfigError
 from tests.integration.coordinator.conftest import PATIENCE_S, Start, token
 from tests.support.poll import until
+from tests.support.strangers import NO_HTTP, heads, say
 
 ALL = ["apprtc", "nextrtc", "gstreamer"]
 ANY_PORT = {"port": 0, "apprtc_port": 0, "collider_port": 0, "gstreamer_port": 0}
@@ -111,6 +113,23 @@ async def test_errors_there_are_as_closed_as_on_the_main_port(tmp_path: Path) ->
                 assert "default-src 'none'" in response.headers["Content-Security-Policy"]
 
 
+@pytest.mark.parametrize("what", NO_HTTP)
+async def test_answers_to_what_is_no_http_are_as_closed(tmp_path: Path, what: str) -> None:
+    async with serving(tmp_path, p2p=ALL, p2p_ports=True) as ports:
+        for name in ANY_PORT:
+            for head in heads(await say(ports[name], NO_HTTP[what])):
+                if b" 200 " not in head:
+                    assert b"\r\nX-Content-Type-Options: nosniff\r\n" in head, (name, head)
+                    assert b"\r\nContent-Security-Policy: default-src 'none'" in head, (name, head)
+
+
+async def test_a_line_that_is_too_long_is_answered_as_closed(tmp_path: Path) -> None:
+    async with serving(tmp_path) as ports:
+        (head,) = heads(await say(ports["port"], b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n"))
+    assert head.startswith(b"HTTP/1.0 400 ")
+    assert b"\r\nX-Content-Type-Options: nosniff\r\n" in head
+
+
 async def test_gstreamers_port_without_tls_is_told_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async with serving(tmp_path, p2p=ALL, p2p_ports=True):
         (warned,) = [record.getMessage() for record in caplog.records if "--gstreamer-port" in record.getMessage()]
@@ -190,25 +209,67 @@ async def test_a_client_of_ours_has_the_right_token_for_them(start: Start) -> No
         assert response.status == 401
 
 
-async def test_each_limit_of_an_address_is_an_option(start: Start) -> None:
-    options = {"p2p_sockets_per_address": 1, "p2p_deliveries_per_s": 1, "p2p_deliveries_burst": 1_000}
-    coordinator = await start(auth="none", p2p=ALL, **options)
+async def test_the_sockets_and_places_of_an_address_are_an_option(start: Start) -> None:
+    coordinator = await start(auth="none", p2p=ALL, p2p_sockets_per_address=1)
     for room, result in (("one", "SUCCESS"), ("two", "ERROR")):
         async with coordinator.http.post(f"/apprtc/join/{room}") as response:
             assert json.loads(await response.text())["result"] == result
     async with coordinator.http.get("/metrics") as response:
         assert 'p2p_errors_total{protocol="apprtc",reason="address_full"} 1.0' in await response.text()
+    url = f"http://127.0.0.1:{coordinator.port}/signaling"
+    async with coordinator.http.ws_connect(url):
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await coordinator.http.ws_connect(url)
+    assert refused.value.status == 429
+
+
+async def test_the_requests_of_an_address_are_options(start: Start) -> None:
+    burst = CALL_REQUESTS  # the least there can be
+    coordinator = await start(auth="none", p2p=ALL, p2p_requests_per_s=0.001, p2p_requests_burst=burst)
+
+    async def asked() -> int:
+        async with coordinator.http.get("/apprtc/params") as response:
+            return response.status
+
+    assert [await asked() for _ in range(burst + 1)] == [200] * burst + [429]
+    await asyncio.sleep(5 / REQUESTS_PER_S)  # in which by default five more would be let in
+    assert await asked() == 429
+
+
+async def test_the_deliveries_of_an_address_are_options(start: Start) -> None:
+    """Of 3,000 answers the burst comes at once, and then one a second. With either default all of them would come at once, or within two."""
+    burst, sent, spare = 1_000, 3_000, 100
+    deliveries = {"p2p_deliveries_per_s": 1, "p2p_deliveries_burst": burst}
+    coordinator = await start(auth="none", p2p=ALL, p2p_messages_per_s=100_000, p2p_messages_burst=100_000, **deliveries)
     async with coordinator.http.ws_connect(f"http://127.0.0.1:{coordinator.port}/signaling") as socket:
-        for _ in range(1_001):
-            await socket.send_str('{"signal":"upperCase","content":"x"}')
-        for _ in range(990):
+        say = asyncio.create_task(_all_of(socket, '{"signal":"upperCase","content":"x"}', sent))
+        for _ in range(burst - spare):
             await socket.receive_str(timeout=PATIENCE_S)
-        answers = 990
+        answers = burst - spare
         with suppress(TimeoutError):
-            while answers < 1_002:  # one for each, and pings
-                await socket.receive_str(timeout=0.5)
+            while answers < sent:  # pings are among them
+                await socket.receive_str(timeout=0.9)
                 answers += 1
-        assert answers < 1_002, "over the burst it is one a second"
+        await say
+    assert answers < burst + spare
+
+
+async def test_the_messages_of_a_socket_are_options(start: Start) -> None:
+    burst, sent = 30, 300
+    coordinator = await start(auth="none", p2p=ALL, p2p_messages_per_s=1, p2p_messages_burst=burst)
+    async with coordinator.http.ws_connect(f"http://127.0.0.1:{coordinator.port}/signaling") as socket:
+        await _all_of(socket, '{"signal":"upperCase","content":"x"}', sent)
+        answers = 0
+        with suppress(TimeoutError):
+            while answers < sent:
+                await socket.receive_str(timeout=0.9 if answers >= burst else PATIENCE_S)
+                answers += 1
+    assert burst <= answers < 2 * burst
+
+
+async def _all_of(socket: aiohttp.ClientWebSocketResponse, message: str, count: int) -> None:
+    for _ in range(count):
+        await socket.send_str(message)
 
 
 async def test_open_to_everyone(start: Start) -> None:

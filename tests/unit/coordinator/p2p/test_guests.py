@@ -6,6 +6,7 @@ import pytest
 
 from coordinator.p2p.core import guests as module
 from coordinator.p2p.core.guests import Guest, Guests, client_address, group_of, parse_networks
+from coordinator.settings import CoordinatorSettings
 
 
 def test_sockets_of_an_address_are_bounded() -> None:
@@ -23,6 +24,31 @@ def test_requests_of_an_address_are_bounded_and_come_back_with_time() -> None:
     assert [guests.request("192.0.2.1", 0) for _ in range(4)] == [True, True, True, False]
     assert guests.request("192.0.2.2", 0)
     assert [guests.request("192.0.2.1", 1) for _ in range(3)] == [True, True, False]
+
+
+ONE_SIDE = ["GET /r/ROOM", "POST /join", "POST /v1alpha/iceconfig", "GET /ws", "POST /leave", "DELETE /ROOM/CLIENT"]
+SAID = ["offer", *["candidate"] * 20, "bye"]
+"""By each side; by the first with a request each."""
+CALL = [*ONE_SIDE, *ONE_SIDE, *["POST /message"] * len(SAID)]
+
+
+def test_a_school_whose_pupils_call_one_another_all_at_once_is_let_in() -> None:
+    settings = CoordinatorSettings()
+    guests = Guests(
+        settings.p2p_sockets_per_address,
+        settings.p2p_requests_per_s,
+        settings.p2p_requests_burst,
+        deliveries_per_s=settings.p2p_deliveries_per_s,
+        deliveries_burst=settings.p2p_deliveries_burst,
+    )
+    assert len(CALL) == module.CALL_REQUESTS, "the number stands in descriptions, too"
+    calls = settings.p2p_sockets_per_address // 2
+    assert all(guests.request("192.0.2.1", 0) for _ in range(calls * len(CALL)))
+    school = entered(guests, "192.0.2.1")
+    school.deliveries.charge(0, calls * 2 * len(SAID))
+    assert not school.deliveries.in_debt(0), "nor is anything they say late"
+    spare = sum(guests.request("192.0.2.1", 0) for _ in range(calls * len(CALL)))
+    assert spare < calls * len(CALL) // 4, "it is a bound"
 
 
 def test_what_an_address_causes_is_counted_for_all_it_does() -> None:
