@@ -88,7 +88,10 @@ class Driver:
         self._timer_at = 0.0
         self._flush: asyncio.Handle | None = None
         self._ended: ConnectionClosed | None = None
-        self._doers: dict[type, Callable[[Any], None]] = {
+        self._doers = self._make_doers()
+
+    def _make_doers(self) -> dict[type, Callable[[Any], None]]:
+        return {
             events.AskToken: self._do_ask_token,
             events.DialCoordinator: self._do_dial,
             events.HangUp: self._do_hang_up,
