@@ -177,6 +177,12 @@ class Client:
         """Call `callback` with each new state and, where there is one, its cause. Returns a function that ends this."""
         return self._driver.state_listeners.add(callback)
 
+    def on_coordinator(self, callback: Callable[[str], None]) -> Callable[[], None]:
+        """Call `callback` with host and port of each coordinator that has welcomed this client: the first, and any that it comes to when
+        that one went. Packets flow on meanwhile, they do not pass it. Returns a function that ends this.
+        """
+        return self._driver.coordinator_listeners.add(callback)
+
     def on_error(self, callback: Callable[[RtcBrokerError], None]) -> Callable[[], None]:
         """Call `callback` with what the server refused while the connection lived on: :class:`RequestRefused` (a packet, say), or
         :class:`SubscriptionRefused` after a reconnect; and with :class:`TokenUnavailable` each time the token function failed. Returns

@@ -26,11 +26,11 @@ MAX_FILES = 65_536
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-def run(main: Callable[[], Awaitable[int]]) -> int:
+def run(main: Callable[[], Awaitable[int]], name: str = "") -> int:
     """Run `main` to its end on a new event loop (uvloop where it is installed) and return its exit code.
 
     As many files may be open as the system allows this user, since a peer is one. A :class:`ConfigError` becomes a line on standard
-    error and EXIT_CONFIG; a Ctrl-C that nobody caught becomes 130.
+    error, after the program's `name` where it has one, and EXIT_CONFIG; a Ctrl-C that nobody caught becomes 130.
     """
     _raise_file_limit()
     _leave_modules_alone()
@@ -38,7 +38,8 @@ def run(main: Callable[[], Awaitable[int]]) -> int:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return runner.run(_awaited(main))
     except ConfigError as error:
-        sys.stderr.write(f"{error}\n")
+        begin = f"{name}: " if name else ""
+        sys.stderr.writelines(f"{begin}{line}\n" for line in str(error).splitlines())
         return EXIT_CONFIG
     except KeyboardInterrupt:
         return 130

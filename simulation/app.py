@@ -12,6 +12,7 @@ from random import SystemRandom
 from rich.console import Console
 
 from protocol.errors import ConfigError
+from simulation.core.cutoffs import count_kept, find_cutoffs
 from simulation.core.disruption import Disruption
 from simulation.core.kills import check_times
 from simulation.core.latency import Histogram, Timeline
@@ -151,7 +152,10 @@ def _disruption(options: RunOptions, conduct: Conduct, services: Mapping[int, Se
         deaths=killer.deaths if killer else (),
         revived={revival.process: revival.at for revival in killer.revivals} if killer else {},
         names=killer.names if killer else {},
+        hosts=killer.hosts if killer else {},
         outages=outages,
+        cutoffs=find_cutoffs(services, killer.deaths if killer else ()),
+        kept=count_kept(services, killer.deaths if killer else ()),
         silence_s=max((service.silence(start.end_at) for client, service in services.items() if client not in out), default=None),
         max_outage_s=options.max_outage_s,
     )

@@ -48,9 +48,18 @@ sed -e "/^listening-ip=/d" -e "s/^relay-ip=.*/external-ip=$address/" \
     -e "s/^min-port=.*/min-port=49160/" -e "s/^max-port=.*/max-port=49259/" -e "s/^total-quota=.*/total-quota=100/" \
     -e "s/^static-auth-secret=.*/static-auth-secret=$(cat secrets/turn-secret)/" ../coturn/turnserver.conf | put turnserver.conf
 
+how=
 if [ ! -e .env ]; then
     printf 'RTCBROKER_ANNOUNCE=%s\nRTCBROKER_SITE=%s\n' "$address" "$site" >.env
     echo "init: wrote .env"
+else
+    # It may have been edited since, and coturn's file has the address, too: so neither is written over, but nobody is left in doubt.
+    for line in "RTCBROKER_ANNOUNCE=$address" ${2:+"RTCBROKER_SITE=$site"}; do
+        grep -Fqx "$line" .env && continue
+        how=", with what was there,"
+        echo "init: kept .env, with $(grep "^${line%%=*}=" .env || echo "no ${line%%=*}"), not ${line#*=}" >&2
+    done
+    [ -z "$how" ] || echo "init: to change that: rm .env secrets/turnserver.conf, and the same command again; the secrets stay" >&2
 fi
-echo "init: ready for: docker compose up --build --detach --wait"
+echo "init: ready$how for: docker compose up --build --detach --wait"
 echo "init: Grafana, at http://localhost:3000, lets admin in with: $PWD/secrets/grafana-password"

@@ -55,4 +55,4 @@ def demo(duration: float | None, bots: int, servers: int, coordinators: int, por
 
     logs.configure("error")
     console = Console()
-    sys.exit(run(lambda: perform(DemoOptions(duration, bots, servers, port, coordinators), console)))
+    sys.exit(run(lambda: perform(DemoOptions(duration, bots, servers, port, coordinators), console), "rtcbroker demo"))

@@ -115,8 +115,8 @@ _SHARED = (
         "--kill",
         "kills",
         multiple=True,
-        metavar="PROCESS@SECONDS",
-        help="With --spawn: kill a process of the cluster (SIGKILL) so long after the measured time began: coordinator/1@4, redis@4, "
+        metavar="PROCESS@DURATION",
+        help="With --spawn: kill a process of the cluster (SIGKILL) so long after the measured time began: coordinator/1@4, redis@500ms, "
         "server/2@4; may be given several times. What its clients miss meanwhile is counted apart, and --max-loss is for the others.",
     ),
     _option(

@@ -137,4 +137,4 @@ def _simulate(name: str, scenario: Callable[[str], Any], shared: dict[str, Any])
     with told(f"simulate {name}"):
         options = run_options(scenario, **shared)
     logs.configure("info" if shared["verbose"] else "error")
-    sys.exit(run(lambda: perform(options, Console(), Console(stderr=True))))
+    sys.exit(run(lambda: perform(options, Console(), Console(stderr=True)), f"rtcbroker simulate {name}"))

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import Any
 
 import click
 
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "": 1.0}
-_DURATION = re.compile(r"(?P<number>\d+(\.\d+)?|\.\d+)\s*(?P<unit>ms|s|m|h|d|)")
+from service.durations import parse_duration
 
 
 class Duration(click.ParamType[float]):
@@ -19,9 +17,8 @@ class Duration(click.ParamType[float]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """In seconds."""
-        match = _DURATION.fullmatch(str(value).strip())  # a number, as a file may have it, is read as its text is
-        seconds = float(match["number"]) * _UNITS[match["unit"]] if match else 0.0
-        if seconds <= 0:
+        seconds = parse_duration(str(value))  # a number, as a file may have it, is read as its text is
+        if not seconds:
             self.fail(f"{value!r} is no duration above 0, such as 90, 90s, 15m, 1h or 30d", param, ctx)
         return seconds
 

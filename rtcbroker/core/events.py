@@ -229,6 +229,14 @@ class StateChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class CoordinatorJoined:
+    """The coordinator that was dialed has welcomed the client."""
+
+    host: str
+    """Host and port."""
+
+
+@dataclass(frozen=True, slots=True)
 class SubscriptionsSettled:
     """``subscriptions.settled_version`` has grown."""
 
@@ -260,6 +268,7 @@ Output: TypeAlias = (
     | FlushReliable
     | Moved
     | StateChanged
+    | CoordinatorJoined
     | SubscriptionsSettled
     | PingEchoed
     | Refused

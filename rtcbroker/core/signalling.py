@@ -112,7 +112,9 @@ class Signalling:
         self.dial_at(now + self._pauses.next())
 
     def welcomed(self, welcome: pb.WelcomeMessage) -> None:
-        """WELCOME came."""
+        """WELCOME came: the first on this socket, or a fresher one."""
+        if self.socket is not Socket.WELCOMED:
+            self._emit(events.CoordinatorJoined(host_of(self._url)))
         self.socket = Socket.WELCOMED
         self.deadline = None
         self.alias = welcome.alias

@@ -56,6 +56,8 @@ class Driver:
         """Those who wait for the PING of a number; they get the seconds it took."""
         self.state_listeners: Listeners[ClientState, RtcBrokerError | None] = Listeners()
         """Told each new state and its cause."""
+        self.coordinator_listeners: Listeners[str] = Listeners()
+        """Told host and port of each coordinator that has welcomed the client."""
         self.error_listeners: Listeners[RtcBrokerError] = Listeners()
         """Told what was refused."""
         self.end_listeners: Listeners[ClientClosed | None] = Listeners()
@@ -86,7 +88,10 @@ class Driver:
         self._timer_at = 0.0
         self._flush: asyncio.Handle | None = None
         self._ended: ConnectionClosed | None = None
-        self._doers: dict[type, Callable[[Any], None]] = {
+        self._doers = self._make_doers()
+
+    def _make_doers(self) -> dict[type, Callable[[Any], None]]:
+        return {
             events.AskToken: self._do_ask_token,
             events.DialCoordinator: self._do_dial,
             events.HangUp: self._do_hang_up,
@@ -98,6 +103,7 @@ class Driver:
             events.FlushReliable: lambda _: self.sender.flush_reliable(),
             events.Moved: lambda _: self.sender.flush(),
             events.StateChanged: self._do_state_changed,
+            events.CoordinatorJoined: lambda output: self.coordinator_listeners.tell(output.host),
             events.SubscriptionsSettled: self._do_settled,
             events.PingEchoed: lambda output: self.pings.serve(lambda number: number == output.number, output.seconds),
             events.Refused: self._do_refused,

@@ -1,7 +1,8 @@
 """What a report says of kills and outages: figures, JSON, lines of the table, and what makes the run fail.
 
 ======================  ======================================================================================================
-``kills``               for each: ``process``, ``at_s`` of the measured time, ``back_at_s`` or null, ``clients`` that it served
+``kills``               for each: ``process``, ``at_s`` of the measured time, ``back_at_s`` or null, ``clients``: that a comm server
+                        served, that had their socket to a coordinator; null for a Redis, which has none
 ``outages``             ``clients`` that had one, ``p50_s`` and ``max_s`` of those that ended, ``not_back`` at the end of the run,
                         ``bound_s`` (``--max-outage``), and ``each``, the longest first
 ``outages.each``        ``client`` number, ``server`` it was at, what was ``killed`` there (null: lost in another way), ``since_s`` of
@@ -9,23 +10,31 @@
                         end; of these, ``noticed_s`` until it knew, ``subscribed_s`` until it was subscribed; ``now_at`` which server
 ``affected``            ``clients`` whose comm server was killed; of deliveries from and to them: ``expected`` while both ends were
                         served, ``delivered`` of these, ``missed`` while one was out. They count nowhere else
+``signalling``          ``clients`` that a killed coordinator cut off from signalling, ``p50_s`` and ``max_s`` of how long, ``not_back`` at
+                        the end of the run, ``kept``: clients that were at another coordinator (null: none was killed), and ``each``,
+                        the longest first: ``client`` number, ``coordinator`` that was killed, ``seconds`` from then until one
+                        welcomed it (null: not before the end), ``now_at`` which. Its packets flow on, so it is no outage
 ``longest_silence_s``   the longest time without a packet at any client that had no outage; null where all had one
 ======================  ======================================================================================================
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from statistics import median
-from typing import Any
+from typing import Any, Protocol
 
+from simulation.core.cutoffs import Cutoff
 from simulation.core.ledger import Affected
 from simulation.core.outages import Death, Outage
 
 SHOWN = 60
-"""Outages that the table has one by one; the JSON document has all."""
+"""Clients that a line of the table has one by one; the JSON document has all."""
+
+NBSP = "\N{NO-BREAK SPACE}"
+"""Between a client's number and its time, which are not to be torn apart where the line breaks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +50,12 @@ class Disruption:
     """Of comm servers, by alias; those of a cluster that was not started here have none."""
     outages: Sequence[Outage] = ()
     """The longest first."""
+    hosts: Mapping[str, str] = field(default_factory=dict)
+    """Names of coordinators, by host and port."""
+    cutoffs: Sequence[Cutoff] = ()
+    """The longest first."""
+    kept: int | None = None
+    """How many clients were at another coordinator whenever one was killed; None where none was."""
     silence_s: float | None = None
     """The longest time without a packet at any client that had no outage."""
     max_outage_s: float | None = None
@@ -62,10 +77,6 @@ class Disruption:
         return sum(outage.until == inf for outage in self.outages)
 
     @property
-    def _ended(self) -> list[float]:
-        return [outage.seconds for outage in self.outages if outage.until < inf]
-
-    @property
     def problems(self) -> list[str]:
         """Why the run is no success; empty when it is one."""
         bound = self.max_outage_s
@@ -80,14 +91,10 @@ class Disruption:
 
     def document(self, affected: Affected) -> dict[str, Any]:
         """The entries of the JSON document."""
-        ended = self._ended
         return {
             "kills": [self._kill(death) for death in self.deaths],
             "outages": {
-                "clients": self.clients,
-                "p50_s": round(median(ended), 3) if ended else None,
-                "max_s": round(max(ended), 3) if ended else None,
-                "not_back": self.not_back,
+                **_figures(self.outages),
                 "bound_s": self.max_outage_s,
                 "each": [self._each(outage) for outage in self.outages],
             },
@@ -97,6 +104,11 @@ class Disruption:
                 "delivered": affected.delivered,
                 "missed": affected.missed,
             },
+            "signalling": {
+                **_figures(self.cutoffs),
+                "kept": self.kept,
+                "each": [self._each_cutoff(cutoff) for cutoff in self.cutoffs],
+            },
             "longest_silence_s": None if self.silence_s is None else round(self.silence_s, 3),
         }
 
@@ -105,12 +117,15 @@ class Disruption:
             "process": death.process,
             "at_s": round(death.at - self.measure_at, 3),
             "back_at_s": _or_null(self.revived.get(death.process, inf) - self.measure_at),
-            # Who was at a coordinator is out of nothing that is counted here: packets do not pass it.
-            "clients": self._served_by(death) if death.server is not None else None,
+            "clients": self._clients_of(death),
         }
 
-    def _served_by(self, death: Death) -> int:
-        return sum(outage.death == death for outage in self.outages)
+    def _clients_of(self, death: Death) -> int | None:
+        """Who was served by the comm server, or had its socket to the coordinator; None: it has no clients."""
+        if death.server is None and not death.host:
+            return None
+        concerned: list[Outage | Cutoff] = [*self.outages, *self.cutoffs]
+        return sum(each.death == death for each in concerned)
 
     def _each(self, outage: Outage) -> dict[str, Any]:
         return {
@@ -124,21 +139,30 @@ class Disruption:
             "now_at": self._name(outage.now_at) if outage.now_at else None,
         }
 
+    def _each_cutoff(self, cutoff: Cutoff) -> dict[str, Any]:
+        return {
+            "client": cutoff.client,
+            "coordinator": cutoff.death.process,
+            "seconds": _or_null(cutoff.seconds),
+            "now_at": self.hosts.get(cutoff.now_at, cutoff.now_at) or None,
+        }
+
     def _name(self, alias: int) -> str:
         return self.names.get(alias, str(alias))
 
     def rows(self, affected: Affected) -> Iterator[tuple[str, str]]:
         """The lines of the table; none where nothing was killed and nobody was out."""
         for death in self.deaths:
-            back = self.revived.get(death.process)
+            back, clients = self.revived.get(death.process), self._clients_of(death)
             what = f"{death.process} after {death.at - self.measure_at:.1f} s"
-            what += f", with {_clients(self._served_by(death))}" if death.server is not None else ""
+            what += f", with {_clients(clients)}" if clients is not None else ""
             yield "killed", what + (f"; back after {back - self.measure_at:.1f} s" if back is not None else "")
         if self.outages:
-            yield "outages", self._summary()
-            yield "outage of each", self._list()
+            yield "outages", _summary(self.outages)
+            yield "outage of each", _list((self._name(outage.server), outage) for outage in self.outages)
         elif self.deaths:
             yield "outages", "none"
+        yield from self._rows_of_signalling()
         if self.deaths and self.silence_s is not None:
             yield "longest silence", f"{self.silence_s:.2f} s without a packet, at clients without an outage"
         if self.affected_clients:
@@ -148,21 +172,53 @@ class Disruption:
                 f"{affected.missed:,} missed while one was out",
             )
 
-    def _summary(self) -> str:
-        ended = self._ended
-        text = _clients(self.clients)
-        text += f", p50 {median(ended):.2f} s, max {max(ended):.2f} s" if ended else ""
-        return text + (f", {self.not_back:,} not back at the end" if self.not_back else "")
+    def _rows_of_signalling(self) -> Iterator[tuple[str, str]]:
+        if self.kept is None:
+            return
+        others = f"; {_clients(self.kept)} had another coordinator" if self.kept else ""
+        yield "without signalling", (_summary(self.cutoffs) if self.cutoffs else "nobody") + others
+        if self.cutoffs:
+            yield "signalling of each", _list((cutoff.death.process, cutoff) for cutoff in self.cutoffs)
 
-    def _list(self) -> str:
-        """Each client's outage, by the server it was at."""
-        groups: dict[str, list[str]] = {}
-        for outage in self.outages[:SHOWN]:
-            length = f"{outage.seconds:.2f} s" if outage.until < inf else "not back"
-            groups.setdefault(self._name(outage.server), []).append(f"#{outage.client} {length}")
-        text = "; ".join(f"at {server}: {', '.join(found)}" for server, found in sorted(groups.items()))
-        more = len(self.outages) - SHOWN
-        return text + (f"; and {more:,} shorter ones (all of them: --json)" if more > 0 else "")
+
+class _Timed(Protocol):
+    """What both outages and cutoffs have."""
+
+    @property
+    def client(self) -> int: ...
+
+    @property
+    def seconds(self) -> float: ...
+
+
+def _figures(times: Sequence[_Timed]) -> dict[str, float | None]:
+    ended = [each.seconds for each in times if each.seconds < inf]
+    return {
+        "clients": len({each.client for each in times}),
+        "p50_s": round(median(ended), 3) if ended else None,
+        "max_s": round(max(ended), 3) if ended else None,
+        "not_back": len(times) - len(ended),
+    }
+
+
+def _summary(times: Sequence[_Timed]) -> str:
+    ended = [each.seconds for each in times if each.seconds < inf]
+    text = _clients(len({each.client for each in times}))
+    text += f", p50 {median(ended):.2f} s, max {max(ended):.2f} s" if ended else ""
+    missing = len(times) - len(ended)
+    return text + (f", {missing:,} not back at the end" if missing else "")
+
+
+def _list(times: Iterable[tuple[str, _Timed]]) -> str:
+    """Each client's time, the longest first, by what it was at."""
+    groups: dict[str, list[str]] = {}
+    everyone = list(times)
+    for place, each in everyone[:SHOWN]:
+        length = f"{each.seconds:.2f} s" if each.seconds < inf else "not back"
+        groups.setdefault(place, []).append(f"#{each.client} {length}".replace(" ", NBSP))
+    text = "; ".join(f"at {place}: {', '.join(found)}" for place, found in sorted(groups.items()))
+    more = len(everyone) - SHOWN
+    return text + (f"; and {more:,} shorter ones (all of them: --json)" if more > 0 else "")
 
 
 def _clients(count: int) -> str:

@@ -1,4 +1,4 @@
-"""What is to be killed, and when: ``coordinator/1@3``, ``redis@3``, ``server/2@3.5s``. Numbers count from 1."""
+"""What is to be killed, and when: ``coordinator/1@3``, ``redis@500ms``, ``server/2@3.5s``. Numbers count from 1."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from protocol.errors import ConfigError
+from service.durations import parse_duration
 
 OPTION = "--kill"
 
 REDIS = "redis"
 
-_KILL = re.compile(r"(?P<process>redis|(?:coordinator|server)/[1-9]\d{0,3})@(?P<seconds>\d{1,6}(?:\.\d{1,3})?)s?")
+_KILL = re.compile(r"(?P<process>redis|(?:coordinator|server)/[1-9]\d{0,3})@(?P<after>.*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +49,18 @@ def parse_kills(texts: Iterable[str], processes: Sequence[str]) -> list[Kill]:
     found: dict[str, Kill] = {}
     for text in texts:
         match = _KILL.fullmatch(text.strip())
-        if match is None:
-            raise ConfigError(f"{OPTION} {text!r}: is not PROCESS@SECONDS, such as server/2@4, coordinator/1@4 or redis@4")
+        after_s = parse_duration(match["after"]) if match is not None else None
+        if match is None or after_s is None:
+            raise ConfigError(
+                f"{OPTION} {text!r}: is not PROCESS@DURATION, such as server/2@4, coordinator/1@500ms or redis@1.5s"
+            )
         process = match["process"]
         if process not in processes:
             why = " (there is one with --coordinators 2 and more)" if process == REDIS else ""
             raise ConfigError(f"{OPTION} {text!r}: the cluster has no {process}{why}, but {', '.join(processes)}")
         if process in found:
             raise ConfigError(f"{OPTION} {text!r}: {process} is killed already; it dies once")
-        found[process] = Kill(process, float(match["seconds"]))
+        found[process] = Kill(process, after_s)
     return sorted(found.values(), key=lambda kill: kill.after_s)
 
 

@@ -28,6 +28,8 @@ class Death:
     at: float
     server: int | None = None
     """The alias of a comm server; None for others."""
+    host: str = ""
+    """Host and port of a coordinator, as its clients know them; empty for others."""
 
 
 @dataclass(frozen=True, slots=True)

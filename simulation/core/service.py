@@ -1,6 +1,7 @@
 """How each client was served, from its own side: at which comm server, from when, until when, and how long nothing came.
 
-A bot keeps one :class:`ServiceLog`. A **stint** is a client's time at one server: joined, subscribed, packets come, lost or left.
+A bot keeps one :class:`ServiceLog`. A **stint** is a client's time at one server: joined, subscribed, packets come, lost or left. Beside
+it goes, by itself, which coordinators have welcomed the client.
 All times are seconds of the monotonic clock.
 """
 
@@ -43,10 +44,12 @@ class Stint:
 class ServiceLog:
     """One client's stints, in their order."""
 
-    __slots__ = ("_stint", "left", "stints")
+    __slots__ = ("_stint", "coordinators", "left", "stints")
 
     def __init__(self) -> None:
         self.stints: list[Stint] = []
+        self.coordinators: list[tuple[float, str]] = []
+        """When which of them did (host and port); bounded as the stints are."""
         self.left = inf
         """When the client went for good."""
         self._stint = Stint(0, -inf)
@@ -92,6 +95,11 @@ class ServiceLog:
         """The client has noticed that its link is gone."""
         self._stint.until = now
         self._stint.is_lost = True
+
+    def coordinator(self, host: str, now: float) -> None:
+        """A coordinator has welcomed it."""
+        self.coordinators.append((now, host))
+        del self.coordinators[:-MAX_STINTS]
 
     def leave(self, now: float) -> None:
         """It goes for good."""

@@ -41,6 +41,7 @@ class Bot:
     async def join(self) -> None:
         """Connect, and subscribe to where the plan begins. Raises :class:`RtcBrokerError`."""
         began = time.monotonic()
+        self._client.on_coordinator(self._on_coordinator)
         await self._client.connect()
         connected = time.monotonic()
         self.service.joined(self._client.server, connected)
@@ -163,6 +164,9 @@ class Bot:
             log.info("bot %d: lost its connection: %s", self.plan.bot, cause)
         elif state is ClientState.CONNECTED:
             self.service.joined(self._client.server, time.monotonic())
+
+    def _on_coordinator(self, host: str) -> None:
+        self.service.coordinator(host, time.monotonic())
 
     def _look_at_service(self) -> None:
         """What the client does not tell by itself: that it is subscribed again, and that it has moved."""

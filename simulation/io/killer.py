@@ -28,7 +28,8 @@ class Revival:
 
 
 class Killer:
-    """One run's kills. `deaths`, `revivals` and `names` (of comm servers, by alias) may be read when :meth:`run` is over."""
+    """One run's kills. `deaths`, `revivals`, `names` (of comm servers, by alias) and `hosts` (of coordinators, with their names) may be
+    read when :meth:`run` is over."""
 
     def __init__(
         self,
@@ -45,6 +46,7 @@ class Killer:
         self.deaths: list[Death] = []
         self.revivals: list[Revival] = []
         self.names: dict[int, str] = {}
+        self.hosts = cluster.hosts
         self._cluster = cluster
         self._kills = kills
         self._revive_after_s = revive_after_s
@@ -70,9 +72,10 @@ class Killer:
         alias = next((alias for alias, name in names.items() if name == kill.process), None)
         if alias is None and is_server(kill.process):
             raise ChildError(f"{kill.process} does not say under which alias clients know it, so it is not killed")
+        host = next((host for host, name in self.hosts.items() if name == kill.process), "")
         await _until(at)
         self._before_kill()
-        self.deaths.append(Death(kill.process, await self._cluster.kill(kill.process), alias))
+        self.deaths.append(Death(kill.process, await self._cluster.kill(kill.process), alias, host))
         log.info("killed %s", kill.process)
         if self._revive_after_s is None or at + self._revive_after_s >= end_at:
             return

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import textwrap
 import time
 from types import TracebackType
 from typing import Protocol, Self
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.measure import Measurement
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
+from rich.text import Text
 
+from simulation.core.disruption import NBSP
 from simulation.core.report import Report
 
 PLAIN_LINE_S = 5.0
@@ -86,5 +90,21 @@ def report_table(report: Report) -> Table:
     """The table at the end."""
     table = Table(title=report.scenario, show_header=False, title_justify="left", title_style="bold")
     for name, value in report.rows():
-        table.add_row(name, value)
+        table.add_row(name, _Lines(value))
     return table
+
+
+class _Lines:
+    """A text in lines that break at plain spaces only. The console itself breaks at no-break spaces, too."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for line in textwrap.wrap(self._text, options.max_width, break_on_hyphens=False):
+            # Written as plain spaces: who copies or searches a line gets what it looks like.
+            yield Text(line.replace(NBSP, " "))
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        words = self._text.split(" ")
+        return Measurement(max(map(len, words)), len(self._text)).clamp(max_width=options.max_width)

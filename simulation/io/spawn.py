@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from service.urls import host_of
 from simulation.core import kills
 from simulation.io import children
 from simulation.io.children import Child
@@ -83,6 +84,11 @@ class Cluster:
     def url(self) -> str:
         """What clients and comm servers dial: all coordinators."""
         return ",".join(self.urls)
+
+    @property
+    def hosts(self) -> dict[str, str]:
+        """Host and port of each coordinator that runs or ran, as clients know it, and its name."""
+        return {host_of(url): name for url, name in zip(self.urls, self._coordinators, strict=False)}
 
     async def __aenter__(self) -> Self:
         try:

@@ -152,9 +152,31 @@ def test_init_makes_secrets_once_and_keeps_strangers_away(made: Composition) -> 
     before = {path.name: (path.read_bytes(), path.stat().st_mode & 0o777) for path in folder.iterdir()}
     assert {mode for _, mode in before.values()} == {0o444}
     assert len({content for content, _ in before.values()}) == len(before)
-    assert made.init("198.51.100.1").returncode == 0
+    again = made.init(ADDRESS)
+    assert (again.returncode, again.stderr) == (0, "")
+    assert "init: ready for:" in again.stdout
     assert {path.name: (path.read_bytes(), path.stat().st_mode & 0o777) for path in folder.iterdir()} == before
     assert made.variables() == {"RTCBROKER_ANNOUNCE": ADDRESS, "RTCBROKER_SITE": SITE}
+
+
+def test_init_says_what_it_keeps_and_how_to_change_it(tools: Tools, tmp_path: Path) -> None:
+    own = Composition(tmp_path, tools)
+    secrets = {path.name: path.read_bytes() for path in (own.folder / "secrets").iterdir()}
+    done = own.init("198.51.100.1", "new.example.com")
+    assert done.returncode == 0
+    assert f"kept .env, with RTCBROKER_ANNOUNCE={ADDRESS}, not 198.51.100.1" in done.stderr
+    assert f"kept .env, with RTCBROKER_SITE={SITE}, not new.example.com" in done.stderr
+    assert "init: ready, with what was there, for:" in done.stdout
+    assert own.variables() == {"RTCBROKER_ANNOUNCE": ADDRESS, "RTCBROKER_SITE": SITE}
+
+    (told,) = re.findall(r"to change that: rm (.+), and the same command again", done.stderr)
+    for name in told.split():
+        (own.folder / name).unlink()
+    assert own.init("198.51.100.1", "new.example.com").stderr == ""
+    assert own.variables() == {"RTCBROKER_ANNOUNCE": "198.51.100.1", "RTCBROKER_SITE": "new.example.com"}
+    now = {path.name: path.read_bytes() for path in (own.folder / "secrets").iterdir()}
+    assert {name for name in secrets if now[name] != secrets[name]} == {"turnserver.conf"}
+    assert b"198.51.100.1" in now["turnserver.conf"]
 
 
 @pytest.mark.parametrize("arguments", [[], ["here"], ["127.0.0.1"], ["203.0.113.7", "no name"], ["2001:db8::7"]])

@@ -188,6 +188,23 @@ def test_coordinators_meet_on_a_redis_by_tls_with_its_password(tools: Tools, mon
     )
 
 
+def test_no_variable_is_set_twice(made: list[dict[str, Any]]) -> None:
+    for workload in workloads(made).values():
+        (container,) = workload["spec"]["template"]["spec"]["containers"]
+        names = [each["name"] for each in container["env"]]
+        assert len(set(names)) == len(names)
+
+
+def test_an_option_that_the_chart_leaves_alone_may_be_given(tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = {"trusted_proxies": ["10.0.0.2"], "backplane": "redis://elsewhere"}
+    made = workloads(manifests(tools, {"coordinator": {"config": config}, "commserver": {"config": {"hub": True}}}))
+    coordinator, commserver = (settings_of(made[name], monkeypatch) for name in ("coordinator", "commserver"))
+    assert isinstance(coordinator, CoordinatorSettings)
+    assert coordinator.trusted_proxies == ["10.0.0.2"]
+    assert isinstance(commserver, CommServerSettings)
+    assert commserver.hub, "all of a release's pods are hubs, or none"
+
+
 def test_every_file_that_a_process_reads_is_mounted(made: list[dict[str, Any]]) -> None:
     for workload in workloads(made).values():
         pod = workload["spec"]["template"]["spec"]
@@ -295,6 +312,32 @@ def test_monitors_give_the_names_that_alerts_go_by(tools: Tools) -> None:
         ({"coordinator": {"extraVolumes": [{"name": "secrets", "emptyDir": {}}]}}, "extraVolumes"),
         ({"commserver": {"extraVolumes": [{"name": "nothing"}]}}, "extraVolumes"),
         ({"commserver": {"extraVolumeMounts": [{"name": "mine", "mountPath": "/tmp"}]}}, "extraVolumeMounts"),
+        (
+            {"commserver": {"extraVolumeMounts": [{"name": "ca", "mountPath": "/ca"}]}},
+            "commserver.extraVolumeMounts: /ca mounts the volume .*ca.*, which commserver.extraVolumes does not have",
+        ),
+        (
+            {
+                "coordinator": {
+                    "extraVolumes": [{"name": "turn", "emptyDir": {}}],
+                    "extraVolumeMounts": [{"name": "turn", "mountPath": "/turn"}, {"name": "trun", "mountPath": "/trun"}],
+                }
+            },
+            "coordinator.extraVolumeMounts: /trun mounts the volume .*trun",
+        ),
+        ({"coordinator": {"extraVolumeMounts": [{"name": "backplane", "mountPath": "/more"}]}}, "coordinator.extraVolumes"),
+        (
+            {"commserver": {"config": {"drain_seconds": 20}}},
+            "commserver.config.drain_seconds would be set twice: give commserver.drainSeconds instead",
+        ),
+        ({"commserver": {"config": {"udp_port": 7001}}}, "give commserver.udpPort instead"),
+        ({"commserver": {"config": {"announce": ["auto"]}}}, "give commserver.announce instead"),
+        ({"commserver": {"config": {"coordinator": "ws://x:9090"}}}, "commserver.config.coordinator would be set twice"),
+        ({"backplane": REDIS, "coordinator": {"config": {"backplane": "redis://x"}}}, "give backplane.url instead"),
+        (
+            {"ingress": {"trustedProxies": ["10.0.0.1"]}, "coordinator": {"config": {"trusted_proxies": ["10.0.0.2"]}}},
+            "give ingress.trustedProxies instead",
+        ),
         ({"image": {"repository": "x", "tag": "latest"}}, "tag"),
     ],
 )

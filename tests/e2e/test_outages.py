@@ -83,6 +83,24 @@ async def test_a_process_that_packets_do_not_pass(tmp_path: Path, process: str) 
     assert document["reconnects"] == 0
     assert f"killed {process} after 2.0 s" in output
     assert "outages none" in output
+    assert ("without signalling" in output) == (process != "redis")
+    if process != "redis":
+        without_signalling(document, process, output)
+
+
+def without_signalling(document: dict[str, Any], process: str, output: str) -> None:
+    """Half of the clients, as chance wills, were at the coordinator that died; the others at the one that did not."""
+    (other,) = {"coordinator/1", "coordinator/2"} - {process}
+    found = document["signalling"]
+    assert document["kills"][0]["clients"] == found["clients"] == len(found["each"]) > 0
+    assert found["kept"] == CLIENTS - found["clients"] > 0
+    assert found["not_back"] == 0
+    for each in found["each"]:
+        assert (each["coordinator"], each["now_at"]) == (process, other)
+        assert 0 < each["seconds"] <= found["max_s"] <= BOUND_S
+        assert f"#{each['client']} " in output
+    assert f"without signalling {found['clients']} clients, p50 " in output
+    assert f"{found['kept']} clients had another coordinator" in output
 
 
 async def test_what_was_killed_comes_back_and_the_run_goes_on(tmp_path: Path) -> None:

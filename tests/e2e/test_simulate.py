@@ -35,12 +35,12 @@ async def test_old_peers_at_a_server_that_does_not_coalesce(tmp_path: Path) -> N
 async def test_old_peers_need_one_topic_each(tmp_path: Path) -> None:
     code, _, errors = await rtcbroker("simulate", "replay", "--spawn", "1", "--old-peers")
     assert code == 2
-    assert errors.startswith("--old-peers: not with replay: its clients listen to several topics each")
+    assert errors.startswith("rtcbroker simulate replay: --old-peers: not with replay: its clients listen to several topics each")
 
 
 async def test_a_position_needs_its_bytes(tmp_path: Path) -> None:
     code, _, errors = await rtcbroker("simulate", "replay", "--spawn", "1", "--size", "26")
-    assert (code, errors) == (2, "--size 26: packets of replay take at least 32 bytes\n")
+    assert (code, errors) == (2, "rtcbroker simulate replay: --size 26: packets of replay take at least 32 bytes\n")
 
 
 async def test_dense(tmp_path: Path) -> None:

@@ -13,6 +13,9 @@
 --   fingerprint  of the secret that all have in common
 --   revocations  hash: tokens that are refused for a time, each as JSON
 --   revoked      sorted set: the same, by when it ends (seconds since the epoch)
+--
+-- Every key expires: whatever writes one puts that off, and so does every coordinator that lives, for all of them, when it renews its lease.
+-- So a cluster that is gone for good leaves nothing behind, and one that is off for a night finds everything as it was.
 
 local PREFIX = KEYS[1]
 local OP, NODE = ARGV[1], ARGV[2]
@@ -30,6 +33,15 @@ local FRAME_LIMIT = 4096
 local REPORT_LIMIT = 512
 -- Aliases freed in one step, each some 5 microseconds in which Redis does nothing else.
 local SWEEP_LIMIT = 2000
+
+-- How long the keys of a cluster without coordinators stay, in seconds. Revocations stay until the last of them ends, if that is longer.
+local FORGET_S = 24 * 60 * 60
+-- The year 9999: Redis refuses times that do not fit into its milliseconds.
+local LATEST_S = 253402300799
+
+local function keep(key)
+  redis.call('EXPIRE', key, FORGET_S)
+end
 
 local function milliseconds()
   local time = redis.call('TIME')
@@ -52,12 +64,16 @@ end
 local function depart(node)
   if redis.call('ZREM', NODES, node) == 1 then
     redis.call('ZADD', GONE, milliseconds(), node)
+    keep(GONE)
     redis.call('DEL', PREFIX .. 'inbox:' .. node)
   end
 end
 
 local function push(node, message)
-  if redis.call('RPUSH', PREFIX .. 'inbox:' .. node, message) > INBOX_LIMIT then
+  local waiting = redis.call('RPUSH', PREFIX .. 'inbox:' .. node, message)
+  if waiting == 1 then
+    keep(PREFIX .. 'inbox:' .. node)
+  elseif waiting > INBOX_LIMIT then
     depart(node)
   end
 end
@@ -74,6 +90,7 @@ end
 
 local function server_up(node, alias, state)
   redis.call('HSET', SERVERS, alias, node .. '\n' .. state)
+  keep(SERVERS)
   tell_others(node, 'up ' .. alias .. ' ' .. node .. '\n' .. state)
 end
 
@@ -134,6 +151,11 @@ local function outlasts(claim, holder)
   return may_have(claim, holder)
 end
 
+local function note_held(node, alias)
+  redis.call('SADD', PREFIX .. 'held:' .. node, alias)
+  keep(PREFIX .. 'held:' .. node)
+end
+
 local function flag(value)
   return value and '1' or '0'
 end
@@ -141,7 +163,8 @@ end
 local function hold(claim, holder)
   local record = { claim.node, claim.key, text(claim.since), flag(claim.proven), flag(claim.takes_own), claim.role, claim.subject }
   redis.call('HSET', ALIASES, claim.alias, table.concat(record, ' '))
-  redis.call('SADD', PREFIX .. 'held:' .. claim.node, claim.alias)
+  keep(ALIASES)
+  note_held(claim.node, claim.alias)
   if holder then
     push(holder.node, 'evicted ' .. holder.key .. ' ' .. claim.alias)
   end
@@ -182,6 +205,8 @@ end
 local function sweep()
   local left = SWEEP_LIMIT
   for _, node in ipairs(redis.call('ZRANGE', GONE, 0, -1)) do
+    -- It must outlast what it says is to be freed, which living coordinators keep.
+    keep(PREFIX .. 'held:' .. node)
     while left > 0 do
       local found = redis.call('SPOP', PREFIX .. 'held:' .. node, 100)
       for _, alias in ipairs(found) do
@@ -209,7 +234,7 @@ local function be_fair(now, lease)
       end
     end
   end
-  redis.call('SET', RENEWED, text(now))
+  redis.call('SET', RENEWED, text(now), 'EX', FORGET_S)
 end
 
 -- Revocations
@@ -218,6 +243,16 @@ local function forget_revocations(fields)
   for _, field in ipairs(fields) do
     redis.call('HDEL', REVOCATIONS, field)
     redis.call('ZREM', REVOKED, field)
+  end
+end
+
+local function keep_revocations()
+  local last = redis.call('ZRANGE', REVOKED, -1, -1, 'WITHSCORES')[2]
+  if last then
+    local forgotten = milliseconds() / 1000 + FORGET_S
+    local at = text(math.min(math.ceil(math.max(forgotten, tonumber(last))), LATEST_S))
+    redis.call('EXPIREAT', REVOCATIONS, at)
+    redis.call('EXPIREAT', REVOKED, at)
   end
 end
 
@@ -236,11 +271,15 @@ local function renew(node, lease)
   local now = milliseconds()
   be_fair(now, lease)
   redis.call('ZADD', NODES, text(now + lease), node)
+  for _, key in ipairs({ NODES, GONE, ALIASES, SERVERS, FINGERPRINT, PREFIX .. 'held:' .. node, PREFIX .. 'inbox:' .. node }) do
+    keep(key)
+  end
   for _, expired in ipairs(redis.call('ZRANGEBYSCORE', NODES, '-inf', text(now))) do
     depart(expired)
   end
   sweep()
   forget_revocations(redis.call('ZRANGEBYSCORE', REVOKED, '-inf', text(now / 1000), 'LIMIT', 0, 100))
+  keep_revocations()
   return now
 end
 
@@ -254,7 +293,7 @@ operations.enter = function()
   local is_first = redis.call('ZCARD', NODES) == 0
   local now = renew(NODE, tonumber(ARGV[3]))
   if is_first or not redis.call('GET', FINGERPRINT) then
-    redis.call('SET', FINGERPRINT, ARGV[4])
+    redis.call('SET', FINGERPRINT, ARGV[4], 'EX', FORGET_S)
   end
   local same = redis.call('GET', FINGERPRINT) == ARGV[4] and 1 or 0
   return { text(now), redis.call('ZCARD', NODES), same, redis.call('HVALS', SERVERS), redis.call('HVALS', REVOCATIONS) }
@@ -328,7 +367,7 @@ end
 operations.up = function()
   local holder = holder_of(ARGV[3])
   if not holder or holder.node == NODE then
-    redis.call('SADD', PREFIX .. 'held:' .. NODE, ARGV[3])
+    note_held(NODE, ARGV[3])
     server_up(NODE, ARGV[3], ARGV[4])
   end
   return 0
@@ -383,6 +422,7 @@ operations.revoke = function()
   if redis.call('HLEN', REVOCATIONS) > limit then
     forget_revocations(redis.call('ZRANGE', REVOKED, 0, 0))
   end
+  keep_revocations()
   tell_others(NODE, 'revoked\n' .. ARGV[5])
   return 0
 end

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -232,6 +233,17 @@ async def test_a_link_outlives_the_coordinators_socket(cluster: FakeCluster) -> 
         await until(lambda: len(cluster.dials) == 3, 5, "the coordinator is dialed again")
         assert ({"v": "2", "alias": "101", "resume": "proof of 101"}, "") in cluster.dials
         assert states == []
+
+
+async def test_the_application_hears_which_coordinator_it_has(cluster: FakeCluster) -> None:
+    hosts: list[str] = []
+    client = Client(URL)
+    end = client.on_coordinator(hosts.append)
+    async with client:
+        assert hosts == [urlsplit(URL).netloc]
+        end()
+    async with Client(URL):
+        assert len(hosts) == 1
 
 
 async def test_a_ping_takes_some_time(cluster: FakeCluster) -> None:

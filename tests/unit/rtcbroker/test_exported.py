@@ -50,6 +50,7 @@ def test_the_names_of_a_client_and_a_subscription() -> None:
         "alias",
         "close",
         "connect",
+        "on_coordinator",
         "on_error",
         "on_state",
         "ping",

@@ -45,6 +45,14 @@ def test_a_wrong_setting_is_a_line_and_a_code(capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr().err == "--port: is wrong\n"
 
 
+def test_a_program_says_its_name_before_each_line(capsys: pytest.CaptureFixture[str]) -> None:
+    async def main() -> int:
+        raise ConfigError("--port: is wrong\n--host: too")
+
+    assert run(main, "rtcbroker simulate dense") == EXIT_CONFIG
+    assert capsys.readouterr().err == "rtcbroker simulate dense: --port: is wrong\nrtcbroker simulate dense: --host: too\n"
+
+
 def test_an_uncaught_interrupt_is_no_traceback() -> None:
     async def main() -> int:
         raise KeyboardInterrupt

@@ -58,3 +58,22 @@ allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
 capabilities: {drop: [ALL]}
 {{- end -}}
+
+{{- /* What no schema can say: (dict "part" "commserver" "values" .Values.commserver "volumes" (list ..) "set" (dict OPTION INSTEAD ..)).
+       "volumes" are those that the chart makes, "set" the options that it sets, by the value that is meant for each. */ -}}
+{{- define "rtcbroker.check" -}}
+{{- $part := .part -}}
+{{- $volumes := .volumes -}}
+{{- range .values.extraVolumes }}{{ $volumes = append $volumes .name }}{{ end -}}
+{{- range .values.extraVolumeMounts -}}
+{{- if not (has .name $volumes) -}}
+{{- fail (printf "%s.extraVolumeMounts: %s mounts the volume %q, which %s.extraVolumes does not have" $part .mountPath .name $part) -}}
+{{- end -}}
+{{- end -}}
+{{- $config := .values.config -}}
+{{- range $option, $instead := .set -}}
+{{- if hasKey $config $option -}}
+{{- fail (printf "%s.config.%s would be set twice: give %s instead" $part $option $instead) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}

@@ -178,7 +178,7 @@ def test_environment_and_file(runs: list[RunOptions], monkeypatch: pytest.Monkey
         (["dense", "--spawn", "1", "--server-option", "no=1"], "--server-option 'no=1': a comm server has no option no"),
         (["dense", "--url", "ws://x", "--server-option", "hub=yes"], "--server-option: only with --spawn"),
         (["dense", "--spawn", "0"], "--spawn"),
-        (["dense", "--spawn", "1", "--kill", "server@1"], "--kill 'server@1': is not PROCESS@SECONDS"),
+        (["dense", "--spawn", "1", "--kill", "server@1"], "--kill 'server@1': is not PROCESS@DURATION"),
         (
             ["dense", "--spawn", "1", "--kill", "redis@1"],
             "the cluster has no redis (there is one with --coordinators 2 and more)",

@@ -117,7 +117,7 @@ def test_when_all_servers_were_tried_the_coordinator_is_dialed_for_a_fresh_list(
     assert world.session.failure.code == Code.SERVER_FULL
     assert one(world.wait(0.25), events.DialCoordinator) == events.DialCoordinator(URL, ALIAS, "proof", "")
     world.opened()
-    assert world.welcome() == [events.HangUp()]  # nobody there at all
+    assert world.welcome() == [events.CoordinatorJoined("coordinator:9090"), events.HangUp()]  # no server there at all
     assert world.session.failure.code == Code.NO_SERVERS
     assert world.session.next_deadline() == pytest.approx(world.now + 0.5)
 

@@ -48,6 +48,18 @@ def test_welcome_begins_anew() -> None:
     assert world.wait(2.6) == [events.HangUp()]
 
 
+def test_it_is_told_once_which_one_has_welcomed_the_client_and_nothing_of_its_secrets() -> None:
+    world = SessionWorld(urls=URLS[1:2])
+    world.start()
+    assert only(world.opened(), events.CoordinatorJoined) == []
+    assert only(world.welcome(5), events.CoordinatorJoined) == [events.CoordinatorJoined("b")]
+    assert only(world.welcome(5, 6), events.CoordinatorJoined) == [], "a fresher list on the same socket"
+    world.socket_ended()
+    world.wait(0.25)
+    world.opened()
+    assert only(world.welcome(5), events.CoordinatorJoined) == [events.CoordinatorJoined("b")]
+
+
 def test_one_alone_has_all_the_time_and_says_nothing_of_its_secrets() -> None:
     world = SessionWorld(urls=URLS[1:2], token="secret")
     world.start()

@@ -160,7 +160,7 @@ def test_a_coordinator_that_goes_does_not_touch_the_link() -> None:
     outputs = world.wait(0.5)
     one(outputs, events.DialCoordinator)
     world.opened()
-    assert world.welcome(6, 5, alias=99) == []  # no CONNECT: there is a server
+    assert world.welcome(6, 5, alias=99) == [events.CoordinatorJoined("coordinator:9090")]  # no CONNECT: there is a server
     assert world.session.alias == ALIAS  # on this link it still is
     assert world.server == 5
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from simulation.core.disruption import SHOWN, Disruption
+from simulation.core.cutoffs import Cutoff
+from simulation.core.disruption import NBSP, SHOWN, Disruption
 from simulation.core.ledger import Affected
 from simulation.core.outages import Death, Outage
 
@@ -26,6 +27,11 @@ def disruption(*outages: Outage, **changes: Any) -> Disruption:
     return Disruption(outages=outages, **{**known, **changes})
 
 
+def shown(client: int, length: str) -> str:
+    """As the table has it: what must not be torn apart has no place to break."""
+    return f"#{client} {length}".replace(" ", NBSP)
+
+
 def test_a_run_without_any_has_no_lines_and_no_figures() -> None:
     assert list(Disruption().rows(Affected())) == []
     assert Disruption().problems == []
@@ -33,6 +39,7 @@ def test_a_run_without_any_has_no_lines_and_no_figures() -> None:
         "kills": [],
         "outages": {"clients": 0, "p50_s": None, "max_s": None, "not_back": 0, "bound_s": None, "each": []},
         "affected": {"clients": 0, "expected": 0, "delivered": 0, "missed": 0},
+        "signalling": {"clients": 0, "p50_s": None, "max_s": None, "not_back": 0, "kept": None, "each": []},
         "longest_silence_s": None,
     }
 
@@ -89,7 +96,7 @@ def test_the_lines_of_the_table() -> None:
     assert dict(found.rows(Affected(1000, 999, 7))) == {
         "killed": "server/2 after 4.0 s, with 3 clients; back after 6.5 s",
         "outages": "3 clients, p50 1.50 s, max 2.00 s",
-        "outage of each": "at server/1: #3 1.00 s; at server/2: #4 2.00 s, #9 1.50 s",
+        "outage of each": f"at server/1: {shown(3, '1.00 s')}; at server/2: {shown(4, '2.00 s')}, {shown(9, '1.50 s')}",
         "longest silence": "0.20 s without a packet, at clients without an outage",
         "from and to these": "999 of 1,000 delivered while both were served; 7 missed while one was out",
     }
@@ -108,7 +115,7 @@ def test_a_table_is_no_place_for_thousands() -> None:
     found = disruption(outage(1, inf), *(outage(client, 1.0) for client in range(2, SHOWN + 3)))
     rows = dict(found.rows(Affected()))
     assert rows["outages"] == f"{SHOWN + 2} clients, p50 1.00 s, max 1.00 s, 1 not back at the end"
-    assert rows["outage of each"].startswith("at server/2: #1 not back, #2 1.00 s, ")
+    assert rows["outage of each"].startswith(f"at server/2: {shown(1, 'not back')}, {shown(2, '1.00 s')}, ")
     assert rows["outage of each"].endswith("; and 2 shorter ones (all of them: --json)")
     assert rows["outage of each"].count("#") == SHOWN
 
@@ -127,7 +134,54 @@ def test_a_bound_makes_the_run_fail(outages: list[Outage], problems: list[str]) 
     assert disruption(*outages).problems == []
 
 
-def test_of_what_serves_no_packets_it_is_not_said_how_many_were_at_it() -> None:
+def test_a_redis_has_no_clients() -> None:
     found = disruption(deaths=[Death("redis", 103.0)])
     assert found.document(Affected())["kills"] == [{"process": "redis", "at_s": 3.0, "back_at_s": None, "clients": None}]
+    assert found.document(Affected())["signalling"]["kept"] is None
     assert dict(found.rows(Affected()))["killed"] == "redis after 3.0 s"
+
+
+HOSTS = {"127.0.0.1:9090": "coordinator/1", "127.0.0.1:9091": "coordinator/2"}
+COORDINATOR = Death("coordinator/1", 104.0, host="127.0.0.1:9090")
+
+
+def cut(client: int, seconds: float) -> Cutoff:
+    back = seconds < inf
+    return Cutoff(client, COORDINATOR, until=104.0 + seconds, now_at="127.0.0.1:9091" if back else "")
+
+
+def test_whom_a_coordinator_left_without_signalling() -> None:
+    found = disruption(deaths=[COORDINATOR], hosts=HOSTS, cutoffs=[cut(7, inf), cut(4, 0.5), cut(9, 0.25)], kept=5)
+    document = json.loads(json.dumps(found.document(Affected())))
+    assert document["kills"] == [{"process": "coordinator/1", "at_s": 4.0, "back_at_s": None, "clients": 3}]
+    assert document["outages"]["clients"] == 0
+    assert document["signalling"] == {
+        "clients": 3,
+        "p50_s": 0.375,
+        "max_s": 0.5,
+        "not_back": 1,
+        "kept": 5,
+        "each": [
+            {"client": 7, "coordinator": "coordinator/1", "seconds": None, "now_at": None},
+            {"client": 4, "coordinator": "coordinator/1", "seconds": 0.5, "now_at": "coordinator/2"},
+            {"client": 9, "coordinator": "coordinator/1", "seconds": 0.25, "now_at": "coordinator/2"},
+        ],
+    }
+    assert dict(found.rows(Affected())) == {
+        "killed": "coordinator/1 after 4.0 s, with 3 clients",
+        "outages": "none",
+        "without signalling": "3 clients, p50 0.38 s, max 0.50 s, 1 not back at the end; 5 clients had another coordinator",
+        "signalling of each": f"at coordinator/1: {shown(7, 'not back')}, {shown(4, '0.50 s')}, {shown(9, '0.25 s')}",
+        "longest silence": "0.20 s without a packet, at clients without an outage",
+    }
+
+
+def test_a_coordinator_that_nobody_was_at() -> None:
+    rows = dict(disruption(deaths=[COORDINATOR], hosts=HOSTS, kept=1).rows(Affected()))
+    assert rows["killed"] == "coordinator/1 after 4.0 s, with 0 clients"
+    assert rows["without signalling"] == "nobody; 1 client had another coordinator"
+    assert "signalling of each" not in rows
+
+
+def test_without_signalling_is_no_outage_so_the_bound_does_not_hold_for_it() -> None:
+    assert disruption(deaths=[COORDINATOR], cutoffs=[cut(7, inf)], kept=0, max_outage_s=0.1).problems == []

@@ -17,15 +17,22 @@ def test_the_processes_of_a_cluster() -> None:
 
 
 def test_kills_in_the_order_of_their_times() -> None:
-    found = parse_kills(["server/2@4", " redis@3.25s ", "coordinator/2@0"], ALL)
-    assert found == [Kill("coordinator/2", 0.0), Kill("redis", 3.25), Kill("server/2", 4.0)]
+    found = parse_kills(["server/2@4", " redis@3.25s ", "coordinator/2@0", "server/1@500ms", "server/3@1m"], ALL)
+    assert found == [
+        Kill("coordinator/2", 0.0),
+        Kill("server/1", 0.5),
+        Kill("redis", 3.25),
+        Kill("server/2", 4.0),
+        Kill("server/3", 60.0),
+    ]
 
 
 @pytest.mark.parametrize(
-    "text", ["", "server/2", "@3", "server/2@", "server/2@x", "server/2@-1", "server/0@1", "any@1", "redis/1@1"]
+    "text",
+    ["", "server/2", "@3", "server/2@", "server/2@x", "server/2@-1", "server/0@1", "any@1", "redis/1@1", "redis@1w", "redis@1@2"],
 )
 def test_what_is_no_kill_is_named(text: str) -> None:
-    with pytest.raises(ConfigError, match=r"^--kill '.*': is not PROCESS@SECONDS, such as server/2@4"):
+    with pytest.raises(ConfigError, match=r"^--kill '.*': is not PROCESS@DURATION, such as server/2@4"):
         parse_kills([text], ALL)
 
 

@@ -74,6 +74,14 @@ def test_who_never_joined_was_never_silent() -> None:
     assert ServiceLog().server == 0
 
 
+def test_coordinators_are_noted_beside_and_bounded() -> None:
+    log = served(1.0)
+    for number in range(service.MAX_STINTS + 5):
+        log.coordinator("a:9090", float(number))
+    assert len(log.stints) == 1
+    assert (len(log.coordinators), log.coordinators[0]) == (service.MAX_STINTS, (5.0, "a:9090"))
+
+
 def test_a_run_without_an_end_keeps_the_latest() -> None:
     log = ServiceLog()
     for number in range(service.MAX_STINTS + 5):

@@ -64,10 +64,12 @@ class FakeClient:
         self.is_closed = False
         self.subscription: FakeSubscription | None = None
         self.subscription_error: RtcBrokerError | None = None
+        self.coordinator: Callable[[str], None] | None = None
         self.state: Callable[[ClientState, RtcBrokerError | None], None] | None = None
 
     async def connect(self) -> None:
-        pass
+        if self.coordinator is not None:
+            self.coordinator("a:9090")
 
     async def close(self) -> None:
         self.is_closed = True
@@ -80,6 +82,9 @@ class FakeClient:
     def publish_nowait(self, topic: str, body: bytes, *, reliable: bool) -> bool:
         self.published.append((topic, body, reliable))
         return self.has_room
+
+    def on_coordinator(self, callback: Callable[[str], None]) -> None:
+        self.coordinator = callback
 
     def on_state(self, callback: Callable[[ClientState, RtcBrokerError | None], None]) -> None:
         self.state = callback
@@ -105,6 +110,17 @@ async def test_it_joins_where_its_plan_begins() -> None:
     assert client.subscription.topics == {"run/all"}
     assert bot.audit.subscriptions.stays[0].acknowledged < inf
     assert (meter.counts.joins, meter.connect.count) == (1, 1)
+    await bot.leave()
+
+
+async def test_it_notes_which_coordinators_welcome_it() -> None:
+    bot, client, _ = made(Standing("run/all"))
+    await bot.join()
+    assert client.coordinator is not None
+    client.coordinator("b:9090")
+    (first, a), (second, b) = bot.service.coordinators
+    assert (a, b) == ("a:9090", "b:9090")
+    assert first <= second <= time.monotonic()
     await bot.leave()
 
 

@@ -20,6 +20,7 @@ class FakeCluster:
 
     def __init__(self) -> None:
         self.aliases: dict[int, str] = {21: "server/1", 22: "server/2"}
+        self.hosts = {"127.0.0.1:9090": "coordinator/1", "127.0.0.1:9091": "coordinator/2"}
         self.done: list[str] = []
         self.error: ChildError | None = None
 
@@ -62,6 +63,14 @@ async def test_it_remembers_whom_it_killed_and_under_which_alias_clients_knew_it
     assert cluster.done == ["look", "kill redis", "look", "kill server/2"], "who is dead cannot be asked what it cost"
     assert found.deaths == [Death("redis", 42.0), Death("server/2", 42.0, 22)]
     assert found.names == {21: "server/1", 22: "server/2"}
+
+
+async def test_of_a_coordinator_it_remembers_what_clients_dial() -> None:
+    cluster, now = FakeCluster(), time.monotonic()
+    found, _ = killer(cluster, None, Kill("coordinator/2", 0.0))
+    await found.run(now, now + 10.0)
+    assert found.deaths == [Death("coordinator/2", 42.0, host="127.0.0.1:9091")]
+    assert found.hosts == cluster.hosts
 
 
 async def test_what_is_revived_has_another_alias_and_the_same_name() -> None:

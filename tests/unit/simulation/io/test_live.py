@@ -7,7 +7,9 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
+from simulation.core.disruption import Disruption
 from simulation.core.latency import Histogram, Timeline
+from simulation.core.outages import Outage
 from simulation.core.report import Counts, Report
 from simulation.io import live
 
@@ -53,3 +55,29 @@ def test_the_table_has_every_row_of_the_report() -> None:
     for name, value in report.rows():
         assert name in text.getvalue()
         assert value in text.getvalue()
+
+
+def test_a_client_and_its_time_stay_on_one_line() -> None:
+    made, text = console(terminal=False)
+    outages = [Outage(client, 1, since=5.0, until=6.25) for client in range(10, 40)]
+    report = Report(
+        "dense", 10.0, Counts(joins=45), Timeline(), Histogram(), [], None, 0.001, disruption=Disruption(outages=outages)
+    )
+    made.print(live.report_table(report))
+    lines = [line for line in text.getvalue().splitlines() if "#" in line]
+    assert len(lines) > 3
+    assert sum(line.count(" 1.25 s") for line in lines) == 30
+    for line in lines:
+        assert line.count("#") == line.count(" 1.25 s")
+        assert len(line) <= 100
+
+
+def test_a_narrow_console_gets_everything_all_the_same() -> None:
+    text = StringIO()
+    outages = [Outage(client, 1, since=5.0, until=6.25) for client in range(10, 40)]
+    report = Report(
+        "dense", 10.0, Counts(joins=45), Timeline(), Histogram(), [], None, 0.001, disruption=Disruption(outages=outages)
+    )
+    Console(file=text, width=50).print(live.report_table(report))
+    assert max(map(len, text.getvalue().splitlines())) <= 50
+    assert text.getvalue().count("#") == 30
