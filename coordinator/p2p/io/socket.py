@@ -235,7 +235,7 @@ class SocketEndpoint:
         """Returns its price."""
         socket = self._sockets.get(output.key)
         if socket is None:
-            return 0
+            return 1  # it was made for nobody, and took its time
         match output:
             case Send():
                 if not socket.send(output.data):

@@ -148,6 +148,20 @@ async def test_what_is_not_heard_stays_with_its_sender(site: Site) -> None:
     writer.transport.abort()
 
 
+async def test_nor_is_one_read_that_says_too_much_by_itself(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It rests between what it says; meanwhile what it goes on to say stays with it, too."""
+    monkeypatch.setattr(site.endpoint, "_limits", SocketLimits(messages_per_s=1, messages_burst=1))
+    _, writer = await site.dial()
+    for _ in range(4):
+        writer.write(text(b"x") * 2)
+        await asyncio.sleep(0.05)
+    writer.write(text(b"x" * 1_000) * 4_000)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(writer.drain(), 0.5)
+    assert 0 < site.guests.kept <= 2 * READ_AHEAD_BYTES + KIB
+    writer.transport.abort()
+
+
 async def test_so_many_frames_are_looked_at_in_one_pass_and_no_more(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many sockets send them at once."""
     wires = [await site.dial() for _ in range(40)]
@@ -302,15 +316,19 @@ async def test_many_who_leave_at_once_are_told_of_in_turn(hall: Site, monkeypatc
     assert passes.most <= 2 * PASS_DELIVERIES // 8, "a socket takes some time, however few are left to be told"
 
 
-async def test_those_who_leave_pay_for_it(hall: Site) -> None:
+@pytest.mark.parametrize("end", [b"", CLOSE])
+async def test_those_who_leave_pay_for_it(hall: Site, end: bytes) -> None:
+    """Each for all others whom it leaves behind."""
     count = 40
     wires = await hall.enter("hall", count)
-    hall.owe(0)
+    there = 100_000
+    hall.guest().deliveries = TokenBucket(1, there, CLOCK.now())
     for _, writer in wires:
-        writer.transport.abort()
+        writer.write(end)
+        writer.close()
     await until(lambda: hall.core.members == 0, PATIENCE_S, "all are gone")
-    told = count * (count - 1) / 2
-    assert hall.guest().deliveries.debt_s(CLOCK.now()) > told / RATE / 2
+    left = hall.guest().deliveries.take_some(CLOCK.now(), there)
+    assert there - left >= sum(range(count)) > 2 * 8 * count
 
 
 async def test_who_leaves_does_not_wait_until_its_address_owes_nothing(hall: Site) -> None:
