@@ -1,14 +1,17 @@
-"""What a socket has sent and nobody has handled: counted as it comes, on the account of its address, until it is handled.
+"""What a socket has sent and nobody has heard: put down and counted as it comes, and handed on in portions when its turn has come.
 
-A message of which the last byte is held back takes memory like any other that waits. So frames (RFC 6455 section 5.2) are followed as far
-as is needed to tell where messages begin and end; whether they are right is for the reader behind to judge. Following is work, too: what
-came in very many frames is followed when it is handled, not when it comes.
+To put bytes down costs the same however many frames they are. It is when they are handed on that frames (RFC 6455 section 5.2) are
+followed, as far as is needed to tell where messages begin and end; whether they are right is for the parser behind to judge. A portion ends
+with a message, after some frames, or with the bytes that came at a time. All is counted on the account of its address, a message of which
+the last byte is held back like any other, until it is heard.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from typing import NamedTuple
 
+from coordinator.p2p.core.prices import price
 from coordinator.p2p.core.store import Store
 
 MESSAGE_S = 10.0
@@ -20,71 +23,112 @@ MAX_FRAMES = 1_024
 PIECE_OVERHEAD_BYTES = 48
 """What bytes that came at a time cost beside themselves until their message is whole: the object that holds them."""
 
+PORTION_FRAMES = 32
+"""That are heard at a time, where no message ends before."""
+
 TOO_MUCH = "too much of what this address has sent is still kept"
 TOO_MANY_FRAMES = "a message in too many frames"
 
-_FRAMES_AT_ONCE = 64
-_LAST, _OPCODE, _CONTROL = 0x80, 0x0F, 0x08
+_LAST, _OPCODE, _CONTROL, _CLOSE = 0x80, 0x0F, 0x08, 0x08
 _MASKED, _LENGTH = 0x80, 0x7F
 _LENGTH_BYTES = {126: 2, 127: 8}
 _MASK_BYTES = 4
-_SHORTEST_HEAD = 2
+_SHORTEST_HEAD, _LONGEST_HEAD = 2, 14
+
+
+class Portion(NamedTuple):
+    """Bytes for the parser."""
+
+    data: bytes
+    cost: int
+    """In deliveries, beside what was said of earlier portions of the same message. Control frames are one each."""
+    message_cost: int
+    """Of the message that is whole with this, all its portions together; 0 when none is."""
 
 
 class Incoming:
-    """The messages of one socket, from their first byte until they are handled."""
+    """The bytes of one socket, from their coming until they are heard."""
 
     def __init__(self, account: Store) -> None:
-        self.is_coming = False
-        """Whether a message has begun and is not whole."""
         self._account = account
         self._taken = 0
         self._chunks: deque[bytes] = deque()
-        """Not followed yet; of the first one, from `_at` on."""
+        """Not handed on yet; of the first one, from `_at` on."""
         self._at = 0
-        self._head = bytearray()
+        self._held_since = 0.0
+        """When the oldest of them came."""
+        self._head = b""
         """Of a frame whose content has not begun."""
+        self._in_frame = self._in_message = False
+        """Whether the head of one was handed on, and its end was not."""
         self._left = 0
-        """Bytes of a frame that are still to come."""
+        """Bytes of the frame that are still to come."""
         self._is_last = self._is_control = False
         self._since = 0.0
-        """When the message began that is coming, or we had time for it."""
-        self._part = self._frames = 0
-        """Bytes and frames that were followed since the last message was whole."""
-        self._whole: deque[tuple[int, int]] = deque()
-        """The same of each message that is here and not handled."""
+        """When the message or frame began that is coming, and later by the time for which we were the ones who were late."""
+        self._part = self._spent = self._free = 0
+        """Bytes that were handed on since the last message was whole; those before that came together with what is still here; and those
+        that are to be given back."""
+        self._content = self._frames = self._controls = self._paid = 0
+        """Of the message that is coming: bytes, frames and price; and control frames that were not paid."""
         self._is_over = False
 
     @property
     def is_held_back(self) -> bool:
-        """Whether we are the ones who are late: something is here that was not handled."""
-        return bool(self._whole or self._chunks)
+        """Whether something is here that was not handed on."""
+        return bool(self._chunks)
+
+    @property
+    def is_close_next(self) -> bool:
+        """Whether what is to be handed on begins with a close frame, behind which nothing matters."""
+        is_between = bool(self._chunks) and not self._in_frame and not self._head
+        return is_between and self._chunks[0][self._at] & _OPCODE == _CLOSE
+
+    @property
+    def is_coming(self) -> bool:
+        """Whether a part of a message, or of a frame, was handed on, and not all of it."""
+        return self._in_message or self._in_frame or bool(self._head)
 
     def feed(self, data: bytes, now: float) -> str:
         """Bytes came. Why no more may be taken of this socket, empty when all is well."""
-        if self._is_over or not self._take(len(data) + PIECE_OVERHEAD_BYTES):
+        size = len(data) + PIECE_OVERHEAD_BYTES
+        if self._is_over or not self._account.take(size):
             return TOO_MUCH
-        self._part += PIECE_OVERHEAD_BYTES
+        self._taken += size
+        if not self._chunks:
+            self._held_since = now
         self._chunks.append(data)
-        self._follow(_FRAMES_AT_ONCE, now)
-        if not self.is_coming and not self._chunks and not self._head:
-            self._forget_part()
-        return TOO_MANY_FRAMES if self._frames > MAX_FRAMES else ""
+        return ""
 
-    def handled(self, now: float) -> int:
-        """The oldest message that is whole is kept no longer. Returns in how many frames it came."""
-        while not self._whole and self._chunks:
-            self._follow(MAX_FRAMES, now)
-        size, frames = self._whole.popleft()
-        self._give_back(size)
-        self._follow(_FRAMES_AT_ONCE, now)
-        if self.is_coming and not self.is_held_back:
-            self._since = now
-        return frames
+    def hand_on(self, now: float) -> Portion | None:
+        """The next portion of what :attr:`is_held_back`; None when it is of a message in too many frames. Then it is to be :meth:`heard`."""
+        chunk, start, ended, is_whole = self._chunks[0], self._at, 0, False
+        while self._at < len(chunk) and ended < PORTION_FRAMES and not is_whole:
+            if not self._in_frame:
+                self._follow_head(chunk, now)
+            if self._in_frame:
+                self._follow_content(chunk)
+                if not self._left:
+                    ended += 1
+                    is_whole = self._end_frame()
+        if self._frames > MAX_FRAMES:
+            return None
+        message_cost = price(self._content, self._frames) if self._frames else 0
+        portion = Portion(chunk[start : self._at], self._controls + message_cost - self._paid, message_cost if is_whole else 0)
+        self._paid, self._controls = message_cost, 0
+        if is_whole:
+            self._content = self._frames = self._paid = 0
+        self._count(self._at - start, now)
+        return portion
+
+    def heard(self) -> None:
+        """What was handed on and is whole is kept no longer."""
+        self._give_back(self._free)
+        self._free = 0
 
     def due_in(self, now: float) -> float:
-        """Seconds until the message that is coming is late; at most 0 when it is."""
-        return MESSAGE_S if self.is_held_back else self._since + MESSAGE_S - now
+        """Seconds until what is coming is late; at most 0 when it is."""
+        return MESSAGE_S if self._chunks else self._since + MESSAGE_S - now
 
     def release(self) -> None:
         """Nothing is kept any more, nor will be."""
@@ -92,65 +136,69 @@ class Incoming:
         self._chunks.clear()
         self._give_back(self._taken)
 
-    def _follow(self, frames: int, now: float) -> None:
-        """Go on through what is here, for at most so many frames."""
-        while self._chunks and frames:
-            chunk = self._chunks[0]
-            there = len(chunk) - self._at
-            step = min(there, self._left or self._head_bytes() - len(self._head))
-            if self._left:
-                self._left -= step
-            else:
-                self._head += chunk[self._at : self._at + step]
-            self._part += step
-            self._at += step
-            if step == there:
-                self._chunks.popleft()
-                self._at = 0
-            if self._head and len(self._head) == self._head_bytes():
-                self._begin(now)
-                frames -= 1
-            if not self._left and not self._head:
-                self._end()
+    def _follow_head(self, chunk: bytes, now: float) -> None:
+        if not self.is_coming:
+            self._since = now
+        head = self._head + chunk[self._at : self._at + _LONGEST_HEAD]
+        size = _head_bytes(head)
+        if len(head) < size:
+            self._head, self._at = head, len(chunk)
+            return
+        self._at += size - len(self._head)
+        self._head = b""
+        self._begin_frame(head)
 
-    def _head_bytes(self) -> int:
-        """How long the head is that has begun, as far as can be told."""
-        if len(self._head) < _SHORTEST_HEAD:
-            return _SHORTEST_HEAD
-        second = self._head[1]
-        return _SHORTEST_HEAD + _LENGTH_BYTES.get(second & _LENGTH, 0) + (_MASK_BYTES if second & _MASKED else 0)
-
-    def _begin(self, now: float) -> None:
-        """The head of a frame is here."""
-        first, length = self._head[0], self._head[1] & _LENGTH
-        end = _SHORTEST_HEAD + _LENGTH_BYTES.get(length, 0)
-        self._left = int.from_bytes(self._head[_SHORTEST_HEAD:end], "big") if length in _LENGTH_BYTES else length
+    def _begin_frame(self, head: bytes) -> None:
+        first, length = head[0], head[1] & _LENGTH
+        if size := _LENGTH_BYTES.get(length):
+            length = int.from_bytes(head[_SHORTEST_HEAD : _SHORTEST_HEAD + size], "big")
+        self._left = length
         self._is_last, self._is_control = bool(first & _LAST), bool(first & _OPCODE & _CONTROL)
-        self._head.clear()
-        self._frames += 1
-        if not self._is_control and not self.is_coming:
-            self.is_coming, self._since = True, now
+        self._in_frame = True
+        if not self._is_control:
+            self._in_message = True
+            self._frames += 1
 
-    def _end(self) -> None:
-        """A frame is here."""
+    def _follow_content(self, chunk: bytes) -> None:
+        step = min(len(chunk) - self._at, self._left)
+        self._at += step
+        self._left -= step
+        if not self._is_control:
+            self._content += step
+
+    def _end_frame(self) -> bool:
+        """Whether it ends a message, too."""
+        self._in_frame = False
         if self._is_control:
-            if not self.is_coming:
-                self._forget_part()
-        elif self._is_last:
-            self._whole.append((self._part, self._frames))
-            self._part = self._frames = 0
-            self.is_coming = False
-
-    def _forget_part(self) -> None:
-        self._give_back(self._part)
-        self._part = self._frames = 0
-
-    def _take(self, size: int) -> bool:
-        if not self._account.take(size):
+            self._controls += 1
             return False
-        self._taken += size
-        return True
+        self._in_message = not self._is_last
+        return self._is_last
+
+    def _count(self, handed_on: int, now: float) -> None:
+        """So many bytes were handed on. Those that came together take their place until none of them is here."""
+        is_chunk_over = self._at == len(self._chunks[0])
+        self._part += handed_on + (PIECE_OVERHEAD_BYTES if is_chunk_over else 0)
+        if not self.is_coming:
+            self._spent += self._part
+            self._part = 0
+        if not is_chunk_over:
+            return
+        self._chunks.popleft()
+        self._at = 0
+        self._free += self._spent
+        self._spent = 0
+        if not self._chunks:
+            self._since += now - max(self._since, self._held_since)
 
     def _give_back(self, size: int) -> None:
         self._taken -= size
         self._account.give_back(size)
+
+
+def _head_bytes(head: bytes) -> int:
+    """How long the head of a frame is that begins so, as far as can be told."""
+    if len(head) < _SHORTEST_HEAD:
+        return _SHORTEST_HEAD
+    second = head[1]
+    return _SHORTEST_HEAD + _LENGTH_BYTES.get(second & _LENGTH, 0) + (_MASK_BYTES if second & _MASKED else 0)

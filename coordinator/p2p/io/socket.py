@@ -25,11 +25,10 @@ from coordinator.p2p.core.guests import Guest
 from coordinator.p2p.core.incoming import Incoming
 from coordinator.p2p.core.outbox import Outbox
 from coordinator.p2p.core.outputs import Close, Output, Send
+from coordinator.p2p.core.prices import price
 from coordinator.p2p.core.signalling import Signalling
-from coordinator.p2p.core.store import Store
 from coordinator.p2p.io.access import Access
 from coordinator.p2p.io.metered import MeteredWebSocket
-from coordinator.p2p.io.turns import price
 from protocol.codes import Code
 from protocol.limits import KIB
 from protocol.tokens import Claims
@@ -38,9 +37,11 @@ from service.clock import Clock
 
 log = logging.getLogger(__name__)
 
-_HEARD = (WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.PING, WSMsgType.PONG)
-_FRAMES_A_DELIVERY = 32
-"""A message in many frames takes its time, however short it is."""
+_END_DELIVERIES = 8
+"""To say goodbye, and to take a socket down, takes as long each, whoever is told of it."""
+
+LAST_WORDS_S = 10.0
+"""For what a peer said before its connection was lost to be heard. It takes its time only where the address has said far too much."""
 
 _REFUSED = {WSCloseCode.TRY_AGAIN_LATER: "address_full", WSCloseCode.POLICY_VIOLATION: "message_not_whole"}
 """How it is counted that nothing more is taken of a socket, by its close code."""
@@ -65,16 +66,27 @@ class SocketLimits:
 class P2PSocket:
     """One socket, from its upgrade to its end."""
 
-    def __init__(self, ws: MeteredWebSocket, limits: SocketLimits, outbox: Store, transport: asyncio.Transport | None) -> None:
-        """`outbox`: what may wait for all sockets of its address."""
+    def __init__(self, ws: MeteredWebSocket, limits: SocketLimits, guest: Guest, transport: asyncio.Transport | None) -> None:
+        self.guest = guest
+        """Its address."""
         self._ws = ws
         self._transport = transport
-        self._outbox = Outbox(limits.outbox_frames, limits.outbox_bytes, outbox)
+        self._outbox = Outbox(limits.outbox_frames, limits.outbox_bytes, guest.outbox)
         self._wanted = asyncio.Event()
         self._end: tuple[int, str] | None = None
+        self._is_deaf = False
+        """Whether its connection is lost, so that nothing reaches it."""
+        self._last_words: asyncio.TimerHandle | None = None
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether we have closed it."""
+        return self._end is not None
 
     def send(self, data: str | bytes) -> bool:
         """Queue a frame; False when the peer is too slow to be sent any more."""
+        if self._is_deaf:
+            return True
         if not self._outbox.push(data):
             return False
         self._wanted.set()
@@ -82,7 +94,7 @@ class P2PSocket:
 
     def close(self, code: int, reason: str, *, drop: bool = False) -> None:
         """Close it when what is queued has left, or without that. The first reason counts."""
-        if self._end is not None:
+        if self.is_closed:
             return
         self._end = (code, reason)
         if drop:
@@ -91,14 +103,23 @@ class P2PSocket:
         if self._transport is not None:  # a peer that does not read never takes the close frame
             asyncio.get_running_loop().call_later(CUT_S, self._transport.abort)
 
+    def lost(self) -> None:
+        """Its connection is. What it has said before is still heard, but not for ever."""
+        loop = asyncio.get_running_loop()
+        self._last_words = loop.call_later(LAST_WORDS_S, self.close, WSCloseCode.GOING_AWAY, "its connection is lost")
+
     async def write(self) -> None:
         """Send until the socket ends, and everything that was to be sent before that has left."""
         while True:
             await self._wanted.wait()
             self._wanted.clear()
-            while (frame := self._outbox.pop()) is not None:
-                await self._ws.send_frame(frame.data, WSMsgType.TEXT if frame.is_text else WSMsgType.BINARY)
-            if self._end is not None:
+            try:
+                while (frame := self._outbox.pop()) is not None:
+                    await self._ws.send_frame(frame.data, WSMsgType.TEXT if frame.is_text else WSMsgType.BINARY)
+            except ConnectionError:  # what it has said before may still be heard
+                self._is_deaf = True
+                self._outbox.clear()
+            if self.is_closed:
                 return
 
     async def shake_hands(self) -> None:
@@ -109,6 +130,8 @@ class P2PSocket:
 
     def release(self) -> None:
         """Nothing is kept for it any more."""
+        if self._last_words is not None:
+            self._last_words.cancel()
         self._ws.release()
         self._outbox.clear()
         self._outbox.settle()
@@ -153,13 +176,13 @@ class SocketEndpoint:
             max_msg_size=self._limits.message_bytes + 1,  # aiohttp refuses what has as many bytes as it is told
             writer_limit=WRITE_AHEAD_BYTES,
         )
-        socket = P2PSocket(ws, self._limits, guest.outbox, request.transport)
-        ws.refuse = partial(self._refuse, socket)
+        socket = P2PSocket(ws, self._limits, guest, request.transport)
+        ws.refuse, ws.lost = partial(self._refuse, socket), socket.lost
         try:
             if self._stopping:
                 return web.Response(status=503, text="the coordinator is stopping\n")
             await ws.prepare(request)
-            await self._serve(ws, socket, request, guest)
+            await self._serve(ws, socket, request)
         except ConnectionError:
             log.debug("a %s peer was gone before its upgrade was answered", self._name)
             return web.Response(status=400)  # which nobody reads
@@ -189,9 +212,8 @@ class SocketEndpoint:
         Returns how much that was; see :mod:`coordinator.p2p.io.turns`.
         """
         deliveries = 0
-        while outputs := self._core.outputs():  # closing a slow peer makes more
-            for output in outputs:
-                deliveries += self._perform(output)
+        for output in self._core.outputs():
+            deliveries += self._perform(output)
         self._set_timer()
         return deliveries
 
@@ -199,7 +221,6 @@ class SocketEndpoint:
         """Close those who came in with such a token."""
         for key in [key for key, claims in self._bearers.items() if whom.concerns(claims)]:
             self._drop(key, WSCloseCode.POLICY_VIOLATION, whom.code.reason)
-        self.settle()
 
     def stop(self) -> None:
         """Close every socket; whoever still comes is refused. Idempotent."""
@@ -214,7 +235,7 @@ class SocketEndpoint:
         """Returns its price."""
         socket = self._sockets.get(output.key)
         if socket is None:
-            return 0
+            return 1  # it was made for nobody, and took its time
         match output:
             case Send():
                 if not socket.send(output.data):
@@ -225,61 +246,107 @@ class SocketEndpoint:
                 socket.close(output.code, output.reason)
                 return 1
 
-    async def _serve(self, ws: MeteredWebSocket, socket: P2PSocket, request: web.Request, guest: Guest) -> None:
+    async def _serve(self, ws: MeteredWebSocket, socket: P2PSocket, request: web.Request) -> None:
         key = next(self._keys)
         self._sockets[key] = socket
         if (claims := self._access.claims(request)) is not None:
             self._bearers[key] = claims
-        self._core.connected(key, guest.account, self.now())
+        self._core.connected(key, socket.guest.account, self.now())
         self.settle()
-        reader = asyncio.create_task(self._read(ws, key, guest), name=f"{self._name}-reader")
+        reader = asyncio.create_task(self._read(ws, key, socket.guest), name=f"{self._name}-reader")
         writer = asyncio.create_task(socket.write(), name=f"{self._name}-writer")
         expiry = self._end_with_token(key, self._access.expires_at(request))
         if self._access.is_revoked(request):  # while the upgrade was on its way
             self._drop(key, WSCloseCode.POLICY_VIOLATION, Code.TOKEN_REVOKED.reason)
-            self.settle()
         try:
             await asyncio.wait((reader, writer), return_when=asyncio.FIRST_COMPLETED)
         finally:
             if expiry is not None:
                 expiry.cancel()
             self._bearers.pop(key, None)
-            if self._sockets.pop(key, None) is not None:
-                self._core.left(key, self.now())
-                self._access.turns.charge(guest, self.settle())
-            await stopped(reader)
+            try:
+                await stopped(reader)
+            finally:
+                if self._sockets.pop(key, None) is not None:
+                    await self._leave(key, socket.guest)
             await stopped(writer)
-        with contextlib.suppress(ConnectionError):
-            await socket.shake_hands()
+        if socket.is_closed:
+            await self._shake_hands(ws, socket)
 
     async def _read(self, ws: MeteredWebSocket, key: int, guest: Guest) -> None:
         bucket = TokenBucket(self._limits.messages_per_s, self._limits.messages_burst, self.now())
-        while True:
-            message = await ws.receive()
-            if message.type not in _HEARD:
-                return
-            await self._access.turns.take(guest, partial(self._hear, ws, key, message))
-            if message.type is WSMsgType.PING:
-                await ws.pong(message.data)
-            now = self.now()
-            bucket.charge(now, 1)
-            if bucket.in_debt(now):
-                await asyncio.sleep(1 / self._limits.messages_per_s)
+        turns, pings = self._access.turns, list[bytes]()
+        hear = partial(self._hear, ws, key, bucket, pings)
+        while await ws.arrived():
+            if not turns.take_now(guest, hear):
+                ws.hold()
+                await turns.take(guest, hear, despite_debt=ws.incoming.is_close_next)
+            if pings:
+                await ws.answer(pings)
+                pings.clear()
+            if (owed_s := bucket.debt_s(self.now())) > 0:
+                await asyncio.sleep(owed_s)
+        await ws.receive()  # aiohttp answers a close frame, and frames that are none
 
-    def _hear(self, ws: MeteredWebSocket, key: int, message: WSMessageNoDecodeText) -> int:
-        """Let the core have it, and bring everybody what follows from it. Returns what that cost."""
-        if message.type in (WSMsgType.PING, WSMsgType.PONG):
-            return 1
+    def _hear(self, ws: MeteredWebSocket, key: int, bucket: TokenBucket, pings: list[bytes]) -> int:
+        """Let the core have what is next, and bring everybody what follows from it. Returns what that cost.
+
+        What it says is charged on `bucket`, and what it wants to be answered is put into `pings`.
+        """
+        portion, messages = ws.hand_on()
+        bucket.charge(self.now(), len(messages))
         deliveries = 0
-        if key in self._sockets:
-            try:
-                data = message.data.decode() if message.type is WSMsgType.TEXT else message.data
-            except UnicodeDecodeError:
-                self._drop(key, WSCloseCode.INVALID_TEXT, "a text that is not UTF-8")
-            else:
-                self._core.received(key, data, self.now())
-            deliveries = self.settle()
-        return max(deliveries, price(len(message.data)), ws.handled() // _FRAMES_A_DELIVERY)
+        for message in messages:
+            if message.type is WSMsgType.PING:
+                pings.append(message.data)
+            elif message.type is not WSMsgType.PONG:
+                deliveries += self._receive(key, message)
+        ws.incoming.heard()
+        cost = portion.cost + max(0, deliveries - portion.message_cost)
+        return cost + (_END_DELIVERIES if ws.is_over else 0)
+
+    def _receive(self, key: int, message: WSMessageNoDecodeText) -> int:
+        """Returns what was delivered."""
+        if key not in self._sockets:
+            return 0
+        try:
+            data = message.data.decode() if message.type is WSMsgType.TEXT else message.data
+        except UnicodeDecodeError:
+            self._drop(key, WSCloseCode.INVALID_TEXT, "a text that is not UTF-8")
+        else:
+            self._core.received(key, data, self.now())
+        return self.settle()
+
+    async def _leave(self, key: int, guest: Guest) -> None:
+        """Tell the core that one is gone when it is the turn of its address, whatever that owes; it may be news for hundreds."""
+        leave = partial(self._left, key)
+        if self._stopping:  # nobody is told any more
+            leave()
+            return
+        try:
+            await self._access.turns.take(guest, leave, despite_debt=True)
+        except asyncio.CancelledError:
+            self._access.turns.charge(guest, leave())
+            raise
+
+    def _left(self, key: int) -> int:
+        """Returns what it cost."""
+        self._core.left(key, self.now())
+        return max(_END_DELIVERIES, self.settle())
+
+    async def _shake_hands(self, ws: MeteredWebSocket, socket: P2PSocket) -> None:
+        """What the peer has said before its close frame is in its way, and has its turn, too."""
+        skipping = asyncio.create_task(self._skip(ws, socket.guest), name=f"{self._name}-skipper")
+        try:
+            with contextlib.suppress(ConnectionError):
+                await socket.shake_hands()
+        finally:
+            await stopped(skipping)
+
+    async def _skip(self, ws: MeteredWebSocket, guest: Guest) -> None:
+        while await ws.arrived():
+            ws.hold()
+            await self._access.turns.take(guest, ws.skip, despite_debt=ws.incoming.is_close_next)
 
     def _refuse(self, socket: P2PSocket, code: WSCloseCode, reason: str) -> None:
         """Close a socket of which nothing more is taken; its end is noticed by whoever serves it."""
@@ -295,16 +362,15 @@ class SocketEndpoint:
 
     def _expired(self, key: int) -> None:
         self._drop(key, WSCloseCode.POLICY_VIOLATION, "the token has expired")
-        self.settle()
 
     def _drop(self, key: int, code: int, reason: str) -> None:
-        """Close a socket that the core would have kept."""
+        """Close a socket that the core would have kept. The others are told in turn: many may be closed at once."""
         socket = self._sockets.pop(key, None)
         if socket is None:
             return
         log.info("closed a %s peer: %s", self._name, reason)
         socket.close(code, reason, drop=True)
-        self._core.left(key, self.now())  # what follows from it is carried out by whoever called this
+        self._access.turns.ask(socket.guest, partial(self._left, key))
 
     def _set_timer(self) -> None:
         deadline = None if self._stopping else self._core.next_deadline()

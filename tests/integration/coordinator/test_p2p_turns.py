@@ -15,8 +15,9 @@ from aiohttp import web
 from coordinator.p2p.core.guests import Guest, Guests, parse_networks
 from coordinator.p2p.core.limits import Limits
 from coordinator.p2p.core.nextrtc import NextRtc
+from coordinator.p2p.core.prices import UNIT_BYTES, price
 from coordinator.p2p.io.socket import SocketEndpoint, SocketLimits
-from coordinator.p2p.io.turns import PASS_DELIVERIES, UNIT_BYTES, Turns, price
+from coordinator.p2p.io.turns import PASS_DELIVERIES, Turns
 from service.http import start_site
 from tests.integration.coordinator.conftest import CLOCK, PATIENCE_S
 from tests.support.p2p_access import access_of
