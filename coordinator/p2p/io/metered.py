@@ -29,6 +29,7 @@ READ_AHEAD_BYTES = 64 * KIB
 may have then fit into its share of what is kept."""
 
 _NOTHING = Portion(b"", 0, 0)
+_GO_ON = (False, b"")
 
 
 class _Tap:
@@ -36,14 +37,11 @@ class _Tap:
 
     def __init__(self, feed: Callable[[bytes], None], lost: Callable[[], None]) -> None:
         self._feed = feed
-        self._lost = lost
+        self.feed_eof = lost
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
         self._feed(data)
-        return False, b""
-
-    def feed_eof(self) -> None:
-        self._lost()
+        return _GO_ON
 
 
 class MeteredWebSocket(web.WebSocketResponse[Literal[False]]):
@@ -91,7 +89,8 @@ class MeteredWebSocket(web.WebSocketResponse[Literal[False]]):
             if self._is_lost:
                 self._end()
                 break
-            self._go_on()
+            if self._is_held:
+                self._go_on()
             self._waiter = asyncio.get_running_loop().create_future()
             try:
                 await self._waiter
@@ -110,12 +109,11 @@ class MeteredWebSocket(web.WebSocketResponse[Literal[False]]):
         portion = self._parse()
         messages: list[WSMessageNoDecodeText] = []
         if (parsed := self._reader) is not None:
-            while parsed._buffer:
-                if parsed._buffer[0][0].type is WSMsgType.CLOSE:
-                    self.is_over = True
-                    break
+            buffer = parsed._buffer
+            while buffer and buffer[0][0][0] is not WSMsgType.CLOSE:
                 messages.append(_at_once(parsed.read()))
-            self.is_over |= parsed.is_eof()
+            if buffer or parsed.is_eof():
+                self.is_over = True
         if self._is_held:
             self.hold()  # aiohttp stops reading at a long message that nobody has taken, and then goes on
         return portion, messages
@@ -189,10 +187,9 @@ class MeteredWebSocket(web.WebSocketResponse[Literal[False]]):
 
     def _go_on(self) -> None:
         """Read it again."""
-        if self._is_held:
-            self._is_held = False
-            if self._transport is not None and not self._transport.is_closing():
-                self._transport.resume_reading()
+        self._is_held = False
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
 
     def _on_lost(self) -> None:
         """What is here may still be heard."""

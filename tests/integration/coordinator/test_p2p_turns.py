@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -17,7 +18,7 @@ from coordinator.p2p.core.limits import Limits
 from coordinator.p2p.core.nextrtc import NextRtc
 from coordinator.p2p.core.prices import UNIT_BYTES, price
 from coordinator.p2p.io.socket import SocketEndpoint, SocketLimits
-from coordinator.p2p.io.turns import PASS_DELIVERIES, Turns
+from coordinator.p2p.io.turns import PASS_DELIVERIES, PASS_S, Turns
 from service.http import start_site
 from tests.integration.coordinator.conftest import CLOCK, PATIENCE_S
 from tests.support.p2p_access import access_of
@@ -176,6 +177,42 @@ async def test_much_is_heard_in_one_pass_when_it_costs_little() -> None:
     speakers.turns.charge(speakers.guest("z"), PASS_DELIVERIES)
     await asyncio.gather(*(speakers.speak(name, 1) for name in "abab"))
     assert "".join(speakers.order[:4]) == "abab"
+
+
+@pytest.mark.parametrize(("cost", "took_s"), [(PASS_DELIVERIES // 2, 0.0), (1, PASS_S / 2)])
+async def test_a_pass_ends_when_much_was_done_or_it_took_long(cost: int, took_s: float) -> None:
+    now = 0.0
+    turns, order = Turns(lambda: now), list[str]()
+    guests = Guests(1, 1, 1)
+    turns.charge(guests.guest("z", now), PASS_DELIVERIES)
+
+    def hear(name: str) -> int:
+        nonlocal now
+        now += took_s
+        order.append(name)
+        asyncio.get_running_loop().call_soon(order.append, "-")
+        return cost
+
+    await asyncio.gather(*(turns.take(guests.guest(name, now), partial(hear, name)) for name in "abcdef"))
+    await asyncio.sleep(0)
+    assert "".join(order) == "ab--cd--ef--"
+
+
+async def test_to_see_that_there_is_nothing_to_do_is_work_too() -> None:
+    speakers = Speakers()
+    speakers.turns.charge(speakers.guest("z"), PASS_DELIVERIES)
+    await asyncio.gather(*(speakers.speak("a", 0) for _ in range(2 * PASS_DELIVERIES)))
+    assert speakers.order.index("-") == PASS_DELIVERIES
+
+
+async def test_who_need_not_wait_for_its_debt_waits_for_its_turn() -> None:
+    speakers = Speakers(deliveries_per_s=1, deliveries_burst=1)
+    guest, heard = speakers.guest("a"), list[str]()
+    speakers.turns.charge(guest, 1_000)
+    speakers.turns.ask(guest, lambda: heard.append("asked") or 1)  # type: ignore[func-returns-value]
+    assert not heard, "not now"
+    await asyncio.wait_for(speakers.turns.take(guest, lambda: 1, despite_debt=True), PATIENCE_S)
+    assert heard == ["asked"]
 
 
 async def test_who_owes_is_heard_later_and_others_meanwhile() -> None:
