@@ -9,19 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from coordinator.core.frame_heads import IN_TWO_BYTES, MASK_BYTES, MASKED, SHORTEST_HEAD, FrameHead, head_bytes, read_head
+
 MESSAGE_S = 10.0
 """For a whole message to come, from its first byte. Messages are some KiB."""
 
 PIECE_OVERHEAD_BYTES = 48
 """What bytes that came at a time cost beside themselves: the object that holds them."""
 
-_LAST, _CONTROL = 0x80, 0x08
 _BINARY = 0x82
 """The first byte of a binary message in one frame, the only kind that this protocol has."""
-_MASKED, _LENGTH = 0x80, 0x7F
-_IN_TWO_BYTES = 126
-_LENGTH_BYTES = {_IN_TWO_BYTES: 2, 127: 8}
-_SHORTEST_HEAD, _MASK_BYTES = 2, 4
 
 
 def is_one_message(data: bytes) -> bool:
@@ -30,12 +27,12 @@ def is_one_message(data: bytes) -> bool:
     Nearly all that comes is. Where nothing is unfinished it need not be followed: nothing is afterwards.
     """
     size = len(data)
-    if size < _SHORTEST_HEAD + _MASK_BYTES or data[0] != _BINARY:
+    if size < SHORTEST_HEAD + MASK_BYTES or data[0] != _BINARY:
         return False
-    length = data[1] - _MASKED
-    if length == _IN_TWO_BYTES:
-        return size == _SHORTEST_HEAD + 2 + _MASK_BYTES + (data[2] << 8 | data[3])
-    return 0 <= length < _IN_TWO_BYTES and size == _SHORTEST_HEAD + _MASK_BYTES + length
+    length = data[1] - MASKED
+    if length == IN_TWO_BYTES:
+        return size == SHORTEST_HEAD + 2 + MASK_BYTES + (data[2] << 8 | data[3])
+    return 0 <= length < IN_TWO_BYTES and size == SHORTEST_HEAD + MASK_BYTES + length
 
 
 class Unfinished:
@@ -89,11 +86,11 @@ class Unfinished:
         at, rest, self._head = 0, None, b""
         while at < len(data):
             if not self._left:
-                size = _head_bytes(data, at)
+                size = head_bytes(data, at)
                 if at + size > len(data):
                     self._head = data[at:]
                     break
-                self._begin(data[at : at + size])
+                self._begin(read_head(data[at : at + size]))
                 at += size
             step = min(self._left, len(data) - at)
             self._left -= step
@@ -104,19 +101,7 @@ class Unfinished:
                     rest = at
         return rest
 
-    def _begin(self, head: bytes) -> None:
-        length = head[1] & _LENGTH
-        if size := _LENGTH_BYTES.get(length):
-            length = int.from_bytes(head[_SHORTEST_HEAD : _SHORTEST_HEAD + size], "big")
-        self._left = length
-        self._is_last, self._is_control = bool(head[0] & _LAST), bool(head[0] & _CONTROL)
+    def _begin(self, head: FrameHead) -> None:
+        self._left, self._is_last, self._is_control = head
         if not self._is_control:
             self._in_message = True
-
-
-def _head_bytes(data: bytes, at: int) -> int:
-    """How long the head is that begins there, as far as can be told."""
-    if len(data) < at + _SHORTEST_HEAD:
-        return _SHORTEST_HEAD
-    second = data[at + 1]
-    return _SHORTEST_HEAD + _LENGTH_BYTES.get(second & _LENGTH, 0) + (_MASK_BYTES if second & _MASKED else 0)

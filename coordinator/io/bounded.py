@@ -1,25 +1,21 @@
-"""A WebSocket of a peer, of which only so much is kept before it is whole: bounded for each address and for all, and in time.
-
-aiohttp tells of a message when its last byte is here, and has no place to ask before. So this stands between its connection and its
-parser, by names that are not for others to use: `test_unfinished.py` tells when they have changed.
-"""
+"""A WebSocket of a peer, of which only so much is kept before it is whole: bounded for each address and for all, and in time."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
-
-from aiohttp import web
+from typing import TYPE_CHECKING, Final, Literal
 
 from coordinator.core.unfinished import MESSAGE_S, Unfinished, is_one_message
+from coordinator.io.tapped import TappedWebSocket
 from coordinator.p2p.core.guests import Guests
 from coordinator.p2p.core.store import Store
 from protocol.codes import Code
 from protocol.limits import KIB
 
 if TYPE_CHECKING:
-    from aiohttp.http_websocket import WebSocketReader, WebSocketWriter
+    from aiohttp import web
+    from aiohttp.http_websocket import WebSocketReader
 
 ALL_BYTES: Final = 64 * 1024 * KIB
 """That may be kept of what is not whole: some per cent of what as many peers as are let in take anyway."""
@@ -56,7 +52,7 @@ class _Tap:
         self._parser.feed_eof()
 
 
-class BoundedWebSocket(web.WebSocketResponse):
+class BoundedWebSocket(TappedWebSocket[Literal[True]]):
     """Pings are left to whoever reads, who has to take messages as they come, and to :meth:`release` it in the end."""
 
     def __init__(self, account: Store, now: Callable[[], float], *, max_msg_size: int, timeout: float, writer_limit: int) -> None:
@@ -76,14 +72,8 @@ class BoundedWebSocket(web.WebSocketResponse):
         if self._deadline is not None:
             self._deadline.cancel()
 
-    def _post_start(self, request: web.BaseRequest, protocol: str | None, writer: WebSocketWriter) -> None:
-        connection = request.protocol
-        early, connection._message_tail = connection._message_tail, b""
-        super()._post_start(request, protocol, writer)
-        assert self._parser is not None
-        connection._payload_parser = _Tap(self._parser, self._unfinished, self._judge)
-        if early:  # it came with the request
-            connection.data_received(early)
+    def _tap(self, parser: WebSocketReader, _request: web.BaseRequest) -> _Tap:
+        return _Tap(parser, self._unfinished, self._judge)
 
     def _judge(self, data: bytes) -> bool:
         """Whether these bytes may be taken."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from typing import NamedTuple
 
+from coordinator.core.frame_heads import CLOSE, LONGEST_HEAD, OPCODE, FrameHead, head_bytes, read_head
 from coordinator.p2p.core.prices import price
 from coordinator.p2p.core.store import Store
 
@@ -28,12 +29,6 @@ PORTION_FRAMES = 32
 
 TOO_MUCH = "too much of what this address has sent is still kept"
 TOO_MANY_FRAMES = "a message in too many frames"
-
-_LAST, _OPCODE, _CONTROL, _CLOSE = 0x80, 0x0F, 0x08, 0x08
-_MASKED, _LENGTH = 0x80, 0x7F
-_LENGTH_BYTES = {126: 2, 127: 8}
-_MASK_BYTES = 4
-_SHORTEST_HEAD, _LONGEST_HEAD = 2, 14
 
 
 class Portion(NamedTuple):
@@ -82,7 +77,7 @@ class Incoming:
     def is_close_next(self) -> bool:
         """Whether what is to be handed on begins with a close frame, behind which nothing matters."""
         is_between = bool(self._chunks) and not self._in_frame and not self._head
-        return is_between and self._chunks[0][self._at] & _OPCODE == _CLOSE
+        return is_between and self._chunks[0][self._at] & OPCODE == CLOSE
 
     @property
     def is_coming(self) -> bool:
@@ -139,21 +134,17 @@ class Incoming:
     def _follow_head(self, chunk: bytes, now: float) -> None:
         if not self.is_coming:
             self._since = now
-        head = self._head + chunk[self._at : self._at + _LONGEST_HEAD]
-        size = _head_bytes(head)
+        head = self._head + chunk[self._at : self._at + LONGEST_HEAD]
+        size = head_bytes(head)
         if len(head) < size:
             self._head, self._at = head, len(chunk)
             return
         self._at += size - len(self._head)
         self._head = b""
-        self._begin_frame(head)
+        self._begin_frame(read_head(head))
 
-    def _begin_frame(self, head: bytes) -> None:
-        first, length = head[0], head[1] & _LENGTH
-        if size := _LENGTH_BYTES.get(length):
-            length = int.from_bytes(head[_SHORTEST_HEAD : _SHORTEST_HEAD + size], "big")
-        self._left = length
-        self._is_last, self._is_control = bool(first & _LAST), bool(first & _OPCODE & _CONTROL)
+    def _begin_frame(self, head: FrameHead) -> None:
+        self._left, self._is_last, self._is_control = head
         self._in_frame = True
         if not self._is_control:
             self._in_message = True
@@ -194,11 +185,3 @@ class Incoming:
     def _give_back(self, size: int) -> None:
         self._taken -= size
         self._account.give_back(size)
-
-
-def _head_bytes(head: bytes) -> int:
-    """How long the head of a frame is that begins so, as far as can be told."""
-    if len(head) < _SHORTEST_HEAD:
-        return _SHORTEST_HEAD
-    second = head[1]
-    return _SHORTEST_HEAD + _LENGTH_BYTES.get(second & _LENGTH, 0) + (_MASK_BYTES if second & _MASKED else 0)

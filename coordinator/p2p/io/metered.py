@@ -1,7 +1,7 @@
 """A WebSocket whose bytes are only put down as they come, counted, and parsed when its turn to be heard has come.
 
-aiohttp parses all that comes at once, and tells of a message when its last byte is here. So this stands between its connection and its
-parser, by names that are not for others to use: `test_p2p_incoming.py` tells when they have changed. While something is here for which
+aiohttp parses all that comes at once, and its parser is asked for what it has by names that are not for others to use: `test_p2p_incoming.py`
+tells when they have changed. While something is here for which
 nobody waits the network is not read: more of it stays where it is, and in the end with its sender.
 """
 
@@ -13,14 +13,16 @@ import socket
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Literal
 
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import WSCloseCode, WSMsgType
 from aiohttp.http_websocket import WSMessageNoDecodeText
 
+from coordinator.io.tapped import TappedWebSocket
 from coordinator.p2p.core.incoming import MESSAGE_S, TOO_MANY_FRAMES, Incoming, Portion
 from protocol.limits import KIB
 
 if TYPE_CHECKING:
-    from aiohttp.http_websocket import WebSocketReader, WebSocketWriter
+    from aiohttp import web
+    from aiohttp.http_websocket import WebSocketReader
 
 LATE = f"a message that began did not come within {MESSAGE_S:g} s"
 
@@ -44,7 +46,7 @@ class _Tap:
         return _GO_ON
 
 
-class MeteredWebSocket(web.WebSocketResponse[Literal[False]]):
+class MeteredWebSocket(TappedWebSocket[Literal[False]]):
     """Texts come as bytes; who reads waits until something :meth:`arrived`, has it parsed by :meth:`hand_on`, and answers the pings."""
 
     def __init__(
@@ -140,16 +142,11 @@ class MeteredWebSocket(web.WebSocketResponse[Literal[False]]):
         if self._deadline is not None:
             self._deadline.cancel()
 
-    def _post_start(self, request: web.BaseRequest, protocol: str | None, writer: WebSocketWriter) -> None:
-        connection = request.protocol
-        early, connection._message_tail = connection._message_tail, b""
-        super()._post_start(request, protocol, writer)
-        self._frames = self._parser
+    def _tap(self, parser: WebSocketReader, request: web.BaseRequest) -> _Tap:
+        self._frames = parser
         self._transport = request.transport
         _read_little_ahead(request.transport)
-        connection._payload_parser = _Tap(self._feed, self._on_lost)
-        if early:  # it came with the request
-            connection.data_received(early)
+        return _Tap(self._feed, self._on_lost)
 
     def _pong_not_received(self) -> None:
         if self._is_held and not self._is_answering:  # it may be here: it was not looked for

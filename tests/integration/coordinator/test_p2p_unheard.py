@@ -115,6 +115,9 @@ def text(content: bytes, opcode: int = 0x81) -> bytes:
 PING = b"\x89\x80\0\0\0\0"
 CLOSE = b"\x88\x82\0\0\0\0\x03\xe8"
 
+MORE_THAN_FITS = 16_000
+"""Of 1,000 bytes: several times what the network keeps for a sender."""
+
 
 class Passes:
     """How often something is called at most between two looks at it, in which falls the end of one pass and the beginning of the next."""
@@ -140,7 +143,7 @@ class Passes:
 async def test_what_is_not_heard_stays_with_its_sender(site: Site) -> None:
     _, writer = await site.dial()
     site.owe(600)
-    writer.write(text(b"x" * 1_000) * 4_000)
+    writer.write(text(b"x" * 1_000) * MORE_THAN_FITS)
     await until(lambda: site.guests.kept > 1_000, PATIENCE_S, "some of it is here")
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(writer.drain(), 0.3)
@@ -155,7 +158,7 @@ async def test_nor_is_one_read_that_says_too_much_by_itself(site: Site, monkeypa
     for _ in range(4):
         writer.write(text(b"x") * 2)
         await asyncio.sleep(0.05)
-    writer.write(text(b"x" * 1_000) * 4_000)
+    writer.write(text(b"x" * 1_000) * MORE_THAN_FITS)
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(writer.drain(), 0.5)
     assert 0 < site.guests.kept <= 2 * READ_AHEAD_BYTES + KIB
