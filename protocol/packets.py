@@ -152,13 +152,15 @@ def close(code: Code, reason: str = "") -> bytes:
     return pb.CloseMessage(type=pb.CLOSE, code=int(code), reason=text).SerializeToString()
 
 
-def move(code: Code, seconds: float, reason: str = "") -> bytes:
+def move(code: Code, seconds: float, reason: str = "", *, servers: Iterable[int] = ()) -> bytes:
     """MOVE, Part 2: this server ends the link after `seconds`; the client is to be on another one by then. `code` says why.
+
+    `servers`: those that a hub is linked with, where it says so to servers.
 
     Raises :class:`DecodeError` for seconds that no receiver would take.
     """
     text = cut(reason or code.reason, MAX_REASON_BYTES)
-    message = pb.MoveMessage(type=pb.MOVE, code=int(code), reason=text, seconds=seconds)
+    message = pb.MoveMessage(type=pb.MOVE, code=int(code), reason=text, seconds=seconds, servers=servers)
     return check_move(message).SerializeToString()
 
 

@@ -144,7 +144,7 @@ class Window:
         replaced = 0
         for alias, body in zip(group.aliases, group.bodies, strict=True):
             if latest:
-                replaced += self._discard((group.topic, alias))
+                replaced += self._discard((group.topic, alias), source)
             size, identity = record_size(body), identities.get(alias)
             key = (group.topic, type(identity), relayed_by)
             pending = self._group_for(source, key, identity, size, now)
@@ -157,11 +157,12 @@ class Window:
             self._grow(pending, size)
         return replaced
 
-    def _discard(self, key: tuple[str, int]) -> bool:
+    def _discard(self, key: tuple[str, int], source: Session) -> bool:
         """Take out what waits of a `latest` topic from one sender; the last record of its group takes its place."""
         if (found := self._places.pop(key, None)) is None:
             return False
         pending, place = found
+        pending.sources.discard(source)  # it was its only one there
         self._grow(pending, -record_size(pending.bodies[place]))
         _drop(pending.aliases, place)
         _drop(pending.bodies, place)

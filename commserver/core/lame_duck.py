@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from commserver.core.delivery import Delivery
-from commserver.core.session import Session
+from commserver.core.session import Kind, Session
 from commserver.core.standing import Standing
 from commserver.core.state import INFO, State
 from protocol import packets
@@ -60,8 +60,7 @@ class LameDuck:
                 self._close(session, Code.SERVER_STOPPING, now)  # it is not here yet, and better off elsewhere
         self._spread(seconds, now)
         if first and state.config.is_hub:
-            for server in state.peers.servers():
-                self._ask_server(server, now)
+            self._ask_servers(now)
         self.let_servers_go(now)
 
     def _spread(self, seconds: float, now: float) -> None:
@@ -70,14 +69,21 @@ class LameDuck:
             self._state.deadlines.set(("move", session.link), now + seconds * number / len(waiting))
 
     def due(self, session: Session, now: float) -> None:
-        """It is this client's turn, or this server's."""
+        """It is this client's turn."""
         self._told.add(session.link)
-        left = max(0.0, self._ends_at - now)
-        self._delivery.control(session, packets.move(Code.SERVER_DRAINING, left))
+        self._delivery.control(session, packets.move(Code.SERVER_DRAINING, self._left(now)))
 
-    def _ask_server(self, server: Session, now: float) -> None:
-        if server.can(pb.UPLINKS):
-            self.due(server, now)
+    def _left(self, now: float) -> float:
+        return max(0.0, self._ends_at - now)
+
+    def _ask_servers(self, now: float) -> None:
+        """As a hub, and who reach each other by it: a coordinator that has just begun may not know of them all."""
+        servers = self._state.peers.servers()
+        plain = [server.alias for server in servers if server.kind is Kind.SERVER]
+        move = packets.move(Code.SERVER_DRAINING, self._left(now), servers=plain)
+        for server in servers:
+            if server.can(pb.UPLINKS):
+                self._delivery.control(server, move)
 
     def last_call(self, now: float) -> None:
         """Those who do not understand MOVE are sent away; where they understand CLOSE, they may look for another server first."""
@@ -96,12 +102,14 @@ class LameDuck:
             if _moves(session):
                 self._state.deadlines.set(("move", session.link), self._state.now)
             elif session.is_server and self._state.config.is_hub:
-                self._ask_server(session, self._state.now)
+                self._ask_servers(self._state.now)
             self.let_servers_go(self._state.now)
 
     def ended(self, session: Session, now: float) -> None:
         """A session is over."""
         self._told.discard(session.link)
+        if self._state.draining and session.kind is Kind.SERVER and self._state.config.is_hub and self._state.needs_servers:
+            self._ask_servers(now)  # they need not wait for a link with that one
         if not session.is_server or self._state.config.is_hub:
             self.let_servers_go(now)
 

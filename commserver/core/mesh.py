@@ -45,7 +45,7 @@ class Mesh:
         self._idle: set[int] = set()
         """Plain servers we need no link with while there is a hub to talk through."""
         self._ending: frozenset[int] = frozenset()
-        """Hubs of which the coordinator says that they are about to end, and that the list it gave is of all servers."""
+        """Hubs of which the coordinator says that they are about to end, and that the list it gave is of all servers that it knows."""
 
     @property
     def online(self) -> bool:
@@ -172,13 +172,18 @@ class Mesh:
         return hub.ends or hub.alias in self._ending
 
     def replaces(self, hub: Session) -> bool:
-        """Whether links with all servers are there, by the list that came when that last hub began to drain: one each, and to stay."""
-        of_alias = self._state.peers.of_alias
-        return (
-            hub.alias in self._ending
-            and not self._idle
-            and all([session.is_active for session in of_alias(alias)] == [True] for alias in self._wanted)
-        )
+        """Whether links with all servers are there, one each, and to stay: those of the list that came when that last hub began to drain, and
+        those that it has named itself, for a coordinator that has just begun knows only who has come back.
+        """
+        if hub.alias not in self._ending or self._idle:
+            return False
+        needed = hub.serves - {self._state.alias} | {alias for alias in self._wanted if not self._is_gone(alias)}
+        return all([session.is_active for session in self._state.peers.of_alias(alias)] == [True] for alias in needed)
+
+    def _is_gone(self, alias: int) -> bool:
+        """Whether a link was in the making when the coordinator said that there is nobody any more."""
+        sessions = self._state.peers.of_alias(alias)
+        return bool(sessions) and all(session.gone_hint and not session.is_active for session in sessions)
 
     def rest(self, server: Session) -> None:
         """A link with this plain server is not needed."""

@@ -184,9 +184,9 @@ class Negotiation:
         self._mesh.refused(session.alias, code, now)
 
     def coordinator_back(self, now: float) -> None:
-        """Frames of the dials under way may be lost: begin them again."""
+        """Frames of the links under way may be lost: with servers they begin again, by whoever hears of the other last."""
         for session in list(self._state.peers):
-            if session.dialed and session.state is SessionState.NEGOTIATING:
+            if session.admitted_as_server and session.state is SessionState.NEGOTIATING:
                 self._forget(session, Code.LINK_LOST, now)
 
     def failed(self, session: Session, code: Code, now: float) -> None:

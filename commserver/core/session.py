@@ -116,6 +116,8 @@ class Session:
     """That hub is us; or it cannot say by UPLINK what it does, and where there is a hub it does just that."""
     ends: bool = False
     """A hub that has asked us to MOVE."""
+    serves: frozenset[int] = frozenset()
+    """The plain servers that it is linked with, as it said then."""
 
     @property
     def names(self) -> dict[str, object]:

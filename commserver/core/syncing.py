@@ -87,10 +87,9 @@ class Syncing:
         )
 
     def synced(self, session: Session, message: pb.SyncMessage, _reliable: bool, now: float) -> None:
-        """A neighbour answers."""
-        if (found := self._rounds.get(message.number)) is not None:
-            found.waits_for.discard(session)
-            self._settle(message.number, now)
+        """A neighbour answers: its channel keeps the order, so that holds for all that it was asked before, too."""
+        for number in [number for number in self._rounds if number <= message.number]:
+            self._answered(session, number, now)
 
     def due(self, now: float) -> None:
         """Begin a round, if all that it is about can be told now; else try again soon."""
@@ -149,6 +148,13 @@ class Syncing:
         self._state.deadlines.set(("round", number), now + (ROUND_S if done is None else FENCE_S))
         self._settle(number, now)
 
+    def _answered(self, session: Session, number: int, now: float) -> None:
+        """That neighbour is not waited for any more."""
+        found = self._rounds.get(number)  # what follows from the end of one round may be the end of another
+        if found is not None and session in found.waits_for:
+            found.waits_for.discard(session)
+            self._settle(number, now)
+
     def _settle(self, number: int, now: float) -> None:
         if not self._rounds[number].waits_for:
             self.end_round(number, now)
@@ -171,6 +177,4 @@ class Syncing:
         self._waiting.pop(session, None)
         for number, found in list(self._rounds.items()):
             found.askers = [asker for asker in found.askers if asker.session is not session]
-            if session in found.waits_for:
-                found.waits_for.discard(session)
-                self._settle(number, now)
+            self._answered(session, number, now)

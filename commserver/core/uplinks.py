@@ -133,12 +133,12 @@ class Uplinks:
         self.consider(now)
         self._lame_duck.let_servers_go(now)
 
-    def asked(self, session: Session, _message: pb.MoveMessage, _reliable: bool, now: float) -> None:
-        """MOVE: of hubs only."""
+    def asked(self, session: Session, message: pb.MoveMessage, _reliable: bool, now: float) -> None:
+        """MOVE: of hubs only, and again when there is news of the servers that they are linked with."""
         if session.kind is not Kind.HUB:
             self._delivery.error(session, Code.UNEXPECTED_MESSAGE, now, reason="MOVE is for clients, and for servers from hubs")
             return
-        session.ends = True
+        session.ends, session.serves = True, frozenset(message.servers)
         self.consider(now)
 
     # -------------------------------------------------------------------------------------------------------------- what to do

@@ -489,16 +489,18 @@ class CloseMessage(_message.Message):
     def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., code: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class MoveMessage(_message.Message):
-    __slots__ = ("type", "code", "reason", "seconds")
+    __slots__ = ("type", "code", "reason", "seconds", "servers")
     TYPE_FIELD_NUMBER: _ClassVar[int]
     CODE_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     SECONDS_FIELD_NUMBER: _ClassVar[int]
+    SERVERS_FIELD_NUMBER: _ClassVar[int]
     type: MessageType
     code: int
     reason: str
     seconds: float
-    def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., code: _Optional[int] = ..., reason: _Optional[str] = ..., seconds: _Optional[float] = ...) -> None: ...
+    servers: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., code: _Optional[int] = ..., reason: _Optional[str] = ..., seconds: _Optional[float] = ..., servers: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class SyncMessage(_message.Message):
     __slots__ = ("type", "number")

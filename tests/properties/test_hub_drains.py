@@ -6,12 +6,15 @@ from __future__ import annotations
 import random
 from typing import Any, NamedTuple
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from commserver.core import events as ev
 from commserver.core.lame_duck import MOVE_GRACE_S
 from tests.support.moving import Crowd
 from tests.support.world import Server, World
+from tests.support.world_client import joined
 
 TOPICS = [("a",), ("a", "b"), ("b", "c"), ("a", "c"), ("a", "b", "c")]
 DRAIN_S = 1.0
@@ -131,3 +134,68 @@ def test_the_hubs_of_a_star_are_restarted_over_and_over() -> None:
             (AddHub(), [Talk(rng.random())]),
         ]
         play(world, 1 + seed % 3, restart * 4)
+
+
+class Star:
+    """One hub, which drains, and three plain servers, each with somebody who hears the others."""
+
+    def __init__(self, drain_seconds: float) -> None:
+        self.world = World(1, latency=0.01, window=0.02)
+        self.hub = self.world.server(hub=True, drain_seconds=drain_seconds)
+        self.plain = [self.world.server() for _ in range(3)]
+        self.world.run(5.0)
+        self.clients = [joined(self.world, server, "t") for server in self.plain]
+        self._said = 0
+
+    def talk(self, seconds: float, speakers: int = 3) -> None:
+        for _ in range(round(seconds / 0.01)):
+            self.clients[self._said % speakers].publish("t", b"%d" % self._said)
+            self._said += 1
+            self.world.run(0.01)
+
+    def check(self, speakers: int = 3) -> None:
+        for place, client in enumerate(self.clients[:speakers]):
+            heard = [int(body) for body in client.bodies]
+            assert sorted(heard) == [number for number in range(self._said) if number % speakers != place]
+            for other in range(speakers):
+                of_one = [number for number in heard if number % speakers == other]
+                assert of_one == sorted(of_one)
+
+
+ORDERS = [(0, 1, 2, 3), (1, 2, 3, 0), (1, 0, 2, 3), (2, 1, 3, 0)]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("drains_before", [True, False])
+def test_a_coordinator_that_has_just_begun_does_not_know_them_all(order: tuple[int, ...], drains_before: bool) -> None:
+    """The last hub drains, and the coordinator is restarted in the middle of it or just before: servers come back one after the other."""
+    star = Star(drain_seconds=8.0)
+    if drains_before:
+        star.hub.feed(ev.DrainRequested())
+    star.world.coordinator_stops()
+    star.talk(0.5)
+    star.world.coordinator_up = True
+    for which in order:
+        star.world.register([star.hub, *star.plain][which])
+        if which == 0 and not drains_before:
+            star.hub.feed(ev.DrainRequested())
+        star.talk(0.3)
+    star.talk(3.0)
+    assert not star.hub.broker.peers, "it did not wait for its deadline"
+    star.world.run(1.0)
+    star.check()
+
+
+@pytest.mark.parametrize("after", [0.05, 0.1, 0.15, 0.2, 0.25, 0.3])
+def test_a_server_that_dies_while_servers_turn_to_one_another_is_not_waited_for(after: float) -> None:
+    star = Star(drain_seconds=1.0)
+    star.clients.pop().leave()
+    star.world.run(1.0)
+    star.hub.feed(ev.DrainRequested())
+    star.talk(after, speakers=2)
+    star.plain[2].die()
+    star.talk(MOVE_GRACE_S - 1.0, speakers=2)
+    assert not star.hub.broker.peers, "it did not wait for its deadline"
+    star.talk(2.0, speakers=2)
+    star.world.run(1.0)
+    star.check(speakers=2)

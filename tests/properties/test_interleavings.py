@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, NamedTuple
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from commserver.core import events as ev
@@ -109,6 +109,14 @@ def played(servers: int, window: float, steps: list[Any]) -> Play:
 
 @EXAMPLES
 @given(st.integers(1, 2), st.sampled_from([WINDOW_S, WINDOW_S, 0.0]), STEPS)
+@example(
+    1,
+    WINDOW_S,
+    [
+        Say(0, [Packet(LATEST, 0, identity=False), Packet(LATEST, 300, identity=False)], reliable=False, together=False),
+        Say(1, [Packet(LATEST, 0, identity=False), Packet(LATEST, 700, identity=True)], reliable=False, together=False),
+    ],
+)
 def test_each_record_comes_once_to_each_other_subscriber_in_order(servers: int, window: float, steps: list[Any]) -> None:
     played(servers, window, steps).check()
 

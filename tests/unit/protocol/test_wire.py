@@ -173,7 +173,13 @@ PART_2_MESSAGES = {
     },
     "PeerEvent": {"kind": "1 Kind", "alias": "2 uint64", "code": "3 uint32", "role": "4 Role"},
     "CloseMessage": {"type": "1 MessageType", "code": "2 uint32", "reason": "3 string"},
-    "MoveMessage": {"type": "1 MessageType", "code": "2 uint32", "reason": "3 string", "seconds": "4 double"},
+    "MoveMessage": {
+        "type": "1 MessageType",
+        "code": "2 uint32",
+        "reason": "3 string",
+        "seconds": "4 double",
+        "servers": "5 repeated uint64",
+    },
     "SyncMessage": {"type": "1 MessageType", "number": "2 uint64"},
     "UplinkMessage": {"type": "1 MessageType", "hub": "2 uint64", "passes_on": "3 bool"},
     "ReadyMessage": {

@@ -196,6 +196,16 @@ def test_latest_with_identity_and_without_is_still_one_sender() -> None:
     assert said(waiting.pop_due(1.02)) == [("pos", [b"named"])], "and no group without a record"
 
 
+def test_a_group_whose_other_records_were_replaced_has_one_source_who_gets_nothing_of_it() -> None:
+    waiting, ann, bob = window(reliable=False, latest=PatternSet(["**"])), session(7), session(8)
+    add(waiting, ann, "pos", b"0", 1.0)
+    waiting.pop_due(1.0)
+    add(waiting, ann, "pos", b"ann", 1.001)
+    add(waiting, bob, "pos", b"bob", 1.002)
+    waiting.add(bob, Group("pos", (8,), (b"named",), (SenderIdentity(8, b"bob", pb.CLIENT),)), 1.003)
+    assert [(group.bodies, group.only_source) for group in waiting.pop_due(1.02)] == [([b"ann"], ann), ([b"named"], bob)]
+
+
 def test_records_of_a_server_are_apart_from_those_of_clients_and_as_it_sent_them() -> None:
     waiting, ann, server = window(), session(1), session(9)
     server.kind = Kind.SERVER

@@ -133,6 +133,29 @@ def test_through_two_hubs(world: World) -> None:
     assert any(other.interest_of(hub) == {"t"} for hub in hubs)
 
 
+def test_a_neighbour_that_answers_the_latest_of_several_has_answered_all(world: World) -> None:
+    """It keeps only the latest of those that come in one burst."""
+    near, far = (world.server() for _ in range(2))
+    world.run(5.0)
+    clients = [new(world, near) for _ in range(2)]
+    far.alive = False  # the test answers
+    for client in clients:
+        client.send(packets.sync(7))
+        world.run(2 * LATENCY_S)
+    asked = syncs(near)
+    assert [synced(client) for client in clients] == [[], []]
+    (link,) = (session.link for session in near.broker.peers.servers())
+    near.feed(ev.PacketReceived(link, packets.synced(asked - 1), True))
+    world.run(2 * LATENCY_S)
+    assert [synced(client) for client in clients] == [[7], []], "not what it was asked later"
+    for client in clients:
+        client.send(packets.sync(8))
+        world.run(2 * LATENCY_S)
+    near.feed(ev.PacketReceived(link, packets.synced(syncs(near)), True))
+    world.run(2 * LATENCY_S)
+    assert [synced(client) for client in clients] == [[7, 8], [7, 8]]
+
+
 def test_a_server_that_is_dead_is_not_waited_for_for_ever(world: World) -> None:
     servers = [world.server() for _ in range(3)]
     world.run(5.0)

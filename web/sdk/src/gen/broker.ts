@@ -438,6 +438,8 @@ export interface MoveMessage {
   code: number;
   reason: string;
   seconds: number;
+  /** Of a hub, to servers: the plain servers that it is linked with. Where it is the last hub, they are to be linked with one another. */
+  servers: number[];
 }
 
 /**
@@ -2948,7 +2950,7 @@ export const CloseMessage: MessageFns<CloseMessage> = {
 };
 
 function createBaseMoveMessage(): MoveMessage {
-  return { type: 0, code: 0, reason: "", seconds: 0 };
+  return { type: 0, code: 0, reason: "", seconds: 0, servers: [] };
 }
 
 export const MoveMessage: MessageFns<MoveMessage> = {
@@ -2964,6 +2966,13 @@ export const MoveMessage: MessageFns<MoveMessage> = {
     }
     if (message.seconds !== 0) {
       writer.uint32(33).double(message.seconds);
+    }
+    if (message.servers.length !== 0) {
+      writer.uint32(42).fork();
+      for (const v of message.servers) {
+        writer.uint64(v);
+      }
+      writer.join();
     }
     return writer;
   },
@@ -3012,6 +3021,24 @@ export const MoveMessage: MessageFns<MoveMessage> = {
 
             message.seconds = reader.double();
             continue;
+          }
+          case 5: {
+            if (tag === 40) {
+              message.servers.push(longToNumber(reader.uint64()));
+
+              continue;
+            }
+
+            if (tag === 42) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.servers.push(longToNumber(reader.uint64()));
+              }
+
+              continue;
+            }
+
+            break;
           }
         }
         if ((tag & 7) === 4 || tag === 0) {
