@@ -21,6 +21,8 @@ from tests.support.world_client import MOVING, Client, joined
 PLAIN, HUB = TokenRole.COMMUNICATION_SERVER, TokenRole.COMMUNICATION_SERVER_HUB
 SOON_S = 0.2
 """Enough for a few ways to and fro; much less than any patience."""
+OLDER = tuple(set(sessions.OUR_CAPABILITIES) - {pb.MOVES, pb.UPLINKS})
+"""What a server of an earlier version can do."""
 LONG_S = PATIENCE_S + SOON_S
 """Who only waits for so long has gone on by then; who asks for itself still waits for an answer."""
 
@@ -38,11 +40,11 @@ class Partner(Client):
         self.heard: list[str] = []
         """What came, in order: SYNC, UPLINK, topics of interest with a + or a -, and bodies of packets."""
         self._unanswered: list[int] = []
+        options.setdefault("capabilities", sessions.OUR_CAPABILITIES)
         super().__init__(
             world,
             role=role,
             wire_role=WIRE_ROLES[role],
-            capabilities=sessions.OUR_CAPABILITIES,
             auth=token("commserver", role).encode(),
             **options,
         )
@@ -202,7 +204,83 @@ def test_a_server_that_turns_lets_nobody_wait_for_what_its_clients_want_meanwhil
     assert [answer.number for answer in old.of_type(pb.SYNCED)] == [7]
 
 
+def test_what_was_published_before_it_turns_goes_out_by_the_old_way() -> None:
+    """Also what waits for others to leave with it; and what is said after that by the hub."""
+    world = World(latency=0.01, window=0.05)
+    server = alone(world)
+    client = joined(world, server)
+    other, hub = linked(world, server, PLAIN), linked(world, server, HUB)
+    other.wants("t")
+    hub.wants("t")
+    other.answers = False
+    world.run(SOON_S)
+    for body in (b"a", b"b"):
+        client.publish("t", body)
+    other.send(packets.uplink(hub.alias, passes_on=False))
+    world.run(SOON_S)
+    client.publish("t", b"c")
+    world.run(SOON_S)
+    assert other.heard[-3:] == ["a", "b", "SYNC"]
+    other.answer()
+    world.run(SOON_S)
+    assert "c" in hub.heard
+    assert "c" not in other.heard
+
+
+def test_what_the_next_hub_brings_meanwhile_waits_but_for_what_has_no_order(world: World) -> None:
+    server = alone(world)
+    client = joined(world, server, "t")
+    old, new = to_another_hub(world, server)
+    third = linked(world, server, HUB)
+    third.send(batch.batch([batch.group_frame("t", [99], [b"nobody's"], stamp=Stamp(4712, 1))]))
+    for serial, (body, reliable) in enumerate([(b"ordered", True), (b"loose", False)], 1):
+        group = batch.group_frame("t", [99], [body], stamp=Stamp(4711, serial))
+        new.send(batch.batch([group]), reliable=reliable)
+    world.run(SOON_S)
+    assert client.bodies == [b"loose"]
+    assert packets.subscription_topics(old.of_type(pb.SUBSCRIPTION)[-1]) == ["t"]
+    old.answer()
+    world.run(SOON_S)
+    assert client.bodies == [b"loose", b"ordered"]
+    assert packets.subscription_topics(old.of_type(pb.SUBSCRIPTION)[-1]) == [], "it is to bring nothing any more"
+
+
+def test_what_has_no_order_does_not_overtake_that_a_hub_is_to_pass_on_nothing(world: World) -> None:
+    """It would come by the hub as well."""
+    server = alone(world)
+    client = joined(world, server)
+    old, new = to_a_mesh(world, server)
+    client.publish("t", b"ordered")
+    client.publish("t", b"loose", reliable=False)
+    world.run(SOON_S)
+    old.answer()
+    old.answers = False
+    world.run(SOON_S)
+    assert old.heard[-2:] == ["UPLINK 0 False", "SYNC"]
+    assert new.heard[-1] == "ordered"
+    old.answer()
+    world.run(SOON_S)
+    assert new.heard[-1] == "loose"
+
+
 # ----------------------------------------------------------------------------------------------------------- changes of its plans
+
+
+def test_who_comes_later_is_told_by_which_hub_it_hears_and_speaks(world: World) -> None:
+    server = alone(world)
+    hub = linked(world, server, HUB)
+    assert f"UPLINK {hub.alias} True" in linked(world, server, PLAIN).heard
+
+
+def test_an_old_hub_is_better_than_one_that_drains(world: World) -> None:
+    server = alone(world)
+    uplink = linked(world, server, HUB)
+    old = linked(world, server, HUB, capabilities=OLDER)
+    for _ in range(3):
+        linked(world, server, HUB).drains()
+    uplink.leave()
+    world.run(SOON_S)
+    assert ways(server) == (old.alias, old.alias)
 
 
 def test_a_hub_that_drains_before_all_hear_it_is_taken_back(world: World) -> None:
