@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 
 from commserver.core import events as ev
+from commserver.core import session as sessions
 from commserver.core.lame_duck import MOVE_GRACE_S
 from protocol import operations
 from protocol.codes import Code
 from protocol.pb import broker_pb2 as pb
-from tests.support.world import Server, World
+from protocol.tokens import TokenRole
+from tests.support.world import Server, World, token
 from tests.support.world_client import MOVING, OLD, Client, joined
 
 SECONDS = 8.0
@@ -160,3 +162,21 @@ def test_a_link_that_is_being_made_does_not_hold_it_up_either(world: World) -> N
     client.leave()
     world.run(0.5)
     assert len(server.broker.peers) == 0
+
+
+def test_a_server_that_comes_while_a_hub_drains_is_told_to_move_too(world: World) -> None:
+    hub = world.server(hub=True, drain_seconds=SECONDS)
+    joined(world, hub)
+    hub.feed(ev.DrainRequested())
+    world.run(0.1)
+    late = Client(
+        world,
+        role=TokenRole.COMMUNICATION_SERVER,
+        wire_role=pb.COMMUNICATION_SERVER,
+        capabilities=sessions.OUR_CAPABILITIES,
+        auth=token("commserver", TokenRole.COMMUNICATION_SERVER).encode(),
+    ).connect(hub)
+    world.run(0.1)
+    (told,) = moves(late)
+    assert told.code == Code.SERVER_DRAINING
+    assert told.seconds == pytest.approx(SECONDS + MOVE_GRACE_S, abs=0.2)

@@ -15,7 +15,7 @@ from protocol.codes import Code
 from protocol.pb import broker_pb2 as pb
 from protocol.tokens import TokenRole
 from tests.support.world import Server, World, token
-from tests.support.world_client import MOVING, Client, joined
+from tests.support.world_client import Client, joined
 
 LATENCY_S = 0.01
 TURN_S = 1.0
@@ -180,23 +180,6 @@ def test_a_link_with_a_server_whose_hub_is_about_to_end_is_kept(world: World) ->
     world.run(0.5)
     assert server.close_codes == [Code.NOT_NEEDED]
     keeper.leave()
-
-
-def test_what_a_client_asks_about_while_its_server_turns_is_answered_when_it_has_taken_effect(world: World) -> None:
-    """It may publish at another server then, and must not overtake itself."""
-    hubs, plain = star(world, 2, interest_debounce=0.001)
-    speaker, listener = joined(world, plain[0], capabilities=MOVING), joined(world, plain[1], "t")
-    hub = next(hub for hub in hubs if hub.alias == ways(plain[0])[0])
-    hub.feed(ev.DrainRequested())
-    speaking = plain[0].state.router.speaker
-    while plain[0].state.router.speaker is speaking:
-        world.run(0.001)
-    speaker.publish("t", b"x")
-    speaker.send(packets.sync(1))
-    while not speaker.of_type(pb.SYNCED):
-        world.run(0.001)
-    world.run(LATENCY_S)
-    assert listener.bodies == [b"x"]
 
 
 def test_a_hub_that_is_asked_tells_what_it_has_learned_by_asking(world: World) -> None:
