@@ -175,7 +175,7 @@ class Mesh:
         """Whether links with all servers are there, one each, and to stay: those of the list that came when that last hub began to drain, and
         those that it has named itself, for a coordinator that has just begun knows only who has come back.
         """
-        if hub.alias not in self._ending or self._idle:
+        if hub.alias not in self._ending:
             return False
         needed = hub.serves - {self._state.alias} | {alias for alias in self._wanted if not self._is_gone(alias)}
         return all([session.is_active for session in self._state.peers.of_alias(alias)] == [True] for alias in needed)

@@ -119,8 +119,6 @@ class Uplinks:
             self._replace(now)
         elif server is router.coming:
             self._next_is_lost(server, now)
-        elif self._way is Way.MESH and self._step is not Step.TURNING:
-            self._give_up(now)
         self.consider(now)
 
     def told(self, session: Session, message: pb.UplinkMessage, _reliable: bool, now: float) -> None:

@@ -278,6 +278,7 @@ export class FakeSocket {
         iceLifetime,
         requestId: "",
         hubs: false,
+        ending: [],
       }).finish(),
     );
   }
@@ -582,7 +583,7 @@ export class FakeServer {
   /** MOVE: go elsewhere. */
   move(): void {
     const type = MessageType.MOVE;
-    this.tell(MoveMessage.encode({ type, code: Code.SERVER_DRAINING, reason: "", seconds: 20 }).finish());
+    this.tell(MoveMessage.encode({ type, code: Code.SERVER_DRAINING, reason: "", seconds: 20, servers: [] }).finish());
   }
 
   /** Answers the last SYNC. */
