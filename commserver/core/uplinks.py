@@ -166,7 +166,7 @@ class Uplinks:
             elif self._step is Step.WAITING and all(server.hub or not server.can(pb.UPLINKS) for server in plain):
                 self._turn(now)
             return
-        self._give_up(now)
+        self._give_up()
         ending = {hub.alias for hub in self._state.peers.servers() if hub.kind is Kind.HUB and self._mesh.is_ending(hub)}
         for server in plain:
             # One whose hub is about to end may be about to need this link.
@@ -176,7 +176,7 @@ class Uplinks:
     def _change(self, other: Session, now: float) -> None:
         if self._way is Way.OTHER_HUB and self._router.coming is other:
             return
-        self._give_up(now)
+        self._give_up()
         if self._relay.overlap is not None:
             return  # until what two hubs have brought in the change before is known to be over
         uplink = self._router.uplink
@@ -190,13 +190,13 @@ class Uplinks:
     def _leave(self, uplink: Session, now: float) -> None:
         """The last hub is about to end."""
         if self._router.speaker is None:
-            self._give_up(now)
+            self._give_up()
             self._tell(0)  # we hear everyone ourselves who speaks to all, and nobody needs to wait for us
             return
         self._mesh.wake(now)
         plain = [server for server in self._state.peers.servers() if server.kind is Kind.SERVER]
         if not self._mesh.replaces(uplink):
-            self._give_up(now)
+            self._give_up()
             self._state.deadlines.set(("uplink", 0), now + LOOK_AGAIN_S)
         elif self._way is not Way.MESH or self._asked != plain:
             self._state.log(INFO, "hub %d drains, the last one: servers turn to one another", uplink.alias)
@@ -318,7 +318,7 @@ class Uplinks:
         self._state.interest.frozen = self._syncing.clients_wait = False
         self._state.deadlines.cancel(("uplink", 0))
 
-    def _give_up(self, _now: float) -> None:
+    def _give_up(self) -> None:
         """What is under way is of no use any more; nothing has turned yet."""
         if self._way is Way.NONE:
             return
@@ -333,7 +333,7 @@ class Uplinks:
         router = self._router
         if router.speaker is hub:
             router.speaker = router.uplink
-        self._give_up(now)
+        self._give_up()
         self._send_kept()
 
     def _replace(self, now: float) -> None:

@@ -12,21 +12,12 @@ from hypothesis import strategies as st
 
 from commserver.core import events as ev
 from commserver.core.lame_duck import MOVE_GRACE_S
-from tests.support.moving import Crowd
+from tests.support.moving import Crowd, Drain, Say, Start
 from tests.support.world import Server, World
 from tests.support.world_client import joined
 
 TOPICS = [("a",), ("a", "b"), ("b", "c"), ("a", "c"), ("a", "b", "c")]
 DRAIN_S = 1.0
-
-
-class Say(NamedTuple):
-    who: int
-    topic: str
-    reliable: bool
-
-    def do(self, crowd: Crowd) -> None:
-        crowd.say(self.who, self.topic, reliable=self.reliable)
 
 
 class Talk(NamedTuple):
@@ -47,19 +38,6 @@ class AddHub(NamedTuple):
     def do(self, crowd: Crowd) -> None:
         if len(crowd.hubs) < 3:
             crowd.add_hub()
-
-
-class Drain(NamedTuple):
-    which: int
-
-    def do(self, crowd: Crowd) -> None:
-        crowd.drain(self.which)
-
-
-class Add(NamedTuple):
-    def do(self, crowd: Crowd) -> None:
-        if len(crowd.servers) < 4:
-            crowd.add()
 
 
 def talk(crowd: Crowd, seconds: float) -> None:
@@ -91,7 +69,7 @@ WHO = st.integers(0, 4)
 SAY = st.builds(Say, WHO, st.sampled_from("abc"), st.sampled_from([True, True, True, False]))
 TALK = st.builds(Talk, st.sampled_from([0.003, 0.01, 0.05, 0.1, 0.3, 1.0]))
 HUBS = st.one_of(st.builds(DrainHub, WHO), st.builds(DrainHub, WHO), st.builds(AddHub))
-ALL = st.one_of(HUBS, st.builds(Drain, WHO), st.builds(Add))
+ALL = st.one_of(HUBS, st.builds(Drain, WHO), st.builds(Start))
 JITTER = st.sampled_from([0.001, 0.03, 0.1])
 
 

@@ -8,19 +8,10 @@ from typing import Any, NamedTuple
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.moving import Crowd
+from tests.support.moving import Crowd, Drain, Say, Start
 from tests.support.world import World
 
 TOPICS = [("a",), ("a", "b"), ("b", "c"), ("a", "c")]
-
-
-class Say(NamedTuple):
-    who: int
-    topic: str
-    reliable: bool
-
-    def do(self, crowd: Crowd) -> None:
-        crowd.say(self.who, self.topic, reliable=self.reliable)
 
 
 class Wait(NamedTuple):
@@ -28,19 +19,6 @@ class Wait(NamedTuple):
 
     def do(self, crowd: Crowd) -> None:
         crowd.world.run(self.seconds)
-
-
-class Drain(NamedTuple):
-    which: int
-
-    def do(self, crowd: Crowd) -> None:
-        crowd.drain(self.which)
-
-
-class Start(NamedTuple):
-    def do(self, crowd: Crowd) -> None:
-        if len(crowd.servers) < 4:
-            crowd.add()
 
 
 WHO = st.integers(0, 3)

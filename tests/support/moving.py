@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from commserver.core import events as ev
 from protocol import packets, signalling
@@ -23,6 +23,8 @@ from tests.support.world import End, Server, World, token
 from transport.link import LinkEnd
 
 OPTIONS = ClientOptions(stable_after=0.001)
+MAX_SERVERS = 4
+"""That a property lets be there at once."""
 
 
 class Mover:
@@ -233,3 +235,31 @@ def _by_sender(records: list[tuple[int, bytes]]) -> dict[int, list[bytes]]:
     for sender, body in records:
         found[sender].append(body)
     return found
+
+
+class Say(NamedTuple):
+    """A step of a property: somebody publishes."""
+
+    who: int
+    topic: str
+    reliable: bool
+
+    def do(self, crowd: Crowd) -> None:
+        crowd.say(self.who, self.topic, reliable=self.reliable)
+
+
+class Drain(NamedTuple):
+    """A plain server drains."""
+
+    which: int
+
+    def do(self, crowd: Crowd) -> None:
+        crowd.drain(self.which)
+
+
+class Start(NamedTuple):
+    """A plain server comes, where there are not too many."""
+
+    def do(self, crowd: Crowd) -> None:
+        if len(crowd.servers) < MAX_SERVERS:
+            crowd.add()

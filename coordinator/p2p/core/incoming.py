@@ -12,17 +12,12 @@ from collections import deque
 from typing import NamedTuple
 
 from coordinator.core.frame_heads import CLOSE, LONGEST_HEAD, OPCODE, FrameHead, head_bytes, read_head
+from coordinator.core.unfinished import MESSAGE_S, PIECE_OVERHEAD_BYTES
 from coordinator.p2p.core.prices import price
 from coordinator.p2p.core.store import Store
 
-MESSAGE_S = 10.0
-"""For a whole message to come, from its first byte, as for a body by HTTP. Messages are some KiB."""
-
 MAX_FRAMES = 1_024
 """Of one message. Clients make one, or one for each of their buffers, which have some KiB."""
-
-PIECE_OVERHEAD_BYTES = 48
-"""What bytes that came at a time cost beside themselves until their message is whole: the object that holds them."""
 
 PORTION_FRAMES = 32
 """That are heard at a time, where no message ends before."""

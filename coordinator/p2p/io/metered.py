@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from aiohttp import WSCloseCode, WSMsgType
 from aiohttp.http_websocket import WSMessageNoDecodeText
 
+from coordinator.core.unfinished import MESSAGE_S
 from coordinator.io.tapped import TappedWebSocket
-from coordinator.p2p.core.incoming import MESSAGE_S, TOO_MANY_FRAMES, Incoming, Portion
+from coordinator.p2p.core.incoming import TOO_MANY_FRAMES, Incoming, Portion
 from protocol.limits import KIB
 
 if TYPE_CHECKING:

@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coordinator.core.unfinished import MESSAGE_S, PIECE_OVERHEAD_BYTES
 from coordinator.p2p.core.incoming import (
     MAX_FRAMES,
-    MESSAGE_S,
-    PIECE_OVERHEAD_BYTES,
     PORTION_FRAMES,
     TOO_MUCH,
     Incoming,
