@@ -89,16 +89,14 @@ async def test_a_storm_of_joins_does_not_stall_an_open_link(rtc: Rtc) -> None:
     a, b = Recorder(), Recorder()
     link, _ = await rtc.join(a, b)
     storm = asyncio.gather(*(rtc.join(Recorder(), Recorder()) for _ in range(60)))
-    worst, sent, begun = 0.0, 0, time.process_time()
+    passed = 0
     while not storm.done():
-        before = time.process_time()
         link.send(b"x", reliable=True)
-        sent += 1
-        await b.has(sent)
-        worst = max(worst, time.process_time() - before)
+        passed += 1
+        await b.has(passed)
     await storm
-    whole = time.process_time() - begun
-    assert worst < whole / 2, "no message waits for all the joins"
+    # Counted and not timed: a garbage collection among thousands of tests takes longer than all sixty joins.
+    assert passed >= 5, "messages pass between the joins, they do not wait for all of them"
 
 
 async def test_thousands_of_messages_both_ways(rtc: Rtc) -> None:
