@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
+from coordinator.p2p.app import PeerToPeer
 from coordinator.p2p.core import prices
 from coordinator.p2p.core.guests import Guest, Guests
 from coordinator.p2p.io import access
 from coordinator.p2p.io.turns import PASS_DELIVERIES, REQUEST_DELIVERIES
+from coordinator.settings import CoordinatorSettings
 from protocol.codes import Code
 from protocol.limits import KIB
 from service.bucket import TokenBucket
 from tests.integration.coordinator.conftest import CLOCK, PATIENCE_S
 from tests.support.apprtc_site import MAX_MESSAGE, Answer, Site, apprtc_site
+from tests.support.p2p_access import access_of
 from tests.support.passes import Passes
 from tests.support.poll import until
 
@@ -180,6 +184,16 @@ async def test_requests_that_wait_are_answered_at_the_end(site: Site) -> None:
     await until(lambda: bool(turns._waiting), PATIENCE_S, "they wait")
     turns.end()
     assert [(await task).status for task in asked] == [200] * 10
+
+
+async def test_the_end_comes_with_that_of_the_protocols() -> None:
+    guests = Guests(1, 1, 1, deliveries_per_s=1, deliveries_burst=1)
+    its_access = access_of(guests, CLOCK)
+    p2p = PeerToPeer(CoordinatorSettings(auth="none", p2p=["apprtc"]), its_access, CLOCK, random.Random(1))
+    guest = guests.guest(ONE, CLOCK.now())
+    its_access.turns.charge(guest, 1_000)
+    p2p.stop()
+    await asyncio.wait_for(its_access.turns.take(guest, lambda: 1), PATIENCE_S)
 
 
 async def test_what_is_parsed_as_a_whole_is_short(site: Site) -> None:
