@@ -264,7 +264,8 @@ class CoordinatorSettings(ServiceSettings):
     p2p_max_message: int = Field(
         default=1_024 * KIB,
         ge=16 * KIB,
-        description="Bytes of one message; a longer one ends its socket, or is answered with 413.",
+        description="Bytes of one message; a longer one ends its socket, or is answered with 413. On sockets of NextRTC and Collider, which "
+        "is JSON, at most 128 KiB whatever is said here.",
         json_schema_extra=_P2P,
     )
     p2p_messages_per_s: float = Field(
@@ -296,7 +297,7 @@ class CoordinatorSettings(ServiceSettings):
         default=guests.DELIVERIES_PER_S,
         gt=0,
         description="Messages a second that may go out on average because of what one address says, by all its sockets and requests: one to "
-        "200 members counts 200, 8 KiB of a message count one. Over it, what the address says is heard more slowly.",
+        "200 members counts 200, 8 KiB of a message one, 20 µs of a processor one. Over it, what the address says is heard more slowly.",
         json_schema_extra=_P2P,
     )
     p2p_deliveries_burst: int = Field(

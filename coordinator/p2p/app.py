@@ -7,6 +7,7 @@ told a path look for it. A socket or a request that comes by either door meets t
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -38,6 +39,10 @@ ROOM_BYTES = 1024 * KIB
 
 CONVERSATION_BYTES = 16 * 1024 * KIB
 """Candidates that may wait in one NextRTC conversation: when 64 join at once, each of 2,016 pairs has some KiB until it is finalized."""
+
+JSON_BYTES = 128 * KIB
+"""Of one message of AppRTC's and NextRTC's sockets, which is parsed as a whole, and can be made to take a hundred times as long as any other of its
+length. A session description with all its candidates has some ten."""
 
 OUTBOX_MESSAGES = 8
 """Largest messages that fit into an outbox. One that came by HTTP may be six times as long in JSON, and it is not its receiver's fault."""
@@ -90,6 +95,7 @@ class PeerToPeer:
         """Close every socket. Idempotent."""
         for each in self._protocols:
             each.sockets.stop()
+        self._access.turns.end()
 
     def dismiss(self, whom: Dismiss) -> None:
         """Close every socket that came with such a token."""
@@ -100,8 +106,10 @@ class PeerToPeer:
         """As a signal handler of an application: before its server waits for handlers to end."""
         self.stop()
 
-    def _serve(self, name: str, core: Signalling) -> SocketEndpoint:
-        endpoint = SocketEndpoint(name, core, self._access, self._socket_limits, self._clock)
+    def _serve(self, name: str, core: Signalling, *, max_bytes: int = sys.maxsize) -> SocketEndpoint:
+        """`max_bytes`: of one message, where that is less than is let in anyway."""
+        limits = replace(self._socket_limits, message_bytes=min(max_bytes, self._socket_limits.message_bytes))
+        endpoint = SocketEndpoint(name, core, self._access, limits, self._clock)
         self._protocols.append(Protocol(name, core, endpoint))
         return endpoint
 
@@ -111,7 +119,7 @@ class PeerToPeer:
     def _add_apprtc(self, settings: CoordinatorSettings) -> None:
         """Room server and Collider; wherever the one is, the other is too, since the one names the other's address."""
         service = AppRtc(self._limits, self._rng)
-        sockets = self._serve("apprtc", service)
+        sockets = self._serve("apprtc", service, max_bytes=JSON_BYTES)
         pages = AppRtcPages()
         rooms = RoomServer(
             service,
@@ -130,7 +138,7 @@ class PeerToPeer:
     def _add_nextrtc(self) -> None:
         """By convention beside the room server, but it may be on without that."""
         limits = replace(self._limits, max_room_bytes=CONVERSATION_BYTES)
-        sockets = self._serve("nextrtc", NextRtc(limits, self._rng))
+        sockets = self._serve("nextrtc", NextRtc(limits, self._rng), max_bytes=JSON_BYTES)
         routes = [web.get("/signaling", sockets.handle, allow_head=False)]
         self.routes += routes
         self._root("apprtc", routes)

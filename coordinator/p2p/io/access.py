@@ -6,7 +6,9 @@ any origin may come, as at the servers their clients were made for: no cookie sp
 
 from __future__ import annotations
 
+import asyncio
 import math
+from collections.abc import Callable
 
 from aiohttp import web
 
@@ -14,18 +16,23 @@ from coordinator.core.admission import NO_TOKEN, Refusal, bearer_token, refused_
 from coordinator.io.door import Door
 from coordinator.p2p.core.accounts import Account
 from coordinator.p2p.core.guests import Guest, Guests, Network, client_address
-from coordinator.p2p.io.turns import Turns
+from coordinator.p2p.core.prices import price
+from coordinator.p2p.io.turns import REQUEST_DELIVERIES, Turns
 from protocol.codes import Code
 from protocol.errors import TokenError
 from protocol.tokens import Claims, TokenRole
 from service.auth import Authenticator
 from service.clock import Clock
 
+TURN_S = 10.0
+"""For a request to be heard, as long as for its body to come: about then clients give up."""
+
 _ROLES = (TokenRole.CLIENT, TokenRole.ADMIN)
 
 _TOO_MANY_REQUESTS = Refusal(429, Code.RATE_LIMITED, "too many requests from this address")
 _TOO_MANY_SOCKETS = Refusal(429, Code.RATE_LIMITED, "too many sockets from this address")
 _TOO_MANY_BODIES = Refusal(429, Code.RATE_LIMITED, "too many requests of this address are not whole yet")
+_TOO_LATE = Refusal(429, Code.RATE_LIMITED, f"what this address has caused would take longer than {TURN_S:g} s to be made up for")
 _TOO_MUCH_OF_ADDRESS = Refusal(429, Code.RATE_LIMITED, "too much of what this address has sent is still kept")
 _TOO_MUCH = Refusal(503, Code.SERVER_FULL, "too much is kept here")
 _CLAIMS = web.RequestKey("p2p-claims", Claims)
@@ -50,18 +57,60 @@ class Access:
         self._guests = guests
         self._clock = clock
         self.turns = Turns(clock.now)
-        """Of all sockets that are let in here."""
+        """Of all requests, and all sockets that are let in here."""
         self._trusted = trusted
         self._wants_token = authenticator.enabled and not is_open
 
-    async def refuse(self, request: web.Request, *, token_needed: bool = True) -> web.Response | None:
-        """The answer to a request that may not come in, None for one that may. `token_needed` False: something else vouches for it."""
+    async def refuse(
+        self, request: web.Request, *, token_needed: Callable[[], bool] = lambda: True, despite_debt: bool = False
+    ) -> web.Response | None:
+        """The answer to a request that may not come in, None for one that may, when it is its address's turn.
+
+        `token_needed` is asked then; False: something else vouches for it. `despite_debt`: whatever the address owes.
+        """
         if not self._guests.request(self.address(request), self._clock.now()):
-            return self._door.refuse(request, _TOO_MANY_REQUESTS)
-        if not self._wants_token or not token_needed:
+            return await self._turn_away(request, _TOO_MANY_REQUESTS)
+        if not await self._turn_has_come(request, _let_in, despite_debt=despite_debt, beside=REQUEST_DELIVERIES):
+            return await self._turn_away(request, _TOO_LATE)
+        if not self._wants_token or not token_needed():
             return None
         refusal = await self._judge(request)
         return None if refusal is None else self._door.refuse(request, refusal)
+
+    async def answered(self, request: web.Request, answer: Callable[[], tuple[web.Response, int]]) -> web.Response:
+        """What `answer` returns, with what it cost beside its own length: for what may take long, in a turn of its own.
+
+        Raises :class:`web.HTTPException` (429) where that does not come in time.
+        """
+        made: list[web.Response] = []
+
+        def hear() -> int:
+            response, cost = answer()
+            made.append(response)
+            return cost + price(len(response.body) if isinstance(response.body, bytes) else 0)
+
+        if not await self._turn_has_come(request, hear, line="answer"):
+            raise self._refused(request, _TOO_LATE)
+        return made[0]
+
+    async def _turn_has_come(
+        self, request: web.Request, hear: Callable[[], int], *, despite_debt: bool = False, beside: int = 0, line: str = "request"
+    ) -> bool:
+        guest = self._guest(request)
+        if self.turns.take_now(guest, hear, beside=beside):
+            return True
+        try:
+            async with asyncio.timeout(TURN_S):
+                await self.turns.take(guest, hear, despite_debt=despite_debt, beside=beside, line=line)
+        except TimeoutError:
+            return False
+        return True
+
+    async def _turn_away(self, request: web.Request, refusal: Refusal) -> web.Response:
+        """To refuse takes its time, too, and many may have to be refused."""
+        guest = self._guest(request)
+        await self.turns.take(guest, _let_in, despite_debt=True, beside=REQUEST_DELIVERIES, line="refusal")
+        return self._door.refuse(request, refusal)
 
     def enter(self, request: web.Request) -> Guest | web.Response:
         """Count a socket of the guest that this returns, and `leave` has to follow; or an answer."""
@@ -74,7 +123,7 @@ class Access:
 
     def account(self, request: web.Request) -> Account:
         """Of the address it comes from."""
-        return self._guests.guest(self.address(request), self._clock.now()).account
+        return self._guest(request).account
 
     def begin_body(self, request: web.Request) -> Guest:
         """Count a body that is to be read of the guest that this returns, and `end_body` has to follow.
@@ -93,6 +142,9 @@ class Access:
     def too_much(self, request: web.Request, *, of_address: bool) -> web.HTTPException:
         """The answer to a body for which there is no room: the address has taken its share (429), or all of them have (503)."""
         return self._refused(request, _TOO_MUCH_OF_ADDRESS if of_address else _TOO_MUCH)
+
+    def _guest(self, request: web.Request) -> Guest:
+        return self._guests.guest(self.address(request), self._clock.now())
 
     def _refused(self, request: web.Request, refusal: Refusal) -> web.HTTPException:
         """The same answer as others get, to be raised."""
@@ -137,3 +189,8 @@ class Access:
             return Refusal(403, Code.WRONG_ROLE, f"the token's role is {claims.role}, {TokenRole.CLIENT} is needed here")
         request[_CLAIMS] = claims
         return None
+
+
+def _let_in() -> int:
+    """What is owed for a request was charged when it was counted."""
+    return 0

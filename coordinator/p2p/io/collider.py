@@ -15,6 +15,7 @@ from urllib.parse import unquote
 from aiohttp import hdrs, web
 
 from coordinator.p2p.core.apprtc_service import AppRtc
+from coordinator.p2p.core.prices import price
 from coordinator.p2p.io.access import Access
 from coordinator.p2p.io.bodies import whole_body
 from coordinator.p2p.io.socket import SocketEndpoint
@@ -56,7 +57,7 @@ class ColliderServer:
         return await self._sockets.handle(request)
 
     async def _status(self, request: web.Request) -> web.Response:
-        refusal = await self._access.refuse(request, token_needed=False)
+        refusal = await self._access.refuse(request, token_needed=lambda: False)
         if refusal is not None:
             return refusal
         collider = self._service.collider
@@ -92,7 +93,7 @@ class ColliderServer:
                 return await self._remove(request, room, client, self._service.delete)
             case ["", "bye", room, client], hdrs.METH_POST if room and client:
                 return await self._remove(request, room, client, self._service.bye)
-        refusal = await self._access.refuse(request, token_needed=False)
+        refusal = await self._access.refuse(request, token_needed=lambda: False)
         if refusal is not None:
             return refusal
         match path.split("/"):
@@ -101,7 +102,7 @@ class ColliderServer:
         return _error(self._service.collider.refuse_request(f"Invalid path: {html.escape(path)}", "invalid_path"))
 
     async def _post(self, request: web.Request, room: str, client: str) -> web.Response:
-        refusal = await self._access.refuse(request, token_needed=not self._service.vouches(room, client))
+        refusal = await self._access.refuse(request, token_needed=lambda: not self._service.vouches(room, client))
         if refusal is not None:
             return refusal
         # Of a body without a length it is not known whether it is empty, which is another answer.
@@ -111,15 +112,22 @@ class ColliderServer:
         if problem is not None:
             return _error(problem)
         async with whole_body(request, self._access, self._max_message_bytes) as body:
-            text = body.data.decode("utf-8", "replace")
-            problem = self._service.post(room, client, text, body.account, self._sockets.now())
-            self._sockets.settle()
-        return _text(200, "OK\n") if problem is None else _error(problem)
+
+            def answer() -> tuple[web.Response, int]:
+                text = body.data.decode("utf-8", "replace")
+                problem = self._service.post(room, client, text, body.account, self._sockets.now())
+                cost = max(price(len(body.data)), self._sockets.settle())
+                return _text(200, "OK\n") if problem is None else _error(problem), cost
+
+            return await self._access.answered(request, answer)
 
     async def _remove(self, request: web.Request, room: str, client: str, remove: _Remove) -> web.Response:
         """DELETE, and the `bye` of those who take Collider for the one to tell, which ends the stay in the room in any case."""
-        is_stranger = self._service.holds(room, client) and not self._service.vouches(room, client)
-        refusal = await self._access.refuse(request, token_needed=is_stranger)
+
+        def is_stranger() -> bool:
+            return self._service.holds(room, client) and not self._service.vouches(room, client)
+
+        refusal = await self._access.refuse(request, token_needed=is_stranger, despite_debt=True)
         if refusal is not None:
             return refusal
         remove(room, client, self._sockets.now())

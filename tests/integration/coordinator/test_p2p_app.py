@@ -13,10 +13,12 @@ import aiohttp
 import pytest
 
 from coordinator.app import serve_until
+from coordinator.p2p.app import JSON_BYTES
 from coordinator.p2p.core.guests import CALL_REQUESTS, REQUESTS_PER_S
 from coordinator.settings import CoordinatorSettings
 from protocol.errors import ConfigError
-from tests.integration.coordinator.conftest import PATIENCE_S, Start, token
+from protocol.limits import KIB
+from tests.integration.coordinator.conftest import PATIENCE_S, Running, Start, token
 from tests.support.poll import until
 from tests.support.strangers import NO_HTTP, heads, say
 
@@ -265,6 +267,63 @@ async def test_the_messages_of_a_socket_are_options(start: Start) -> None:
                 await socket.receive_str(timeout=0.9 if answers >= burst else PATIENCE_S)
                 answers += 1
     assert burst <= answers < 2 * burst
+
+
+BIG, MIB = 500_000, 1_024 * KIB
+
+
+async def _kept(coordinator: Running, address: str, count: int) -> int:
+    """How many of so many big messages that an address leaves in rooms of its own are taken."""
+    taken, headers = 0, {"X-Forwarded-For": address}
+    for number in range(count):
+        async with coordinator.http.post(f"/apprtc/join/{address.replace('.', '_')}-{number}", headers=headers) as response:
+            params = json.loads(await response.text())["params"]
+        path = f"/apprtc/message/{params['room_id']}/{params['client_id']}"
+        async with coordinator.http.post(path, data=b"x" * BIG, headers=headers) as response:
+            taken += "SUCCESS" in await response.text()
+    return taken
+
+
+async def test_what_is_kept_for_one_address_is_an_option(start: Start) -> None:
+    share = 4 * MIB
+    coordinator = await start(auth="none", p2p=["apprtc"], p2p_max_waiting_per_address=share)
+    assert 4 <= await _kept(coordinator, "127.0.0.1", 12) <= share // BIG
+
+
+async def test_what_is_kept_for_all_addresses_is_an_option(start: Start) -> None:
+    whole, addresses = 8 * MIB, [f"192.0.2.{number}" for number in range(1, 9)]
+    waiting = {"p2p_max_waiting": whole, "p2p_max_waiting_per_address": 4 * MIB, "trusted_proxies": ["127.0.0.1"]}
+    coordinator = await start(auth="none", p2p=["apprtc"], **waiting)
+    taken = [await _kept(coordinator, address, 4) for address in addresses]
+    assert taken[0] == 4
+    assert sum(taken) <= whole // BIG < 4 * len(addresses)
+
+
+@pytest.mark.parametrize(("path", "is_json"), [("/signaling", True), ("/collider/ws", True), ("/gstreamer", False)])
+async def test_what_is_parsed_as_a_whole_is_shorter(start: Start, path: str, is_json: bool) -> None:
+    coordinator = await start(auth="none", p2p=ALL)
+    longest = JSON_BYTES if is_json else MIB
+    async with coordinator.http.ws_connect(path) as socket:
+        if is_json:
+            await socket.send_str("{}".ljust(longest))
+        else:
+            await socket.send_str("HELLO me")
+            await socket.send_str("x" * longest)
+        await socket.ping()
+        await socket.send_str("x" * (longest + 1))
+        while (message := await socket.receive(timeout=PATIENCE_S)).type is aiohttp.WSMsgType.TEXT:
+            assert is_json or message.data == "HELLO"
+        assert (message.type, message.data) == (aiohttp.WSMsgType.CLOSE, 1009)
+
+
+async def test_the_longest_message_is_an_option_there_too(start: Start) -> None:
+    coordinator = await start(auth="none", p2p=ALL, p2p_max_message=16 * KIB)
+    for path in ("/signaling", "/collider/ws", "/gstreamer"):
+        async with coordinator.http.ws_connect(path) as socket:
+            await socket.send_str("x" * (16 * KIB + 1))
+            while (message := await socket.receive(timeout=PATIENCE_S)).type is aiohttp.WSMsgType.TEXT:
+                pass
+            assert (message.type, message.data) == (aiohttp.WSMsgType.CLOSE, 1009)
 
 
 async def _all_of(socket: aiohttp.ClientWebSocketResponse, message: str, count: int) -> None:

@@ -18,7 +18,7 @@ from coordinator.p2p.core.limits import Limits
 from coordinator.p2p.core.nextrtc import NextRtc
 from coordinator.p2p.core.prices import UNIT_BYTES, price
 from coordinator.p2p.io.socket import SocketEndpoint, SocketLimits
-from coordinator.p2p.io.turns import PASS_DELIVERIES, PASS_S, Turns
+from coordinator.p2p.io.turns import DELIVERY_S, PASS_DELIVERIES, PASS_S, TURN_S, Turns
 from service.http import start_site
 from tests.integration.coordinator.conftest import CLOCK, PATIENCE_S
 from tests.support.p2p_access import access_of
@@ -245,3 +245,73 @@ async def test_what_goes_wrong_is_for_the_one_whose_turn_it_was() -> None:
     await speakers.speak("b")
     with pytest.raises(RuntimeError, match="no"):
         await failing
+
+
+LARGE = 10_000
+"""Deliveries that may be caused at once."""
+
+
+def owed(guest: Guest) -> int:
+    """Of LARGE."""
+    return LARGE - guest.deliveries.take_some(0.0, LARGE)
+
+
+@pytest.mark.parametrize(
+    ("cost", "worked_s", "charged"),
+    [(1, 0.0, 1), (1, TURN_S, 1), (1, TURN_S + 50 * DELIVERY_S, 50), (50, TURN_S + 30 * DELIVERY_S, 50), (0, 0.0, 0)],
+)
+async def test_what_takes_longer_than_its_price_costs_what_it_takes(cost: int, worked_s: float, charged: int) -> None:
+    """Whether it had to wait or not."""
+    worked = 0.0
+    turns, guests = Turns(lambda: 0.0, lambda: worked), Guests(1, 1, 1, deliveries_per_s=1, deliveries_burst=LARGE)
+
+    def hear() -> int:
+        nonlocal worked
+        worked += worked_s
+        return cost
+
+    at_once, later = guests.guest("a", 0.0), guests.guest("b", 0.0)
+    assert turns.take_now(at_once, hear)
+    turns.charge(guests.guest("z", 0.0), PASS_DELIVERIES)
+    assert not turns.take_now(later, hear)
+    await turns.take(later, hear)
+    assert charged <= owed(at_once) <= charged + 1, "rounded up"
+    assert charged <= owed(later) <= charged + 1
+
+
+async def test_what_is_done_around_a_turn_ends_its_pass_and_is_not_owed() -> None:
+    speakers = Speakers(deliveries_per_s=1, deliveries_burst=LARGE)
+    guest, heard = speakers.guest("a"), list[int]()
+    waiting = [
+        asyncio.create_task(speakers.turns.take(guest, lambda: heard.append(1) or 1, beside=PASS_DELIVERIES // 2 - 1))  # type: ignore[func-returns-value]
+        for _ in range(6)
+    ]
+    seen = []
+    while not all(task.done() for task in waiting):
+        await asyncio.sleep(0)
+        seen.append(len(heard))
+    assert set(seen) == {2, 4, 6}, "two in one go"
+    assert owed(guest) == 6
+
+
+async def test_those_in_one_line_are_not_behind_those_in_another() -> None:
+    speakers = Speakers()
+    guest, order = speakers.guest("a"), list[str]()
+    speakers.turns.charge(guest, PASS_DELIVERIES)
+
+    async def wait(line: str) -> None:
+        await speakers.turns.take(guest, lambda: order.append(line) or PASS_DELIVERIES, line=line)  # type: ignore[func-returns-value]
+
+    await asyncio.gather(*(wait(line) for line in "xxxxy"))
+    assert "".join(order) == "xyxxx"
+
+
+async def test_at_the_end_nobody_waits_for_its_debt() -> None:
+    speakers = Speakers(deliveries_per_s=1, deliveries_burst=1)
+    speakers.turns.charge(speakers.guest("a"), 1_000)
+    waiting = asyncio.create_task(speakers.speak("a", 1))
+    await asyncio.sleep(0)
+    speakers.turns.end()
+    await waiting
+    await speakers.speak("a", 1)
+    assert "".join(speakers.order).replace("-", "") == "aa"

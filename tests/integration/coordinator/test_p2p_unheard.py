@@ -7,7 +7,9 @@ import contextlib
 import json
 import random
 import socket
-from collections.abc import AsyncIterator, Callable
+import ssl
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,8 +28,10 @@ from protocol.limits import KIB
 from service.bucket import TokenBucket
 from service.http import start_site
 from tests.integration.coordinator.conftest import CLOCK, PATIENCE_S
+from tests.support.certificates import put_pair, trusting
 from tests.support.p2p_access import access_of
 from tests.support.parrot import Parrot
+from tests.support.passes import Passes
 from tests.support.poll import until
 
 ONE, OTHER = "192.0.2.1", "192.0.2.2"
@@ -57,9 +61,10 @@ class Site:
         """Nothing of that address is heard for so long."""
         self.guest().deliveries.charge(CLOCK.now(), BURST + seconds * RATE)
 
-    async def dial(self, address: str = ONE) -> Wire:
+    async def dial(self, address: str = ONE, tls: ssl.SSLContext | None = None) -> Wire:
         before = self.endpoint.open
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        host = "127.0.0.1" if tls is None else "localhost"
+        reader, writer = await asyncio.open_connection(host, self.port, ssl=tls)
         self._writers.append(writer)
         lines = ["GET / HTTP/1.1", "Host: here", "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13"]
         lines += ["Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", f"X-Forwarded-For: {address}", "", ""]
@@ -84,11 +89,11 @@ class Site:
         await asyncio.wait_for(runner.cleanup(), PATIENCE_S)
 
 
-async def started(core: Signalling) -> AsyncIterator[Any]:
+async def started(core: Signalling, tls: ssl.SSLContext | None = None) -> AsyncIterator[Any]:
     made = Site(core)
     app = web.Application()
     app.add_routes([web.get("/", made.endpoint.handle)])
-    runner, made.port = await start_site(app, "127.0.0.1", 0)
+    runner, made.port = await start_site(app, "127.0.0.1", 0, ssl_context=tls)
     yield made
     await made.stop(runner)
     assert made.guests.kept == 0
@@ -119,27 +124,6 @@ MORE_THAN_FITS = 16_000
 """Of 1,000 bytes: several times what the network keeps for a sender."""
 
 
-class Passes:
-    """How often something is called at most between two looks at it, in which falls the end of one pass and the beginning of the next."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str) -> None:
-        self.most = self.calls = self._now = 0
-        inner: Callable[..., Any] = getattr(owner, name)
-
-        def counted(*args: Any) -> Any:
-            self.calls += 1
-            self._now += 1
-            self.most = max(self.most, self._now)
-            return inner(*args)
-
-        monkeypatch.setattr(owner, name, counted)
-        self._tick()
-
-    def _tick(self) -> None:
-        self._now = 0
-        asyncio.get_running_loop().call_soon(self._tick)
-
-
 async def test_what_is_not_heard_stays_with_its_sender(site: Site) -> None:
     _, writer = await site.dial()
     site.owe(600)
@@ -148,6 +132,29 @@ async def test_what_is_not_heard_stays_with_its_sender(site: Site) -> None:
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(writer.drain(), 0.3)
     assert site.guests.kept <= 2 * READ_AHEAD_BYTES + KIB
+    writer.transport.abort()
+
+
+@pytest.fixture
+async def secret(tmp_path: Path) -> AsyncIterator[Site]:
+    """One with TLS."""
+    put_pair(tmp_path)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    async for made in started(Parrot(), context):
+        yield made
+
+
+async def test_nor_does_tls_read_on_by_itself(secret: Site, tmp_path: Path) -> None:
+    """What it holds and nobody has asked for is not counted anywhere."""
+    _, writer = await secret.dial(tls=trusting(tmp_path))
+    (peer,) = secret.endpoint._sockets.values()
+    transport: Any = peer._transport
+    secret.owe(600)
+    writer.write(text(b"x" * 1_000) * MORE_THAN_FITS)
+    await until(lambda: transport._ssl_protocol._ssl_reading_paused, PATIENCE_S, "it stops reading")
+    # What it reads at a time is what the network has.
+    assert transport.get_read_buffer_size() <= 3 * READ_AHEAD_BYTES
     writer.transport.abort()
 
 
