@@ -15,6 +15,7 @@ from coordinator.core.coordinator import Coordinator
 from coordinator.core.origins import OriginPolicy
 from coordinator.core.selector import SELECTORS
 from coordinator.io import bounded
+from coordinator.io.answers import Answers
 from coordinator.io.api import Api
 from coordinator.io.api_gate import Gate
 from coordinator.io.backplane import Backplane
@@ -31,7 +32,7 @@ from coordinator.p2p.io.access import Access
 from coordinator.settings import CoordinatorSettings
 from service.auth import Authenticator
 from service.clock import Clock
-from service.http import start_site
+from service.http import REQUESTS_SHARE, Runner, start_site, stop_sites
 from service.run import run, stop_on_signals, write_ready_file
 from service.tls import ServerTls, server_tls
 
@@ -39,6 +40,8 @@ log = logging.getLogger(__name__)
 
 DRIVER = web.AppKey("driver", Driver)
 P2P = web.AppKey("p2p", PeerToPeer)
+ANSWERS = web.AppKey("answers", Answers)
+"""The bounds on what waits to be sent, for whoever opens a port."""
 
 
 def build_app(
@@ -58,7 +61,8 @@ def build_app(
     core = Coordinator(config, rng or random.SystemRandom(), SELECTORS[settings.selector](), settings.ice())
     driver = Driver(core, backplane or backplane_of(settings, config.resume_key), clock)
     door = Door(driver, OriginPolicy(settings.allowed_origins))
-    access = _access(settings, door, authenticator, clock)
+    guests = _guests(settings)
+    access = _access(settings, door, authenticator, guests, clock)
     endpoint = PeerEndpoint(driver, authenticator, door, bounded.accounts(), access.address)
     p2p = PeerToPeer(settings, access, clock, random.SystemRandom())
     dashboard = Dashboard(driver, authenticator, door, p2p.stats, access.address)
@@ -82,6 +86,7 @@ def build_app(
     app = web.Application()
     app[DRIVER] = driver
     app[P2P] = p2p
+    app[ANSWERS] = Answers(door, guests, access.address, clock.now)
     app.cleanup_ctx.append(lifespan)
     app.on_shutdown.append(say_goodbye)
     app.on_response_prepare.append(harden)
@@ -90,24 +95,23 @@ def build_app(
     return app
 
 
-def _access(settings: CoordinatorSettings, door: Door, authenticator: Authenticator, clock: Clock) -> Access:
-    """Who may speak a peer-to-peer protocol."""
-    return Access(
-        door,
-        authenticator,
-        Guests(
-            settings.p2p_sockets_per_address,
-            settings.p2p_requests_per_s,
-            settings.p2p_requests_burst,
-            deliveries_per_s=settings.p2p_deliveries_per_s,
-            deliveries_burst=settings.p2p_deliveries_burst,
-            max_waiting_bytes=settings.p2p_max_waiting,
-            max_address_bytes=settings.p2p_max_waiting_per_address,
-        ),
-        clock,
-        is_open=settings.p2p_open,
-        trusted=parse_networks(settings.trusted_proxies),
+def _guests(settings: CoordinatorSettings) -> Guests:
+    """What addresses may cost."""
+    return Guests(
+        settings.p2p_sockets_per_address,
+        settings.p2p_requests_per_s,
+        settings.p2p_requests_burst,
+        deliveries_per_s=settings.p2p_deliveries_per_s,
+        deliveries_burst=settings.p2p_deliveries_burst,
+        max_waiting_bytes=settings.p2p_max_waiting,
+        max_address_bytes=settings.p2p_max_waiting_per_address,
     )
+
+
+def _access(settings: CoordinatorSettings, door: Door, authenticator: Authenticator, guests: Guests, clock: Clock) -> Access:
+    """Who may speak a peer-to-peer protocol."""
+    trusted = parse_networks(settings.trusted_proxies)
+    return Access(door, authenticator, guests, clock, is_open=settings.p2p_open, trusted=trusted)
 
 
 def _gate(settings: CoordinatorSettings, door: Door, authenticator: Authenticator, driver: Driver, access: Access) -> Gate:
@@ -134,32 +138,37 @@ async def serve(settings: CoordinatorSettings) -> int:
 
 
 async def serve_until(stopped: asyncio.Event, settings: CoordinatorSettings) -> None:
-    """Open all ports, tell which, and close them when it is time: the main one, whose end ends the core, last.
+    """Open all ports, tell which, and close them when it is time: all at once, and the core, which is the main one's, last.
 
     Raises :class:`protocol.errors.ConfigError`.
     """
     tls = server_tls(settings.tls_cert, settings.tls_key)
     main = build_app(settings)
-    async with tls or contextlib.nullcontext(), contextlib.AsyncExitStack() as runners:
-        ports = {"port": await _open(runners, settings, tls, "main", main, settings.port)}
-        if settings.p2p_ports:
-            for listener, routes_there in main[P2P].rooted.items():
-                app = web.Application()
-                app.add_routes(routes_there)
-                app.on_shutdown.append(main[P2P].on_shutdown)
-                app.on_response_prepare.append(harden)
-                name = f"{listener}_port"
-                ports[name] = await _open(runners, settings, tls, listener, app, getattr(settings, name))
-        write_ready_file(settings.ready_file, **ports)
-        await stopped.wait()
+    runners: list[Runner] = []
+    async with tls or contextlib.nullcontext():
+        try:
+            ports = {"port": await _open(runners, settings, tls, "main", main, main[ANSWERS], settings.port)}
+            if settings.p2p_ports:
+                for listener, routes_there in main[P2P].rooted.items():
+                    app = web.Application()
+                    app.add_routes(routes_there)
+                    app.on_shutdown.append(main[P2P].on_shutdown)
+                    app.on_response_prepare.append(harden)
+                    name = f"{listener}_port"
+                    ports[name] = await _open(runners, settings, tls, listener, app, main[ANSWERS], getattr(settings, name))
+            write_ready_file(settings.ready_file, **ports)
+            await stopped.wait()
+        finally:
+            await stop_sites(runners, settings.stop_timeout)
 
 
 async def _open(
-    runners: contextlib.AsyncExitStack,
+    runners: list[Runner],
     settings: CoordinatorSettings,
     tls: ServerTls | None,
     listener: str,
     app: web.Application,
+    answers: Answers,
     port: int,
 ) -> int:
     context = tls.context if tls is not None and listener in settings.tls_listeners else None
@@ -167,12 +176,13 @@ async def _open(
         app,
         settings.host,
         port,
-        shutdown_timeout=settings.stop_timeout,
+        shutdown_timeout=REQUESTS_SHARE * settings.stop_timeout,
         ssl_context=context,
         option="--port" if listener == "main" else f"--{listener}-port",
         seal=seal,
+        outlet=answers,
     )
-    runners.push_async_callback(runner.cleanup)
+    runners.append(runner)
     which = "" if listener == "main" else f" for {listener}"
     log.info("listening on %s port %d%s%s", settings.host, port, which, "" if context is None else " with TLS")
     if listener == "gstreamer" and tls is None:

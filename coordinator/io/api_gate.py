@@ -81,12 +81,12 @@ class Gate:
             self._let_in(request)
             response = await handler(request)
         except ApiError as error:
-            response = _told(error, name)
+            response = told(error, name)
         except web.HTTPException as error:
-            response = _told(_of_aiohttp(error), name)
+            response = told(_of_aiohttp(error), name)
         except Exception:
             log.exception("a request to the API failed", extra={"request_id": name})
-            response = _told(of_status(500, "something failed at the coordinator; its log says what"), name)
+            response = told(of_status(500, "something failed at the coordinator; its log says what"), name)
         response.headers[REQUEST_ID_HEADER] = name
         response.headers["Cache-Control"] = "no-store"
         self.requests[request.get(OPERATION, "none"), response.status] += 1
@@ -135,6 +135,7 @@ def _of_aiohttp(error: web.HTTPException) -> ApiError:
     return of_status(error.status, (error.text or "").strip(), headers)
 
 
-def _told(error: ApiError, request_id: str) -> web.Response:
+def told(error: ApiError, request_id: str) -> web.Response:
+    """The answer that tells it."""
     problem = error.problem(request_id).model_dump_json(exclude_none=True)
     return web.Response(status=error.status, text=problem, content_type="application/problem+json", headers=error.headers)

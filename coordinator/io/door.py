@@ -83,6 +83,6 @@ class Door:
             headers["WWW-Authenticate"] = (
                 f'Bearer realm="rtcbroker", error="invalid_token", error_description="{refusal.code.reason}"'
             )
-        if refusal.status == 503:
+        if refusal.status in (429, 503):
             headers["Retry-After"] = "1"
         return web.json_response(body, status=refusal.status, headers=headers)

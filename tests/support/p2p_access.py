@@ -24,6 +24,11 @@ def access_of(
 ) -> Access:
     """`auth`: the cluster wants tokens; `is_open`: but not here. `trusted`: our proxies."""
     settings = CoordinatorSettings(auth_secret=SecretStr(SECRET.decode())) if auth else CoordinatorSettings(auth="none")
-    driver = Driver(Coordinator(settings.core_config(), random.Random(1)), MemoryBackplane(), clock)
     authenticator = Authenticator.from_settings(settings, clock)
-    return Access(Door(driver, OriginPolicy()), authenticator, guests, clock, is_open=is_open, trusted=trusted)
+    return Access(door_of(clock, settings), authenticator, guests, clock, is_open=is_open, trusted=trusted)
+
+
+def door_of(clock: Clock, settings: CoordinatorSettings | None = None) -> Door:
+    """What refuses requests; without authentication unless the settings say so."""
+    config = (settings or CoordinatorSettings(auth="none")).core_config()
+    return Door(Driver(Coordinator(config, random.Random(1)), MemoryBackplane(), clock), OriginPolicy())

@@ -179,6 +179,11 @@ class Rooms:
         room = self._rooms.get(room_id)
         return 0 if room is None else len(room.clients)
 
+    def stored_bytes(self, room_id: str) -> int:
+        """What waits in a room for who comes next."""
+        room = self._rooms.get(room_id)
+        return 0 if room is None else room.store.bytes
+
     def holds(self, room_id: str, client: str) -> bool:
         """Whether that client is in that room."""
         room = self._rooms.get(room_id)

@@ -62,7 +62,7 @@ class Guest:
     @property
     def is_idle(self) -> bool:
         """Whether nothing is lost when it is forgotten."""
-        return self.sockets <= 0 and self.bodies <= 0 and self.account.is_empty
+        return self.sockets <= 0 and self.bodies <= 0 and self.account.is_empty and not self.outbox.bytes
 
 
 class Guests:

@@ -14,7 +14,7 @@ MESSAGE_OVERHEAD_BYTES = 128
 class Store:
     """A count of bytes with a bound, inside another one where there is one."""
 
-    __slots__ = ("_fair", "_max_bytes", "_whole", "bytes")
+    __slots__ = ("_fair", "_whole", "bytes", "max_bytes")
 
     def __init__(self, max_bytes: int, whole: Store | None = None, *, fair: bool = False) -> None:
         """`whole`: what this is a part of. `fair`: it never takes more of it than it leaves.
@@ -22,7 +22,7 @@ class Store:
         However many fair parts take what they can, there is then as much left as each of them has, for whoever comes next. (The dynamic
         threshold of shared buffers in switches: Choudhury and Hahne, 1998, with a factor of one.)
         """
-        self._max_bytes = max_bytes
+        self.max_bytes = max_bytes
         self._whole = whole
         self._fair = fair
         self.bytes = 0
@@ -39,7 +39,7 @@ class Store:
 
     def fits(self, size: int) -> bool:
         """Whether there is room for that many bytes more here, whatever the whole says."""
-        return self.bytes + size <= self._max_bytes
+        return self.bytes + size <= self.max_bytes
 
     def give_back(self, size: int) -> None:
         """That many bytes are kept no longer."""

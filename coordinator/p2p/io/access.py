@@ -13,6 +13,7 @@ from collections.abc import Callable
 from aiohttp import web
 
 from coordinator.core.admission import NO_TOKEN, Refusal, bearer_token, refused_token
+from coordinator.io.answers import take_room
 from coordinator.io.door import Door
 from coordinator.p2p.core.accounts import Account
 from coordinator.p2p.core.guests import Guest, Guests, Network, client_address
@@ -23,6 +24,7 @@ from protocol.errors import TokenError
 from protocol.tokens import Claims, TokenRole
 from service.auth import Authenticator
 from service.clock import Clock
+from service.connections import cost
 
 TURN_S = 10.0
 """For a request to be heard, as long as for its body to come: about then clients give up."""
@@ -143,6 +145,17 @@ class Access:
         """The answer to a body for which there is no room: the address has taken its share (429), or all of them have (503)."""
         return self._refused(request, _TOO_MUCH_OF_ADDRESS if of_address else _TOO_MUCH)
 
+    def expect_answer(self, request: web.Request, size: int) -> None:
+        """Something is going to be done whose answer, of some `size` bytes at most, is not to be lost.
+
+        Raises :class:`web.HTTPException` (429, 503) where it would be refused: too much has not left yet.
+        """
+        outbox = self._guest(request).outbox
+        taken = take_room(outbox, cost(size))
+        if isinstance(taken, Refusal):
+            raise self._refused(request, taken)
+        outbox.give_back(taken)
+
     def _guest(self, request: web.Request) -> Guest:
         return self._guests.guest(self.address(request), self._clock.now())
 
@@ -152,7 +165,7 @@ class Access:
         made = web.HTTPTooManyRequests if refusal.status == 429 else web.HTTPServiceUnavailable
         return made(headers=answer.headers, text=answer.text)
 
-    def address(self, request: web.Request) -> str:
+    def address(self, request: web.BaseRequest) -> str:
         """Where the request comes from."""
         return client_address(request.remote or "", request.headers.getall("X-Forwarded-For", []), self._trusted)
 

@@ -35,6 +35,10 @@ Page = Callable[[web.Request, dict[str, Any], bool], web.Response]
 
 MAX_EVENT_BYTES = 16 * KIB
 """Theirs have some hundred, and all of it is parsed."""
+MOST_IN_JSON = 6
+"""Bytes of JSON, as it is made here, for one of UTF-8."""
+JOIN_BYTES = 16 * KIB
+"""Of the answer to a join beside what was said, where the query that comes back in it is not very long."""
 MAX_HOST_CHARS = 261
 """Of a Host header: a name of 255 (RFC 1035 section 2.3.4), a colon and a port."""
 
@@ -114,6 +118,8 @@ class RoomServer:
         is_loopback = apprtc_params.is_loopback(visit.query)
 
         def answer() -> tuple[web.Response, int]:
+            # What was said for who comes is told once; so it stays where it could not be told.
+            self._access.expect_answer(request, MOST_IN_JSON * self._service.room_server.stored_bytes(room) + JOIN_BYTES)
             joined = self._service.join(room, self._access.account(request), self._sockets.now(), loopback=is_loopback)
             cost = self._sockets.settle()
             if not isinstance(joined, Joined):

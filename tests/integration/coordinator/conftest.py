@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 import aiohttp
 import pytest
 
-from coordinator.app import DRIVER, build_app
+from coordinator.app import ANSWERS, DRIVER, build_app
 from coordinator.io.driver import Driver
 from coordinator.io.pages import STATIC
+from coordinator.p2p.core.guests import Guests
 from coordinator.settings import CoordinatorSettings
 from protocol.pb import broker_pb2 as pb
 from protocol.signalling import Signal, decode_signal
@@ -73,9 +74,10 @@ class Peer:
 class Running:
     """One running coordinator."""
 
-    def __init__(self, port: int, driver: Driver, stop: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, port: int, driver: Driver, guests: Guests, stop: Callable[[], Awaitable[None]]) -> None:
         self.port = port
         self.driver = driver
+        self.guests = guests
         self.stop = stop
         self.http = aiohttp.ClientSession(f"http://127.0.0.1:{port}")
         self._sockets: list[aiohttp.ClientWebSocketResponse] = []
@@ -129,8 +131,9 @@ async def start() -> AsyncIterator[Start]:
         app = build_app(
             settings, clock=CLOCK, rng=random.Random(1), authenticator=authenticator, backplane=backplane, static=static
         )
-        runner, port = await start_site(app, "127.0.0.1", options.get("port", 0), shutdown_timeout=settings.stop_timeout)
-        running.append(Running(port, app[DRIVER], runner.cleanup))
+        timeout = settings.stop_timeout
+        runner, port = await start_site(app, "127.0.0.1", options.get("port", 0), shutdown_timeout=timeout, outlet=app[ANSWERS])
+        running.append(Running(port, app[DRIVER], app[ANSWERS].guests, runner.cleanup))
         return running[-1]
 
     yield start

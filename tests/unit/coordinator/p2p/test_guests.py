@@ -126,12 +126,15 @@ def test_idle_addresses_are_forgotten_when_there_are_too_many(monkeypatch: pytes
     assert sayer is not None
     assert sayer.account.take(1)
     guests.leave("192.0.2.253")
+    reader = guests.guest("192.0.2.252", 0)
+    assert reader.outbox.take(1)
     for number in range(100):
         guests.request(f"192.0.2.{number}", 0)
         assert len(guests) <= 10
     assert guests.enter("192.0.2.255", 0) is None, "who has a socket open is remembered"
     assert guests.begin_body("192.0.2.254", 0) is None, "and whose request is coming"
     assert guests.enter("192.0.2.253", 0) is sayer, "and of whom something is kept"
+    assert guests.guest("192.0.2.252", 0) is reader, "and to whom something is to be sent"
 
 
 @pytest.mark.parametrize(
