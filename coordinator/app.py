@@ -12,6 +12,7 @@ from pathlib import Path
 from aiohttp import web
 
 from coordinator.core.coordinator import Coordinator
+from coordinator.core.guests import Guests, parse_networks
 from coordinator.core.origins import OriginPolicy
 from coordinator.core.selector import SELECTORS
 from coordinator.io import bounded
@@ -27,7 +28,6 @@ from coordinator.io.http import routes
 from coordinator.io.pages import STATIC, Pages, harden, seal
 from coordinator.io.websocket import PeerEndpoint
 from coordinator.p2p.app import PeerToPeer
-from coordinator.p2p.core.guests import Guests, parse_networks
 from coordinator.p2p.io.access import Access
 from coordinator.settings import CoordinatorSettings
 from service.auth import Authenticator
@@ -90,7 +90,8 @@ def build_app(
     app.cleanup_ctx.append(lifespan)
     app.on_shutdown.append(say_goodbye)
     app.on_response_prepare.append(harden)
-    app.add_routes([*routes(driver, endpoint, dashboard, Pages(static), p2p.stats, api.requests), *p2p.routes])
+    others = routes(driver, endpoint, dashboard, Pages(static), p2p.stats, api.requests)
+    app.add_routes([*access.in_turn(others), *p2p.routes])
     app.add_subapp("/api", api.application())
     return app
 
@@ -117,7 +118,7 @@ def _access(settings: CoordinatorSettings, door: Door, authenticator: Authentica
 def _gate(settings: CoordinatorSettings, door: Door, authenticator: Authenticator, driver: Driver, access: Access) -> Gate:
     """Who may use the API."""
     guests = Guests(1, settings.api_requests_per_s, settings.api_requests_burst)
-    return Gate(authenticator, door, guests, driver.now, access.address, is_open=settings.api_open)
+    return Gate(authenticator, door, guests, driver.now, access.address, access.wait, is_open=settings.api_open)
 
 
 def main(settings: CoordinatorSettings) -> int:

@@ -7,12 +7,12 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
+from coordinator.core import guests
 from coordinator.core.backplane_url import MEMORY, check_backplane_url
 from coordinator.core.config import CoordinatorConfig
 from coordinator.core.ice import DEFAULT_LIFETIME_S, IceServers
 from coordinator.core.origins import OriginPolicy
 from coordinator.keys import MIN_TURN_SECRET_BYTES, resume_key, turn_secret
-from coordinator.p2p.core import guests
 from protocol.ice import parse_ice_url
 from protocol.limits import KIB
 from service.keys import shared_secret

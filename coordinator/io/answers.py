@@ -14,10 +14,10 @@ from aiohttp import web
 
 from coordinator.core.admission import Refusal
 from coordinator.core.api_problems import ApiError
+from coordinator.core.guests import Guests
+from coordinator.core.store import Store
 from coordinator.io.api_gate import told
 from coordinator.io.door import Door, request_id_of
-from coordinator.p2p.core.guests import Guests
-from coordinator.p2p.core.store import Store
 from protocol.codes import Code
 
 OF_ADDRESS = Refusal(429, Code.RATE_LIMITED, "too much that is for this address has not left yet")

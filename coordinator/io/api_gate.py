@@ -10,8 +10,8 @@ from aiohttp import HttpVersion11, web
 
 from coordinator.core.admission import Refusal, bearer_token, refused_token
 from coordinator.core.api_problems import ApiError, of_status
+from coordinator.core.guests import Guests
 from coordinator.io.door import REQUEST_ID_HEADER, Door, request_id_of
-from coordinator.p2p.core.guests import Guests
 from protocol.codes import Code
 from protocol.errors import TokenError
 from protocol.limits import KIB
@@ -43,15 +43,17 @@ class Gate:
         guests: Guests,
         now: Callable[[], float],
         address: Callable[[web.Request], str],
+        wait: Callable[[web.Request], Awaitable[Refusal | None]],
         *,
         is_open: bool,
     ) -> None:
-        """`is_open`: where the cluster runs without authentication, the API does too."""
+        """`wait`: for the turn of a request, and why it does not come. `is_open`: where the cluster runs without authentication, the API does too."""
         self._authenticator = authenticator
         self._door = door
         self._guests = guests
         self._now = now
         self._address = address
+        self._wait = wait
         self._is_open = is_open
         self.requests: Counter[tuple[str, int]] = Counter()
         """Answered so far, by operation and status."""
@@ -78,7 +80,7 @@ class Gate:
         """A middleware: the handler's answer, or a problem."""
         name = request_id_of(request)
         try:
-            self._let_in(request)
+            await self._let_in(request)
             response = await handler(request)
         except ApiError as error:
             response = told(error, name)
@@ -106,7 +108,10 @@ class Gate:
 
         return await self.answer(request, refuse)
 
-    def _let_in(self, request: web.Request) -> None:
+    async def _let_in(self, request: web.Request) -> None:
+        late = await self._wait(request)
+        if late is not None:
+            raise _refused(late)
         if not self._guests.request(self._address(request), self._now()):
             raise ApiError(429, "too-many-requests", "too many requests from this address", headers={"Retry-After": "1"})
         refusal = self._door.foreign(request)
@@ -120,7 +125,7 @@ def _refused(refusal: Refusal) -> ApiError:
         headers["WWW-Authenticate"] = (
             f'Bearer realm="rtcbroker", error="invalid_token", error_description="{refusal.code.reason}"'
         )
-    if refusal.status == 503:
+    if refusal.status in (429, 503):
         headers["Retry-After"] = "1"
     kind = refusal.code.name.lower().replace("_", "-")
     return ApiError(refusal.status, kind, refusal.detail, code=int(refusal.code), headers=headers)

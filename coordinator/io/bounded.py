@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Literal
 
+from coordinator.core.guests import Guests
+from coordinator.core.store import Store
 from coordinator.core.unfinished import MESSAGE_S, Unfinished, is_one_message
 from coordinator.io.tapped import TappedWebSocket
-from coordinator.p2p.core.guests import Guests
-from coordinator.p2p.core.store import Store
 from protocol.codes import Code
 from protocol.limits import KIB
 

@@ -19,6 +19,7 @@ from aiohttp import WSMessage, WSMsgType, web
 
 from coordinator.core.admission import Refusal
 from coordinator.core.feed import INTERVAL_S
+from coordinator.core.guests import group_of
 from coordinator.core.outputs import Dismiss
 from coordinator.io.door import Door
 from coordinator.io.driver import Driver
@@ -26,7 +27,6 @@ from coordinator.io.frames import Frames
 from coordinator.io.tasks import stopped
 from coordinator.io.websocket import CLOSE_TIMEOUT_S, CUT_S, WRITE_AHEAD_BYTES, close_reason
 from coordinator.p2p.core.counts import PeerToPeerStats
-from coordinator.p2p.core.guests import group_of
 from protocol.codes import Code, describe
 from protocol.errors import TokenError
 from protocol.limits import KIB, MAX_TOKEN_BYTES

@@ -16,10 +16,10 @@ from aiohttp import WSMsgType, web
 
 from coordinator.core import admission as rules
 from coordinator.core.admission import Admission, Refusal
+from coordinator.core.guests import Guests
 from coordinator.io.bounded import BoundedWebSocket
 from coordinator.io.door import REQUEST_ID_HEADER, Door, is_page, request_id_of
 from coordinator.io.driver import Driver
-from coordinator.p2p.core.guests import Guests
 from protocol.codes import Code
 from protocol.errors import TokenError
 from protocol.limits import MAX_SIGNAL_BYTES

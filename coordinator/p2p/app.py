@@ -131,8 +131,9 @@ class PeerToPeer:
             max_message_bytes=settings.p2p_max_message,
         )
         collider = ColliderServer(service, sockets, self._access, max_message_bytes=settings.p2p_max_message)
-        self.routes += [*rooms.routes("/apprtc"), *pages.routes("/apprtc"), *collider.routes("/collider")]
-        self._root("apprtc", [*rooms.routes(""), *pages.routes(""), *collider.routes("/collider")])
+        in_turn = self._access.in_turn
+        self.routes += [*rooms.routes("/apprtc"), *in_turn(pages.routes("/apprtc")), *collider.routes("/collider")]
+        self._root("apprtc", [*rooms.routes(""), *in_turn(pages.routes("")), *collider.routes("/collider")])
         self._root("collider", collider.routes(""))
 
     def _add_nextrtc(self) -> None:
@@ -150,7 +151,10 @@ class PeerToPeer:
             web.get("/gstreamer", sockets.handle, allow_head=False),
             web.get("/gstreamer/{path:.*}", sockets.handle, allow_head=False),
         ]
-        self._root("gstreamer", [web.get("/health", _health), web.get("/{path:.*}", sockets.handle, allow_head=False)])
+        self._root(
+            "gstreamer",
+            [*self._access.in_turn([web.get("/health", _health)]), web.get("/{path:.*}", sockets.handle, allow_head=False)],
+        )
 
 
 async def _health(request: web.Request) -> web.Response:

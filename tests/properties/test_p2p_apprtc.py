@@ -14,14 +14,14 @@ from typing import NamedTuple
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from coordinator.p2p.core.accounts import Account
+from coordinator.core.accounts import Account
+from coordinator.core.store import MESSAGE_OVERHEAD_BYTES, Store
 from coordinator.p2p.core.apprtc import LOOPBACK_CLIENT_ID, ROOM_LIFETIME_S, Joined, Result
 from coordinator.p2p.core.apprtc_newcomers import PATIENCE_S
 from coordinator.p2p.core.apprtc_service import AppRtc
 from coordinator.p2p.core.collider import ABSENCE_S, UNREGISTERED_S
 from coordinator.p2p.core.limits import Limits
 from coordinator.p2p.core.outputs import Close, Output, Send
-from coordinator.p2p.core.store import MESSAGE_OVERHEAD_BYTES, Store
 
 ROOMS = ["a", "b", "c"]
 TEXTS = ["x", "hello", "sixteen of them.", "", "gr\u00fc\u00dfe \U0001f600", "\U0001f600" * 8]

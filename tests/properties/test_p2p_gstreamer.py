@@ -8,10 +8,10 @@ from typing import Literal
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from coordinator.core.store import Store
 from coordinator.p2p.core.gstreamer import HELLO_S, GStreamer
 from coordinator.p2p.core.limits import Limits
 from coordinator.p2p.core.outputs import Close, Send
-from coordinator.p2p.core.store import Store
 
 LIMITS = Limits(max_rooms=3, max_members=7, max_room_members=3)
 

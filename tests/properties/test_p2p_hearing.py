@@ -14,11 +14,11 @@ from aiohttp.test_utils import make_mocked_request
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator.p2p.core.guests import Guest, Guests
+from coordinator.core.guests import Guest, Guests
+from coordinator.io import turns as module
+from coordinator.io.turns import Turns
 from coordinator.p2p.core.incoming import Incoming
-from coordinator.p2p.io import turns as module
 from coordinator.p2p.io.metered import MeteredWebSocket
-from coordinator.p2p.io.turns import Turns
 from service.clock import Clock
 
 CLOCK = Clock()

@@ -12,9 +12,9 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
+from coordinator.core.guests import Guests, parse_networks
 from coordinator.core.ice import IceServers
 from coordinator.p2p.core.apprtc_service import AppRtc
-from coordinator.p2p.core.guests import Guests, parse_networks
 from coordinator.p2p.core.limits import Limits
 from coordinator.p2p.io.apprtc import RoomServer
 from coordinator.p2p.io.collider import ColliderServer

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from coordinator.core.store import Store
 from coordinator.p2p.core.limits import Limits
 from coordinator.p2p.core.nextrtc import DEFAULTS, NextRtc, NextRtcConfig
 from coordinator.p2p.core.nextrtc_signals import SAMPLES, CustomSignal
 from coordinator.p2p.core.outputs import Close, Send
-from coordinator.p2p.core.store import Store
 
 SDP = 'v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=it\'s <me> & "you"\r\n'
 """With everything in it that is escaped elsewhere."""

@@ -6,10 +6,10 @@ import html
 from collections import Counter
 from dataclasses import dataclass, field
 
+from coordinator.core.store import MESSAGE_OVERHEAD_BYTES
 from coordinator.p2p.core.limits import Limits
 from coordinator.p2p.core.nextrtc import NextRtcConfig
 from coordinator.p2p.core.nextrtc_contexts import MAX_WAITING
-from coordinator.p2p.core.store import MESSAGE_OVERHEAD_BYTES
 from tests.support.nextrtc import error, message
 
 

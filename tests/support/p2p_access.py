@@ -7,11 +7,11 @@ import random
 from pydantic import SecretStr
 
 from coordinator.core.coordinator import Coordinator
+from coordinator.core.guests import Guests, Network
 from coordinator.core.origins import OriginPolicy
 from coordinator.io.backplane import MemoryBackplane
 from coordinator.io.door import Door
 from coordinator.io.driver import Driver
-from coordinator.p2p.core.guests import Guests, Network
 from coordinator.p2p.io.access import Access
 from coordinator.settings import CoordinatorSettings
 from service.auth import Authenticator

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from coordinator.core.store import Store
 from coordinator.p2p.core.counts import Counts
 from coordinator.p2p.core.outputs import Close, Output, Send
-from coordinator.p2p.core.store import Store
 
 
 class Parrot:

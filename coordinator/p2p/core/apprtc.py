@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from coordinator.core.accounts import Account, Places
 from coordinator.core.expiry import Expiries
-from coordinator.p2p.core.accounts import Account, Places
+from coordinator.core.store import Kept, Store, keep
 from coordinator.p2p.core.counts import Counts
 from coordinator.p2p.core.limits import Limits
-from coordinator.p2p.core.store import Kept, Store, keep
 
 if TYPE_CHECKING:
     import random
@@ -145,7 +145,7 @@ class Rooms:
     def store(self, room_id: str, client: str, text: str, account: Store, now: float) -> Result | None:
         """Keep a message of who is alone in his room, for who comes next. None: somebody is there already, it is for him now.
 
-        `account`: of the address it comes from; see :func:`coordinator.p2p.core.store.keep`.
+        `account`: of the address it comes from; see :func:`coordinator.core.store.keep`.
         """
         refusal = self.stranger(room_id, client, now)
         if refusal is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from coordinator.p2p.core.accounts import Account
+from coordinator.core.accounts import Account
 from coordinator.p2p.core.apprtc import ROOM_CLIENTS, Joined, Result, Rooms
 from coordinator.p2p.core.apprtc_newcomers import PATIENCE_S, Newcomers
 from coordinator.p2p.core.collider import Collider

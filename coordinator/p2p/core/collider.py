@@ -10,13 +10,13 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from coordinator.core.accounts import Account, Places
 from coordinator.core.expiry import Expiries
-from coordinator.p2p.core.accounts import Account, Places
+from coordinator.core.store import Kept, Store, keep
 from coordinator.p2p.core.collider_frames import Command, MalformedCommand, decode_command, error_frame, message_frame
 from coordinator.p2p.core.counts import Counts
 from coordinator.p2p.core.limits import MAX_ID_CHARS, Limits
 from coordinator.p2p.core.outputs import Close, Output, Send
-from coordinator.p2p.core.store import Kept, Store, keep
 
 ROOM_CLIENTS = 2
 MAX_QUEUED_MESSAGES = 1_024
@@ -151,7 +151,7 @@ class Collider:
     def post(self, room_id: str, client_id: str, text: str, account: Account, now: float) -> str | None:
         """A message by HTTP, on behalf of a client that need not be here yet. None when it is passed on or kept, otherwise why not.
 
-        `account`: of the address it comes from; see :func:`coordinator.p2p.core.store.keep`.
+        `account`: of the address it comes from; see :func:`coordinator.core.store.keep`.
         """
         self.tick(now)
         if not text:

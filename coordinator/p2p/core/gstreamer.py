@@ -11,10 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from coordinator.core.expiry import Expiries
+from coordinator.core.store import Store
 from coordinator.p2p.core.counts import Counts
 from coordinator.p2p.core.limits import MAX_ID_CHARS, Limits
 from coordinator.p2p.core.outputs import Close, Output, Send
-from coordinator.p2p.core.store import Store
 
 HELLO_S = 10.0
 """For HELLO to come. Clients say it at once, and a socket that says nothing can be called by nobody."""

@@ -12,9 +12,9 @@ from collections import deque
 from typing import NamedTuple
 
 from coordinator.core.frame_heads import CLOSE, LONGEST_HEAD, OPCODE, FrameHead, head_bytes, read_head
+from coordinator.core.store import Store
 from coordinator.core.unfinished import MESSAGE_S, PIECE_OVERHEAD_BYTES
 from coordinator.p2p.core.prices import price
-from coordinator.p2p.core.store import Store
 
 MAX_FRAMES = 1_024
 """Of one message. Clients make one, or one for each of their buffers, which have some KiB."""

@@ -20,4 +20,4 @@ class Limits:
     """In one room or conversation where the protocol does not say; every join tells all others."""
     max_room_bytes: int = 2 * 1024 * 1024
     """That may be kept for a room, all its members together, where messages wait for somebody. Addresses have a bound beside it, which the
-    three protocols share; see :class:`coordinator.p2p.core.guests.Guests`."""
+    three protocols share; see :class:`coordinator.core.guests.Guests`."""

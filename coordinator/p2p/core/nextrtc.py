@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from coordinator.core.store import Store
 from coordinator.p2p.core.counts import Counts
 from coordinator.p2p.core.limits import MAX_ID_CHARS, Limits
 from coordinator.p2p.core.nextrtc_contexts import Negotiations
@@ -25,7 +26,6 @@ from coordinator.p2p.core.nextrtc_messages import BadMessageError, Message, enco
 from coordinator.p2p.core.nextrtc_pings import Pings
 from coordinator.p2p.core.nextrtc_signals import SAMPLES, Audience, Call, CustomSignal, checked
 from coordinator.p2p.core.outputs import Output
-from coordinator.p2p.core.store import Store
 
 if TYPE_CHECKING:
     import random

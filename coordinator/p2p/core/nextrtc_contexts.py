@@ -11,10 +11,10 @@ import enum
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
+from coordinator.core.store import Kept, Store, keep
 from coordinator.p2p.core.counts import Counts
 from coordinator.p2p.core.nextrtc_members import Member, Post
 from coordinator.p2p.core.nextrtc_messages import Message, encode, frame
-from coordinator.p2p.core.store import Kept, Store, keep
 
 MAX_WAITING = 256
 """Candidates of one pair. Gathering finds 5 to 40 on each side."""

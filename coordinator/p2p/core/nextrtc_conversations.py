@@ -10,10 +10,10 @@ import enum
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
+from coordinator.core.store import Store
 from coordinator.p2p.core.nextrtc_contexts import Negotiations
 from coordinator.p2p.core.nextrtc_members import Member, Post
 from coordinator.p2p.core.nextrtc_messages import Json, encode
-from coordinator.p2p.core.store import Store
 
 
 class ConversationType(enum.StrEnum):

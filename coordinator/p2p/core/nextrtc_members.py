@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from coordinator.core.store import Store
 from coordinator.p2p.core.nextrtc_messages import EMPTY, NO_CUSTOM, Json, frame
 from coordinator.p2p.core.outputs import Close, Output, Send
-from coordinator.p2p.core.store import Store
 
 if TYPE_CHECKING:
     from coordinator.p2p.core.nextrtc_contexts import PairContext

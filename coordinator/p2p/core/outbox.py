@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import NamedTuple
 
-from coordinator.p2p.core.store import MESSAGE_OVERHEAD_BYTES, Store
+from coordinator.core.store import MESSAGE_OVERHEAD_BYTES, Store
 
 
 class Frame(NamedTuple):

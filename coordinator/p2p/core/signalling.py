@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from coordinator.p2p.core.accounts import Account
+from coordinator.core.accounts import Account
 from coordinator.p2p.core.counts import Counts
 from coordinator.p2p.core.outputs import Output
 

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
+from coordinator.core.accounts import Account
 from coordinator.core.admission import NO_TOKEN, Refusal, bearer_token, refused_token
+from coordinator.core.guests import Guest, Guests, Network, client_address
 from coordinator.io.answers import take_room
 from coordinator.io.door import Door
-from coordinator.p2p.core.accounts import Account
-from coordinator.p2p.core.guests import Guest, Guests, Network, client_address
+from coordinator.io.turns import REQUEST_DELIVERIES, Turns
 from coordinator.p2p.core.prices import price
-from coordinator.p2p.io.turns import REQUEST_DELIVERIES, Turns
 from protocol.codes import Code
 from protocol.errors import TokenError
 from protocol.tokens import Claims, TokenRole
@@ -78,6 +80,20 @@ class Access:
             return None
         refusal = await self._judge(request)
         return None if refusal is None else self._door.refuse(request, refusal)
+
+    async def wait(self, request: web.Request) -> Refusal | None:
+        """For all else that is answered here: None when its turn has come, whatever its address owes, or why it will not in time."""
+        came = await self._turn_has_come(request, _let_in, despite_debt=True, beside=REQUEST_DELIVERIES)
+        return None if came else _TOO_LATE
+
+    def in_turn(self, routes: Iterable[web.RouteDef]) -> list[web.RouteDef]:
+        """The same routes, each answered then."""
+
+        async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+            refusal = await self.wait(request)
+            return await handler(request) if refusal is None else self._door.refuse(request, refusal)
+
+        return [web.RouteDef(each.method, each.path, partial(answer, handler=each.handler), each.kwargs) for each in routes]
 
     async def answered(self, request: web.Request, answer: Callable[[], tuple[web.Response, int]]) -> web.Response:
         """What `answer` returns, with what it cost beside its own length: for what may take long, in a turn of its own.

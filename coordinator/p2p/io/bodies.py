@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from coordinator.core.accounts import Account
+from coordinator.core.store import Store
 from coordinator.io.bodies import read_body
-from coordinator.p2p.core.accounts import Account
-from coordinator.p2p.core.store import Store
 from coordinator.p2p.io.access import Access
 
 

@@ -50,11 +50,13 @@ class ColliderServer:
         ]
 
     async def _socket(self, request: web.Request) -> web.StreamResponse:
+        if request.method == hdrs.METH_GET and web.WebSocketResponse().can_prepare(request):
+            return await self._sockets.handle(request)
+        if (refusal := await self._access.refuse(request, token_needed=lambda: False)) is not None:
+            return refusal
         if request.method != hdrs.METH_GET:
             raise web.HTTPMethodNotAllowed(request.method, [hdrs.METH_GET])
-        if not web.WebSocketResponse().can_prepare(request):
-            return web.Response(status=400, text="not websocket protocol")
-        return await self._sockets.handle(request)
+        return web.Response(status=400, text="not websocket protocol")
 
     async def _status(self, request: web.Request) -> web.Response:
         refusal = await self._access.refuse(request, token_needed=lambda: False)

@@ -18,10 +18,10 @@ from functools import partial
 from aiohttp import WSCloseCode, WSMsgType, web
 from aiohttp.http_websocket import WSMessageNoDecodeText
 
+from coordinator.core.guests import Guest
 from coordinator.core.outputs import Dismiss
 from coordinator.io.tasks import stopped
 from coordinator.io.websocket import CLOSE_TIMEOUT_S, CUT_S, WRITE_AHEAD_BYTES, close_reason
-from coordinator.p2p.core.guests import Guest
 from coordinator.p2p.core.incoming import Incoming
 from coordinator.p2p.core.outbox import Outbox
 from coordinator.p2p.core.outputs import Close, Output, Send
@@ -161,10 +161,11 @@ class SocketEndpoint:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Let a socket in or refuse it; then serve it until it goes."""
-        if not web.WebSocketResponse().can_prepare(request):
-            return web.Response(status=426, text="a WebSocket is wanted here\n", headers={"Upgrade": "websocket"})
-        if (refusal := await self._access.refuse(request)) is not None:
+        is_socket = bool(web.WebSocketResponse().can_prepare(request))
+        if (refusal := await self._access.refuse(request, token_needed=lambda: is_socket)) is not None:
             return refusal
+        if not is_socket:
+            return web.Response(status=426, text="a WebSocket is wanted here\n", headers={"Upgrade": "websocket"})
         guest = self._access.enter(request)
         if isinstance(guest, web.Response):
             return guest
@@ -209,7 +210,7 @@ class SocketEndpoint:
     def settle(self) -> int:
         """Carry out what the core wants, and set its timer. To be called after anything that was asked of the core from elsewhere.
 
-        Returns how much that was; see :mod:`coordinator.p2p.io.turns`.
+        Returns how much that was; see :mod:`coordinator.io.turns`.
         """
         deliveries = 0
         for output in self._core.outputs():

@@ -12,9 +12,9 @@ import aiohttp
 import pytest
 
 from coordinator.app import ANSWERS, DRIVER, build_app
+from coordinator.core.guests import Guests
 from coordinator.io.driver import Driver
 from coordinator.io.pages import STATIC
-from coordinator.p2p.core.guests import Guests
 from coordinator.settings import CoordinatorSettings
 from protocol.pb import broker_pb2 as pb
 from protocol.signalling import Signal, decode_signal

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from coordinator.core.guests import Guests, parse_networks
 from coordinator.io.answers import Answers
-from coordinator.p2p.core.guests import Guests, parse_networks
 from service import leaving
 from service.http import start_site
 from service.process import rss_bytes

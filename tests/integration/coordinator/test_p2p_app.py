@@ -13,8 +13,8 @@ import aiohttp
 import pytest
 
 from coordinator.app import serve_until
+from coordinator.core.guests import CALL_REQUESTS, REQUESTS_PER_S
 from coordinator.p2p.app import JSON_BYTES
-from coordinator.p2p.core.guests import CALL_REQUESTS, REQUESTS_PER_S
 from coordinator.settings import CoordinatorSettings
 from protocol.errors import ConfigError
 from protocol.limits import KIB

@@ -11,9 +11,9 @@ import pytest
 from yarl import URL
 
 from coordinator.core.ice import IceServers
+from coordinator.core.store import MESSAGE_OVERHEAD_BYTES
 from coordinator.p2p.core import collider as collider_core
 from coordinator.p2p.core.limits import Limits
-from coordinator.p2p.core.store import MESSAGE_OVERHEAD_BYTES
 from tests.integration.coordinator.conftest import CLOCK, PATIENCE_S
 from tests.support.apprtc_site import COMPLAINT, MAX_MESSAGE, ROOM_SERVER, SAID, Answer, Site, apprtc_site, end_of, text_of
 from tests.support.poll import until

@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from coordinator.p2p.core.guests import Guests
+from coordinator.core.guests import Guests
 from tests.integration.coordinator.conftest import CLOCK, token
 from tests.support.apprtc_site import ROOM_SERVER, SAID, Site, apprtc_site, end_of, text_of
 

@@ -12,8 +12,8 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import web
 
+from coordinator.core.guests import Guests, parse_networks
 from coordinator.io import bodies
-from coordinator.p2p.core.guests import Guests, parse_networks
 from coordinator.p2p.io.bodies import whole_body
 from tests.integration.coordinator.conftest import CLOCK, PATIENCE_S
 from tests.support.p2p_access import access_of

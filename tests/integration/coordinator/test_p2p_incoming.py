@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from coordinator.p2p.core.guests import Guest, Guests, parse_networks
+from coordinator.core.guests import Guest, Guests, parse_networks
 from coordinator.p2p.io import metered
 from coordinator.p2p.io.socket import SocketEndpoint, SocketLimits
 from service.http import start_site

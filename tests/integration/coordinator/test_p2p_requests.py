@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from coordinator.core.guests import Guest, Guests
+from coordinator.io.turns import PASS_DELIVERIES, REQUEST_DELIVERIES
 from coordinator.p2p.app import PeerToPeer
 from coordinator.p2p.core import prices
-from coordinator.p2p.core.guests import Guest, Guests
 from coordinator.p2p.io import access
-from coordinator.p2p.io.turns import PASS_DELIVERIES, REQUEST_DELIVERIES
 from coordinator.settings import CoordinatorSettings
 from protocol.codes import Code
 from protocol.limits import KIB

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from coordinator.p2p.core.guests import Guests
-from coordinator.p2p.core.store import MESSAGE_OVERHEAD_BYTES
+from coordinator.core.guests import Guests
+from coordinator.core.store import MESSAGE_OVERHEAD_BYTES
 from tests.integration.coordinator.conftest import CLOCK, PATIENCE_S
 from tests.support.apprtc_site import MAX_MESSAGE, ROOM_SERVER, Site, apprtc_site, text_of
 from tests.support.poll import until

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from coordinator.p2p.core.guests import Guests, parse_networks
+from coordinator.core.guests import Guests, parse_networks
 from coordinator.p2p.io.socket import SocketEndpoint, SocketLimits
 from protocol.limits import KIB
 from protocol.tokens import DEFAULT_LEEWAY_S, TokenRole

@@ -13,12 +13,12 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from coordinator.p2p.core.guests import Guest, Guests, parse_networks
+from coordinator.core.guests import Guest, Guests, parse_networks
+from coordinator.io.turns import DELIVERY_S, PASS_DELIVERIES, PASS_S, TURN_S, Turns
 from coordinator.p2p.core.limits import Limits
 from coordinator.p2p.core.nextrtc import NextRtc
 from coordinator.p2p.core.prices import UNIT_BYTES, price
 from coordinator.p2p.io.socket import SocketEndpoint, SocketLimits
-from coordinator.p2p.io.turns import DELIVERY_S, PASS_DELIVERIES, PASS_S, TURN_S, Turns
 from service.http import start_site
 from tests.integration.coordinator.conftest import CLOCK, PATIENCE_S
 from tests.support.p2p_access import access_of

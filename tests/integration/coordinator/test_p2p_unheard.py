@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from coordinator.p2p.core.guests import Guest, Guests, parse_networks
+from coordinator.core.guests import Guest, Guests, parse_networks
+from coordinator.io.turns import PASS_DELIVERIES
 from coordinator.p2p.core.incoming import PORTION_FRAMES, Incoming
 from coordinator.p2p.core.limits import Limits
 from coordinator.p2p.core.nextrtc import NextRtc
@@ -23,7 +24,6 @@ from coordinator.p2p.core.signalling import Signalling
 from coordinator.p2p.io import metered
 from coordinator.p2p.io.metered import READ_AHEAD_BYTES
 from coordinator.p2p.io.socket import SocketEndpoint, SocketLimits
-from coordinator.p2p.io.turns import PASS_DELIVERIES
 from protocol.limits import KIB
 from service.bucket import TokenBucket
 from service.http import start_site

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from coordinator.core.guests import Guests
 from coordinator.io import bounded
 from coordinator.io.bounded import LATE, TOO_MUCH
-from coordinator.p2p.core.guests import Guests
 from protocol import signalling
 from protocol.codes import Code
 from protocol.limits import KIB

@@ -6,10 +6,10 @@ import random
 
 import pytest
 
-from coordinator.p2p.core.accounts import Account
+from coordinator.core.accounts import Account
+from coordinator.core.store import MESSAGE_OVERHEAD_BYTES
 from coordinator.p2p.core.apprtc import LOOPBACK_CLIENT_ID, MAX_STORED_MESSAGES, ROOM_LIFETIME_S, Joined, Result, Rooms
 from coordinator.p2p.core.limits import Limits
-from coordinator.p2p.core.store import MESSAGE_OVERHEAD_BYTES
 
 ROOM = "room-1"
 ACCOUNT = Account(10**9)

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from coordinator.p2p.core.accounts import Account
+from coordinator.core.accounts import Account
 from coordinator.p2p.core.apprtc import LOOPBACK_CLIENT_ID, MAX_STORED_MESSAGES, ROOM_LIFETIME_S, Joined, Result
 from coordinator.p2p.core.apprtc_newcomers import PATIENCE_S
 from coordinator.p2p.core.apprtc_service import AppRtc

@@ -6,11 +6,11 @@ import json
 
 import pytest
 
-from coordinator.p2p.core.accounts import Account
+from coordinator.core.accounts import Account
+from coordinator.core.store import MESSAGE_OVERHEAD_BYTES
 from coordinator.p2p.core.collider import ABSENCE_S, MAX_QUEUED_MESSAGES, UNREGISTERED_S, Collider
 from coordinator.p2p.core.limits import MAX_ID_CHARS, Limits
 from coordinator.p2p.core.outputs import Close, Output, Send
-from coordinator.p2p.core.store import MESSAGE_OVERHEAD_BYTES
 
 ROOM = "r"
 ACCOUNT = Account(10**9)

@@ -6,10 +6,10 @@ import itertools
 
 import pytest
 
+from coordinator.core.store import Store
 from coordinator.p2p.core.gstreamer import HELLO_S, GStreamer
 from coordinator.p2p.core.limits import MAX_ID_CHARS, Limits
 from coordinator.p2p.core.outputs import Close, Output, Send
-from coordinator.p2p.core.store import Store
 
 NOW = 1_000.0
 

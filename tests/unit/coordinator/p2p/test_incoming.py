@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coordinator.core.store import Store
 from coordinator.core.unfinished import MESSAGE_S, PIECE_OVERHEAD_BYTES
 from coordinator.p2p.core.incoming import (
     MAX_FRAMES,
@@ -17,7 +18,6 @@ from coordinator.p2p.core.incoming import (
     Portion,
 )
 from coordinator.p2p.core.prices import FRAMES_A_DELIVERY, UNIT_BYTES, price
-from coordinator.p2p.core.store import Store
 
 TEXT, PING, PONG, MORE = 1, 9, 10, 0
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from coordinator.core.store import MESSAGE_OVERHEAD_BYTES
 from coordinator.p2p.core.nextrtc import NextRtcConfig
 from coordinator.p2p.core.nextrtc_contexts import MAX_WAITING
-from coordinator.p2p.core.store import MESSAGE_OVERHEAD_BYTES
 from tests.support.nextrtc import CANDIDATE, SDP, FakeMember, NextRtcWorld, message
 
 CUSTOM = {"note": "<b>"}

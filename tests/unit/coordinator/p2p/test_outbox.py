@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from coordinator.core.store import MESSAGE_OVERHEAD_BYTES, Store
 from coordinator.p2p.core.outbox import Frame, Outbox
-from coordinator.p2p.core.store import MESSAGE_OVERHEAD_BYTES, Store
 
 
 def test_frames_come_out_in_order_and_as_they_are() -> None:

@@ -23,7 +23,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-from coordinator.p2p.core.guests import Guest
+from coordinator.core.guests import Guest
 
 PASS_DELIVERIES = 128
 """Some milliseconds' work."""

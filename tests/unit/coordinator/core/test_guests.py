@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from coordinator.p2p.core import guests as module
-from coordinator.p2p.core.guests import Guest, Guests, client_address, group_of, parse_networks
+from coordinator.core import guests as module
+from coordinator.core.guests import Guest, Guests, client_address, group_of, parse_networks
 from coordinator.settings import CoordinatorSettings
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from coordinator.p2p.core.store import Store
+from coordinator.core.store import Store
 
 
 class Places:

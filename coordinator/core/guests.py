@@ -11,8 +11,8 @@ import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from coordinator.p2p.core.accounts import Account
-from coordinator.p2p.core.store import Store
+from coordinator.core.accounts import Account
+from coordinator.core.store import Store
 from service.bucket import TokenBucket
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator.p2p.core.accounts import Account
+from coordinator.core.accounts import Account
+from coordinator.core.store import MESSAGE_OVERHEAD_BYTES, Store, keep
 from coordinator.p2p.core.apprtc import ROOM_LIFETIME_S, Joined, Result, Rooms
 from coordinator.p2p.core.collider import ABSENCE_S, Collider
 from coordinator.p2p.core.limits import Limits
-from coordinator.p2p.core.store import MESSAGE_OVERHEAD_BYTES, Store, keep
 
 ONE = MESSAGE_OVERHEAD_BYTES + 10
 """A message of ten bytes."""
