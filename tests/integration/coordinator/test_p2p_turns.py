@@ -7,6 +7,7 @@ import json
 import random
 from collections.abc import AsyncIterator
 from functools import partial
+from statistics import median
 from typing import Any
 
 import aiohttp
@@ -103,12 +104,15 @@ async def test_other_addresses_are_not_concerned(hall: Hall) -> None:
 
 
 async def texts_between(one: aiohttp.ClientWebSocketResponse, two: aiohttp.ClientWebSocketResponse, count: int) -> None:
+    """One after the other, and soon, but for what else this machine may have to do at some moment."""
     loop = asyncio.get_running_loop()
+    took = []
     for number in range(count):
         began = loop.time()
         await one.send_json({"signal": "text", "content": str(number)})
         assert await texts(two, 1) == [str(number)]
-        assert loop.time() - began < 0.5
+        took.append(loop.time() - began)
+    assert median(took) < 0.5
 
 
 async def test_a_peer_that_reads_is_never_too_slow_however_much_comes_at_once(hall: Hall) -> None:
@@ -137,15 +141,17 @@ def test_what_a_message_counts() -> None:
 
 
 class Speakers:
-    """Who has been heard, and when others had their turn."""
+    """Who has been heard, and when others had their turn. Nothing takes any time here but waiting, where there are `rates` to wait for."""
 
     def __init__(self, **rates: Any) -> None:
-        self.turns = Turns(CLOCK.now)
+        began = CLOCK.now()
+        self.now = CLOCK.now if rates else lambda: began
+        self.turns = Turns(self.now, lambda: 0.0)
         self.guests = Guests(1, 1, 1, **rates)
         self.order: list[str] = []
 
     def guest(self, name: str) -> Guest:
-        return self.guests.guest(name, CLOCK.now())
+        return self.guests.guest(name, self.now())
 
     async def speak(self, name: str, cost: int = PASS_DELIVERIES) -> None:
         """Something that wakes a writer."""
