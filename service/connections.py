@@ -204,12 +204,14 @@ async def _write_body(request: web.BaseRequest, answer: web.Response) -> None:
 
 
 def _waiting(link: asyncio.Transport) -> int:
-    """Bytes of what was handed to the network that have not left."""
-    waiting = link.get_write_buffer_size()
-    if link.get_extra_info("sslcontext") is None:
-        return waiting
+    """Bytes of what was handed to the network that have not left: what the peer's system has told to have, has.
+
+    Also of what the system has taken: else nothing would seem to leave, and then megabytes at once, since it asks for more only when a
+    third of its buffer is free.
+    """
     of_system = _of_system(link)
-    return waiting + of_system + (UNSEEN_BYTES if of_system >= NEARLY_EMPTY_BYTES else 0)
+    unseen = UNSEEN_BYTES if of_system >= NEARLY_EMPTY_BYTES and link.get_extra_info("sslcontext") is not None else 0
+    return link.get_write_buffer_size() + of_system + unseen
 
 
 def _of_system(link: asyncio.Transport) -> int:

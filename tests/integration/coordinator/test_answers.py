@@ -211,6 +211,16 @@ async def test_who_reads_slowly_gets_all_of_it(site: Site, monkeypatch: pytest.M
     await until(lambda: site.guests.waiting == 0, PATIENCE_S, "all of it has left")
 
 
+async def test_what_leaves_a_full_buffer_of_the_system_has_left(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system asks for more when a third of its buffer is free, which may be megabytes: until then a slow reader reads on, too."""
+    monkeypatch.setattr(leaving, "LEAVING_S", 1.0)
+    async with site.asked(LONG) as (reader, _):
+        for _ in range(40):
+            await reader.readexactly(30_000)
+            await asyncio.sleep(0.1)
+        assert site.open() == 1
+
+
 async def test_who_reads_byte_by_byte_is_cut(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leaving, "LEAVING_S", 0.5)
     async with site.asked(LONG) as (reader, _):
