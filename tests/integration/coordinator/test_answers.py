@@ -16,7 +16,7 @@ from aiohttp import web
 
 from coordinator.core.guests import Guests, parse_networks
 from coordinator.io.answers import Answers
-from service import leaving
+from service import connections, leaving
 from service.http import start_site
 from service.process import rss_bytes
 from service.tls import server_tls
@@ -42,9 +42,20 @@ class Site:
         self.port = 0
         self.open: Callable[[], int] = lambda: 0
 
+        self.last: web.Response | None = None
+
     async def handle(self, request: web.Request) -> web.Response:
         headers = {"Access-Control-Allow-Origin": "*", "X-Other": "1"}
-        return web.Response(body=bytes(int(request.match_info["size"])), headers=headers)
+        self.last = web.Response(body=bytes(int(request.match_info["size"])), headers=headers)
+        return self.last
+
+    async def socket(self, request: web.Request) -> web.WebSocketResponse:
+        """Says back what it hears."""
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        async for message in socket:
+            await socket.send_bytes(message.data)
+        return socket
 
     def outbox(self, address: str) -> int:
         """What counts for it."""
@@ -95,7 +106,7 @@ async def site(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
     made = Site(trust)
     access = access_of(made.guests, CLOCK, trusted=parse_networks(["127.0.0.1"]))
     app = web.Application()
-    app.add_routes([web.get("/{size}", made.handle), web.get("/api/{size}", made.handle)])
+    app.add_routes([web.get("/socket", made.socket), web.get("/{size}", made.handle), web.get("/api/{size}", made.handle)])
     answers = Answers(door_of(CLOCK), made.guests, access.address, CLOCK.now)
     context = None if tls is None else tls.context
     runner, made.port = await start_site(app, "127.0.0.1", 0, shutdown_timeout=0.5, ssl_context=context, outlet=answers)
@@ -142,6 +153,7 @@ async def test_so_much_of_one_address(site: Site) -> None:
         assert "Access-Control-Allow-Origin: *\r\n" in head, "or a page could not read why"
         assert "X-Other" not in head
         assert (await site.answer(100))[0] == 200, "there is room for what is short"
+        assert (await site.answer(LONG, method="HEAD"))[0] == 200, "which is without a body"
         assert (await site.answer(LONG, B))[0] == 200
     await until(lambda: site.guests.waiting == 0, PATIENCE_S, "they have hung up")
     assert (await site.answer(LONG))[0] == 200
@@ -177,6 +189,57 @@ async def test_memory_is_bounded_and_free_in_the_end(site: Site, monkeypatch: py
         await until(lambda: site.guests.waiting == 0 and site.open() == 0, PATIENCE_S, "all were cut")
         gc.collect()
         assert rss_bytes() - before < 8 * SHARE, f"{40 * LONG} were asked for"
+
+
+@pytest.mark.parametrize("size", [0, 60_000, LONG])
+async def test_what_was_answered_is_not_kept_until_the_next_request(site: Site, size: int) -> None:
+    async with site.asked(size) as (reader, _):
+        assert len((await read_answer(reader))[2]) == size
+        await until(lambda: site.last is not None and site.last.body is None, PATIENCE_S, "aiohttp has nothing more of it")
+        assert site.open() == 1
+
+
+@pytest.mark.parametrize("site", ["plain"], indirect=True)  # a peer's TLS reads ahead of the peer
+@pytest.mark.parametrize("size", [30_000, 60_000])
+async def test_a_short_one_counts_until_it_has_left_too(site: Site, size: int) -> None:
+    """All of it is with the network at once, but not yet with the peer."""
+    async with site.asked(100, times=3) as (reader, writer):
+        for _ in range(3):
+            await read_answer(reader)
+        writer.write(f"GET /{size} HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: {A}\r\n\r\n".encode())
+        await until(lambda: site.last is not None and site.last.body is None, PATIENCE_S, "it was answered")
+        await asyncio.sleep(4 * connections.FIRST_LOOK_S)
+        assert site.outbox(A) > size
+        assert len((await read_answer(reader))[2]) == size
+        await until(lambda: site.outbox(A) == 0, PATIENCE_S, "it has left")
+
+
+async def test_a_websocket_is_for_others_to_bound(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also one that begins behind an answer which nobody has read yet."""
+    monkeypatch.setattr(leaving, "LEAVING_S", 0.5)
+    async with site.asked(60_000) as (reader, writer):
+        headers = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+        writer.write(f"GET /socket HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: {A}\r\n{headers}\r\n\r\n".encode())
+        await until(lambda: site.last is not None and site.outbox(A) == 0, PATIENCE_S, "it does not count any more")
+        await asyncio.sleep(3 * leaving.LEAVING_S)
+        assert site.open() == 1, "nor is it cut"
+        assert len((await read_answer(reader))[2]) == 60_000
+        assert (await reader.readline()).startswith(b"HTTP/1.1 101 ")
+
+
+async def test_who_hangs_up_in_the_midst_of_an_answer_is_no_error(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    async with site.asked(LONG) as (reader, _):
+        await until(lambda: site.outbox(A) > LONG, PATIENCE_S, "it counts")
+        await reader.readexactly(100_000)
+    await until(lambda: site.open() == 0 and site.guests.waiting == 0, PATIENCE_S, "it is over")
+    assert not [record for record in caplog.records if record.levelname in ("WARNING", "ERROR")]
+
+
+def test_what_an_answer_takes() -> None:
+    """What holds it, and of a long one what is handed ahead of its peer's reading, a second time."""
+    assert connections.cost(0) == 1_024
+    assert connections.cost(65_536) == 65_536 + 1_024
+    assert connections.cost(65_537) == 65_537 + 1_024 + 65_536
 
 
 async def test_who_was_answered_and_stays_keeps_nothing(site: Site) -> None:

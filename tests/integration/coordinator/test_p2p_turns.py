@@ -240,6 +240,36 @@ async def test_one_that_gives_up_does_not_end_the_waiting_of_others() -> None:
     assert not speakers.turns._waiting
 
 
+async def test_nothing_is_kept_of_who_gives_up_while_its_address_owes() -> None:
+    speakers = Speakers(deliveries_per_s=1, deliveries_burst=1)
+    speakers.turns.charge(speakers.guest("a"), 1_000)
+    waiting = [asyncio.create_task(speakers.turns.take(speakers.guest("a"), lambda: 1)) for _ in range(3)]
+    await asyncio.sleep(0)
+    assert sum(map(len, speakers.turns._waiting.values())) == 3
+    for left, task in zip((2, 1, 0), reversed(waiting), strict=True):
+        task.cancel()
+        await asyncio.wait({task})
+        assert sum(map(len, speakers.turns._waiting.values())) == left
+    assert not speakers.turns._waiting
+    await speakers.speak("b", 1)
+
+
+async def test_to_wait_until_somebody_owes_nothing_takes_no_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    passes = 0
+    inner = Turns._pass
+
+    def counted(turns: Turns) -> None:
+        nonlocal passes
+        passes += 1
+        inner(turns)
+
+    monkeypatch.setattr(Turns, "_pass", counted)
+    speakers = Speakers(deliveries_per_s=100, deliveries_burst=1)
+    speakers.turns.charge(speakers.guest("a"), 21)
+    await speakers.speak("a", 1)
+    assert 1 < passes < 10
+
+
 async def test_what_goes_wrong_is_for_the_one_whose_turn_it_was() -> None:
     speakers = Speakers()
     speakers.turns.charge(speakers.guest("z"), PASS_DELIVERIES)
