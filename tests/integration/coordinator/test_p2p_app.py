@@ -18,6 +18,7 @@ from coordinator.p2p.app import JSON_BYTES
 from coordinator.settings import CoordinatorSettings
 from protocol.errors import ConfigError
 from protocol.limits import KIB
+from protocol.tokens import TokenRole
 from tests.integration.coordinator.conftest import PATIENCE_S, Running, Start, token
 from tests.support.poll import until
 from tests.support.strangers import NO_HTTP, heads, say
@@ -209,6 +210,22 @@ async def test_a_client_of_ours_has_the_right_token_for_them(start: Start) -> No
             assert response.status == 200, "the pair of room and client is what counts here"
     async with coordinator.http.post("/collider/room1/12345678", data="hi") as response:
         assert response.status == 401
+
+
+@pytest.mark.parametrize("path", ["/signaling", "/gstreamer", "/collider/ws"])
+async def test_who_is_disconnected_is_disconnected_there_too(start: Start, path: str) -> None:
+    coordinator = await start(p2p=ALL)
+    mallory, alice = [await coordinator.dial(path, {"access_token": token(name)}) for name in ("mallory", "alice")]
+    admin = {"Authorization": f"Bearer {token('admin', TokenRole.ADMIN)}"}
+    body = {"subject": "mallory", "seconds": 60}
+    async with coordinator.http.post("/api/v1/revocations", json=body, headers=admin) as response:
+        assert response.status in (200, 201)
+    message = await mallory.receive(timeout=PATIENCE_S)
+    assert (message.type, message.data) == (aiohttp.WSMsgType.CLOSE, 1008)
+    with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+        await coordinator.dial(path, {"access_token": token("mallory")})
+    assert refused.value.status == 401
+    assert not alice.closed
 
 
 async def test_the_sockets_and_places_of_an_address_are_an_option(start: Start) -> None:

@@ -13,7 +13,9 @@ import pytest
 from aiohttp import web
 
 from coordinator.core.guests import Guests, parse_networks
+from coordinator.p2p.core.prices import UNIT_BYTES
 from coordinator.p2p.io.socket import SocketEndpoint, SocketLimits
+from protocol.codes import Code
 from protocol.limits import KIB
 from protocol.tokens import DEFAULT_LEEWAY_S, TokenRole
 from service.http import start_site
@@ -23,6 +25,7 @@ from tests.support.parrot import Parrot
 from tests.support.poll import until
 
 FAST = SocketLimits(messages_per_s=1_000, messages_burst=1_000)
+SOME = 1_000
 
 
 class World:
@@ -36,6 +39,14 @@ class World:
         self.http = aiohttp.ClientSession()
         self._sockets: list[aiohttp.ClientWebSocketResponse] = []
         """One that nobody holds is closed when it is collected, whenever that is."""
+
+    @property
+    def owed(self) -> int:
+        """Deliveries that this address has caused, where it has SOME at once and no more later."""
+        bucket = self.guests.guest("127.0.0.1", CLOCK.now()).deliveries
+        left = bucket.take_some(CLOCK.now(), SOME)
+        bucket.charge(CLOCK.now(), -left)
+        return SOME - left
 
     async def dial(self, query: str = "", **options: Any) -> aiohttp.ClientWebSocketResponse:
         socket: aiohttp.ClientWebSocketResponse = await self.http.ws_connect(f"{self.url}/ws{query}", **options)
@@ -74,9 +85,15 @@ async def opened() -> AsyncIterator[Any]:
     ends: list[Any] = []
 
     async def make(
-        *, auth: bool = False, is_open: bool = False, limits: SocketLimits = FAST, sockets: int = 10, requests: int = 1_000
+        *,
+        auth: bool = False,
+        is_open: bool = False,
+        limits: SocketLimits = FAST,
+        sockets: int = 10,
+        requests: int = 1_000,
+        **deliveries: Any,
     ) -> World:
-        guests = Guests(sockets, 0.001, requests)
+        guests = Guests(sockets, 0.001, requests, **deliveries)
         access = access_of(guests, CLOCK, auth=auth, is_open=is_open, trusted=parse_networks(["127.0.0.1"]))
         parrot = Parrot()
         endpoint = SocketEndpoint("parrot", parrot, access, limits, CLOCK)
@@ -269,7 +286,43 @@ async def test_stopping(opened: Any) -> None:
     assert await world.refused() == 503
 
 
+async def test_a_token_that_was_revoked_while_the_upgrade_was_on_its_way(opened: Any) -> None:
+    world = await opened(auth=True)
+    answers = iter([False, True])  # when the token is verified, and when the socket is there
+    world.endpoint._access._authenticator.obey(lambda claims: next(answers))
+    socket = await world.dial(f"?access_token={token()}")
+    message = await socket.receive(timeout=PATIENCE_S)
+    assert (message.type, message.data, message.extra) == (aiohttp.WSMsgType.CLOSE, 1008, Code.TOKEN_REVOKED.reason)
+    await until(lambda: world.parrot.gone == [1], PATIENCE_S, "the core knows")
+
+
+@pytest.mark.parametrize("kind", ["close frame", "lost"])
+async def test_the_end_of_a_socket_counts_eight_at_least(opened: Any, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    world = await opened(deliveries_per_s=1e-9, deliveries_burst=SOME)
+    monkeypatch.setattr(world.endpoint._access.turns, "_worked", lambda: 0.0)
+    socket = await world.dial()
+    before = world.owed
+    if kind == "lost":
+        assert socket._response.connection is not None
+        socket._response.connection.transport.abort()
+    else:
+        await socket.close()
+    await until(lambda: world.parrot.gone == [1], PATIENCE_S, "it has left")
+    assert world.owed - before >= 8
+
+
+async def test_what_is_said_to_many_counts_for_each_and_by_its_length(opened: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = await opened(deliveries_per_s=1e-9, deliveries_burst=SOME)
+    monkeypatch.setattr(world.endpoint._access.turns, "_worked", lambda: 0.0)
+    sockets = [await world.dial() for _ in range(5)]
+    before = world.owed
+    await sockets[0].send_str("all" + "x" * 9 * UNIT_BYTES)
+    for socket in sockets:
+        await socket.receive_str(timeout=PATIENCE_S)
+    assert world.owed - before == 5 * 10
+
+
 async def test_a_plain_request_is_told_what_is_wanted(opened: Any) -> None:
-    world = await opened()
+    world = await opened(auth=True)
     async with world.http.get(f"{world.url}/ws") as response:
         assert response.status == 426

@@ -42,6 +42,14 @@ def test_one_of_which_nothing_leaves_has_so_much_time() -> None:
     assert not held.leaving.is_in_time(0, 100 + LEAVING_S)
 
 
+def test_the_next_one_gives_it_no_more_time() -> None:
+    held = Held()
+    held.begin("a")
+    held.leaving.handed_over(1_000)
+    held.begin("b", now=LEAVING_S - 1)
+    assert not held.leaving.is_in_time(0, LEAVING_S)
+
+
 def test_one_that_leaves_byte_by_byte_has_no_more() -> None:
     held = Held()
     held.begin("a")
