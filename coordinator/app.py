@@ -83,14 +83,14 @@ def build_app(
         p2p.stop()
         await driver.close()
 
-    app = web.Application()
+    app = web.Application(middlewares=[access.in_vain])
     app[DRIVER] = driver
     app[P2P] = p2p
-    app[ANSWERS] = Answers(door, guests, access.address, clock.now)
+    app[ANSWERS] = answers = Answers(door, guests, access.address, clock.now)
     app.cleanup_ctx.append(lifespan)
     app.on_shutdown.append(say_goodbye)
     app.on_response_prepare.append(harden)
-    others = routes(driver, endpoint, dashboard, Pages(static), p2p.stats, api.requests)
+    others = routes(driver, endpoint, dashboard, Pages(static), p2p.stats, api.requests, answers.held)
     app.add_routes([*access.in_turn(others), *p2p.routes])
     app.add_subapp("/api", api.application())
     return app
@@ -151,9 +151,8 @@ async def serve_until(stopped: asyncio.Event, settings: CoordinatorSettings) -> 
             ports = {"port": await _open(runners, settings, tls, "main", main, main[ANSWERS], settings.port)}
             if settings.p2p_ports:
                 for listener, routes_there in main[P2P].rooted.items():
-                    app = web.Application()
+                    app = web.Application(middlewares=[main[P2P].in_vain])
                     app.add_routes(routes_there)
-                    app.on_shutdown.append(main[P2P].on_shutdown)
                     app.on_response_prepare.append(harden)
                     name = f"{listener}_port"
                     ports[name] = await _open(runners, settings, tls, listener, app, main[ANSWERS], getattr(settings, name))

@@ -20,6 +20,8 @@ from aiohttp import hdrs, web
 from aiohttp.abc import AbstractStreamWriter
 
 from protocol.limits import KIB
+from service.intake import HEAD_BYTES as UNFINISHED_HEAD_BYTES
+from service.intake import HEAD_S, Account, Intake
 from service.leaving import Leaving
 
 log = logging.getLogger(__name__)
@@ -45,8 +47,24 @@ LAST_LOOK_S = 1.0
 """Until it is looked again what has left; each time twice as long, up to this."""
 
 
+KEEP_ALIVE_S = 150.0
+"""For the next request to come on a connection: longer than nginx and Caddy keep theirs to what is behind them."""
+
+LINGER_S = 2.0
+"""In which the rest of a body is read that nobody wants. Who goes on sending may not see its answer."""
+
+MAX_FIELDS = 64
+"""In a head; browsers send some fifteen, proxies a few more."""
+
+READ_AHEAD_BYTES = 16 * KIB
+"""Of a body that nobody reads yet, about."""
+
+
 class Outlet(Protocol):
-    """Bounds what waits to be sent."""
+    """Bounds what waits to be sent, and what was received and waits to be answered."""
+
+    def account(self, peer: str) -> Account:
+        """Of what was received from that address."""
 
     def admit(self, request: web.BaseRequest, answer: web.Response, size: int) -> Callable[[], None] | web.Response:
         """Let an answer that takes so many bytes be sent, and return what is to be called when it has left; or a short one in its place."""
@@ -55,11 +73,34 @@ class Outlet(Protocol):
 class Connection(web.RequestHandler):
     """One connection. Its answers to what is no request are sealed, too: no application is asked about them, nor its signals."""
 
-    __slots__ = ("_handed", "_last", "_leaving", "_link", "_look_s", "_looking", "_open", "_outlet", "_seal", "_writer")
+    __slots__ = (
+        "_answered",
+        "_handed",
+        "_head_due",
+        "_intake",
+        "_last",
+        "_leaving",
+        "_link",
+        "_look_s",
+        "_looking",
+        "_open",
+        "_outlet",
+        "_seal",
+        "_writer",
+    )
 
     def __init__(self, manager: web.Server, seal: Seal, outlet: Outlet | None, connections: set[Connection]) -> None:
         """`connections`: where it is while it is open."""
-        super().__init__(manager, loop=asyncio.get_running_loop(), access_log=None)  # type: ignore[arg-type]  # None: no access log
+        super().__init__(
+            manager,
+            loop=asyncio.get_running_loop(),
+            access_log=None,  # type: ignore[arg-type]  # none at all
+            keepalive_timeout=KEEP_ALIVE_S,
+            lingering_time=LINGER_S,
+            max_headers=MAX_FIELDS,
+            read_bufsize=READ_AHEAD_BYTES,
+            auto_decompress=False,  # which makes a thousand bytes of one, whether anybody reads them or not
+        )
         self._seal = seal
         self._outlet = outlet
         self._open = connections
@@ -73,6 +114,10 @@ class Connection(web.RequestHandler):
         """An answer that ends it, to what may be no request at all. It is short, so nobody needs to be asked whether it may be sent."""
         self._looking: asyncio.TimerHandle | None = None
         self._look_s = FIRST_LOOK_S
+        self._intake = Intake(self._account)
+        self._head_due: asyncio.TimerHandle | None = None
+        self._answered = 0
+        """Requests."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The network has one for us."""
@@ -87,7 +132,54 @@ class Connection(web.RequestHandler):
         self._open.discard(self)
         self._rest()
         self._leaving.clear()
+        self._intake.clear()
+        self._head_is_whole()
         super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Something came."""
+        if self._is_upgraded() or self._is_rest():  # of a WebSocket others bound it
+            super().data_received(data)
+        elif not self._intake.came(len(data)):
+            log.info("cut a connection: too much has come from its address that is not answered yet")
+            self.cut()
+        else:
+            super().data_received(data)
+            if self._is_upgraded():
+                self._intake.clear()
+            self._watch_head()
+
+    def _is_upgraded(self) -> bool:
+        return self._upgraded
+
+    def _is_rest(self) -> bool:
+        """Whether what comes is the rest of a body, and thrown away: all is answered, and the next request is not waited for yet."""
+        return 0 < self._request_count == self._answered and self._waiter is None
+
+    def _account(self) -> Account | None:
+        if self._link is None or self._outlet is None:
+            return None
+        peer = self._link.get_extra_info("peername")
+        return self._outlet.account(str(peer[0]) if peer else "")
+
+    def _watch_head(self) -> None:
+        """Where a request is waited for and something has come, it is the beginning of a head."""
+        if self._request_count > self._answered or not self._intake.bytes or self._is_rest():
+            self._head_is_whole()
+        elif self._intake.bytes > UNFINISHED_HEAD_BYTES:
+            log.info("cut a connection: the head of a request is longer than %d bytes", UNFINISHED_HEAD_BYTES)
+            self.cut()
+        elif self._head_due is None:
+            self._head_due = asyncio.get_running_loop().call_later(HEAD_S, self._head_is_late)
+
+    def _head_is_late(self) -> None:
+        log.info("cut a connection: the head of a request did not come within %g s", HEAD_S)
+        self.cut()
+
+    def _head_is_whole(self) -> None:
+        if self._head_due is not None:
+            self._head_due.cancel()
+            self._head_due = None
 
     def cut(self) -> None:
         """End it now, whatever it has to send."""
@@ -106,6 +198,8 @@ class Connection(web.RequestHandler):
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
         """Send an answer."""
+        self._answered += 1
+        self._intake.answered(is_more=self._request_count > self._answered)
         if not isinstance(resp, web.Response) or resp.prepared or self._link is None:
             return await super().finish_response(request, resp, start_time)
         answer = self._admitted(request, resp)

@@ -1,4 +1,5 @@
-"""What waits to be sent in answer to HTTP requests counts for the address that asked, beside what waits for its WebSockets.
+"""What waits to be sent in answer to HTTP requests counts for the address that asked, beside what waits for its WebSockets, and so does what it
+asks.
 
 An answer may be long because of what others have said, and whoever asked need not read it. Where there is no room for it something short
 goes out in its place, with which the connection ends.
@@ -19,9 +20,14 @@ from coordinator.core.store import Store
 from coordinator.io.api_gate import told
 from coordinator.io.door import Door, request_id_of
 from protocol.codes import Code
+from protocol.limits import KIB
 
 OF_ADDRESS = Refusal(429, Code.RATE_LIMITED, "too much that is for this address has not left yet")
 OF_ALL = Refusal(503, Code.SERVER_FULL, "too much has not left yet")
+
+ASKED_BYTES = 128 * 1024 * KIB
+ASKED_ADDRESS_BYTES = 32 * 1024 * KIB
+"""As many of the longest bodies at once, and thousands of requests. A proxy is one address here, trusted or not: it sends what is whole."""
 
 _API = "/api/"
 _KEPT_HEADERS = "access-control-"
@@ -48,6 +54,15 @@ class Answers:
         self.guests = guests
         self._address = address
         self._now = now
+        self._asked = Guests(0, 0, 0, max_waiting_bytes=ASKED_BYTES, max_address_bytes=ASKED_ADDRESS_BYTES)
+
+    def account(self, peer: str) -> Store:
+        """Of what has come from there and is not answered yet: heads, bodies, and requests behind others."""
+        return self._asked.guest(peer, self._now()).account
+
+    def held(self) -> dict[str, int]:
+        """Bytes of all addresses: that wait to be sent, of what they have said and is kept, and of requests that are not answered."""
+        return {"to_send": self.guests.waiting, "said": self.guests.kept, "asked": self._asked.kept}
 
     def admit(self, request: web.BaseRequest, answer: web.Response, size: int) -> Callable[[], None] | web.Response:
         """Count an answer on the account of its address, or refuse it."""

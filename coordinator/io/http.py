@@ -24,6 +24,7 @@ def routes(
     pages: Pages,
     p2p: Callable[[], Iterable[PeerToPeerStats]] = tuple,
     api_requests: Mapping[tuple[str, int], int] = MappingProxyType({}),
+    held: Callable[[], Mapping[str, int]] = dict,
 ) -> list[web.RouteDef]:
     """Everything the coordinator answers to, but for the peer-to-peer protocols."""
 
@@ -35,5 +36,5 @@ def routes(
         web.get(DISCOVER_PATH, endpoint.handle, allow_head=False),
         web.get(LIVE_PATH, dashboard.handle, allow_head=False),
         *pages.routes(),
-        *health_routes(driver.unready, registry_of(driver, dashboard, p2p, api_requests), about),
+        *health_routes(driver.unready, registry_of(driver, dashboard, p2p, api_requests, held), about),
     ]

@@ -29,8 +29,10 @@ class CoordinatorCollector(Collector):
         dashboard: Dashboard,
         p2p: Callable[[], Iterable[PeerToPeerStats]] = tuple,
         api_requests: Mapping[tuple[str, int], int] = MappingProxyType({}),
+        held: Callable[[], Mapping[str, int]] = dict,
     ) -> None:
-        """`api_requests`: by operation and status."""
+        """`api_requests`: by operation and status. `held`: bytes, by why they are."""
+        self._held = held
         self._driver = driver
         self._dashboard = dashboard
         self._p2p = p2p
@@ -66,6 +68,7 @@ class CoordinatorCollector(Collector):
         yield _gauge("revocations", "Revocations of tokens in force.", [], [((), revocations)])
         asked = [((operation, str(status)), n) for (operation, status), n in self._api_requests.items()]
         yield _counter("api_requests", "Requests to the API that were answered.", ["operation", "status"], asked)
+        yield _gauge("held_bytes", "Bytes that are bounded for each address.", ["what"], _by_one(self._held()))
         yield from self._peer_to_peer()
         yield CounterMetricFamily("process_cpu_seconds", "User and system processor time.", value=cpu_seconds())
         yield GaugeMetricFamily("process_resident_memory_bytes", "Resident memory.", value=rss_bytes())
@@ -104,10 +107,11 @@ def registry_of(
     dashboard: Dashboard,
     p2p: Callable[[], Iterable[PeerToPeerStats]] = tuple,
     api_requests: Mapping[tuple[str, int], int] = MappingProxyType({}),
+    held: Callable[[], Mapping[str, int]] = dict,
 ) -> CollectorRegistry:
     """A registry of its own, so that several coordinators fit into one process."""
     registry = CollectorRegistry()
-    registry.register(CoordinatorCollector(driver, dashboard, p2p, api_requests))
+    registry.register(CoordinatorCollector(driver, dashboard, p2p, api_requests, held))
     return registry
 
 

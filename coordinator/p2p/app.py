@@ -6,6 +6,7 @@ told a path look for it. A socket or a request that comes by either door meets t
 
 from __future__ import annotations
 
+import math
 import random
 import sys
 from collections.abc import Iterable
@@ -44,6 +45,9 @@ JSON_BYTES = 128 * KIB
 """Of one message of AppRTC's and NextRTC's sockets, which is parsed as a whole, and can be made to take a hundred times as long as any other of its
 length. A session description with all its candidates has some ten."""
 
+COUNTING_SHARE = 0.05
+"""Of all time, for the counts of rooms and members: whoever asks for them may ask again at once."""
+
 OUTBOX_MESSAGES = 8
 """Largest messages that fit into an outbox. One that came by HTTP may be six times as long in JSON, and it is not its receiver's fault."""
 
@@ -75,8 +79,12 @@ class PeerToPeer:
             outbox_bytes=OUTBOX_MESSAGES * max(settings.p2p_max_message, 512 * KIB),
         )
         self._access = access
+        self.in_vain = access.in_vain
+        """A middleware for whoever serves what is `rooted`."""
         self._clock = clock
         self._rng = rng
+        self._stats: list[PeerToPeerStats] = []
+        self._stats_until = -math.inf
         if "apprtc" in settings.p2p:
             self._add_apprtc(settings)
         if "nextrtc" in settings.p2p:
@@ -85,11 +93,16 @@ class PeerToPeer:
             self._add_gstreamer()
 
     def stats(self) -> list[PeerToPeerStats]:
-        """Each as it is now."""
-        return [
-            PeerToPeerStats(each.name, each.core.rooms, each.core.members, each.sockets.open, each.core.counts)
-            for each in self._protocols
-        ]
+        """Each as it is now, or was a moment ago where there is much to count: no more than a share of all time is spent on that."""
+        began = self._clock.now()
+        if began >= self._stats_until:
+            self._stats = [
+                PeerToPeerStats(each.name, each.core.rooms, each.core.members, each.sockets.open, each.core.counts)
+                for each in self._protocols
+            ]
+            ended = self._clock.now()
+            self._stats_until = ended + (ended - began) / COUNTING_SHARE
+        return self._stats
 
     def stop(self) -> None:
         """Close every socket. Idempotent."""
@@ -101,10 +114,6 @@ class PeerToPeer:
         """Close every socket that came with such a token."""
         for each in self._protocols:
             each.sockets.dismiss(whom)
-
-    async def on_shutdown(self, app: web.Application) -> None:
-        """As a signal handler of an application: before its server waits for handlers to end."""
-        self.stop()
 
     def _serve(self, name: str, core: Signalling, *, max_bytes: int = sys.maxsize) -> SocketEndpoint:
         """`max_bytes`: of one message, where that is less than is let in anyway."""

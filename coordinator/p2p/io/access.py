@@ -86,6 +86,13 @@ class Access:
         came = await self._turn_has_come(request, _let_in, despite_debt=True, beside=REQUEST_DELIVERIES)
         return None if came else _TOO_LATE
 
+    @web.middleware
+    async def in_vain(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """What is asked where nothing is, or with another method, is answered then, too."""
+        if request.match_info.http_exception is not None and (refusal := await self.wait(request)) is not None:
+            return self._door.refuse(request, refusal)
+        return await handler(request)
+
     def in_turn(self, routes: Iterable[web.RouteDef]) -> list[web.RouteDef]:
         """The same routes, each answered then."""
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from coordinator.app import build_app
@@ -13,6 +15,7 @@ from coordinator.p2p.io import access
 from coordinator.settings import CoordinatorSettings
 from protocol.codes import Code
 from tests.integration.coordinator.conftest import PATIENCE_S, Running, Start
+from tests.integration.coordinator.test_p2p_app import serving
 from tests.support.passes import Passes
 
 MOST = PASS_DELIVERIES // REQUEST_DELIVERIES
@@ -63,7 +66,37 @@ async def test_everything_waits_for_its_turn_and_not_for_ever(start: Start, no_t
                 assert f'"code":{Code.RATE_LIMITED}' in body.replace(" ", "")
 
 
-@pytest.mark.parametrize("path", ["/metrics", "/healthz", "/", "/sdk/rtcbroker.js", f"{API}/openapi.json", "/connect"])
+async def test_also_what_is_nowhere_and_what_is_there_with_another_method(start: Start, no_turn: None) -> None:
+    coordinator = await start(auth="none", p2p=PROTOCOLS)
+    for method, path in (
+        ("GET", "/nowhere"),
+        ("POST", "/metrics"),
+        ("PUT", "/connect"),
+        ("DELETE", "/apprtc/join/x"),
+        ("GET", f"{API}/x"),
+    ):
+        async with coordinator.http.request(method, path) as response:
+            assert response.status == 429, (method, path)
+
+
+async def test_at_ports_of_their_own_too(tmp_path: Path, no_turn: None) -> None:
+    asked = {
+        "apprtc_port": ["/", "/css/x", "/join/x", "/r/x", "/nowhere/at/all", "/signaling", "/collider/status"],
+        "collider_port": ["/status", "/x/y", "/ws"],
+        "gstreamer_port": ["/health", "/", "/x"],
+    }
+    async with serving(tmp_path, p2p=PROTOCOLS, p2p_ports=True) as ports, aiohttp.ClientSession() as http:
+        for port, paths in asked.items():
+            for path in paths:
+                async with http.get(f"http://127.0.0.1:{ports[port]}{path}") as response:
+                    assert response.status == 429, (port, path)
+        async with http.post(f"http://127.0.0.1:{ports['gstreamer_port']}/") as response:
+            assert response.status == 429
+
+
+@pytest.mark.parametrize(
+    "path", ["/metrics", "/healthz", "/", "/sdk/rtcbroker.js", "/nowhere", f"{API}/openapi.json", "/connect"]
+)
 async def test_few_are_answered_in_one_go(coordinator: Running, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
     passes = Passes(monkeypatch, access, "_let_in")
 

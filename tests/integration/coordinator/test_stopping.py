@@ -13,6 +13,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from coordinator.app import serve_until
 from coordinator.settings import CoordinatorSettings
@@ -121,6 +122,24 @@ async def unread(whole: Whole, http: aiohttp.ClientSession, port: str, prefix: s
         assert json.loads(await answer.text()) == {"result": "SUCCESS"}
     reader, _ = await whole.say(port, f"POST {prefix}/join/{room} HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
     assert (await reader.readline()).startswith(b"HTTP/1.1 200 ")
+
+
+async def test_what_waits_counts_on_all_ports_and_metrics_tell(whole: Whole, http: aiohttp.ClientSession) -> None:
+    await unread(whole, http, "port", "/apprtc", "one")
+    await unread(whole, http, "apprtc_port", "", "two")
+    await whole.say("apprtc_port", HALF.format(path="/a/"))
+    await whole.say("collider_port", HALF.format(path="/r/c"))
+
+    async def held() -> dict[str, float]:
+        async with http.get(whole.url("/metrics")) as answer:
+            families = {family.name: family for family in text_string_to_metric_families(await answer.text())}
+        return {sample.labels["what"]: sample.value for sample in families["rtcbroker_coordinator_held_bytes"].samples}
+
+    async def all_count() -> bool:
+        found = await held()
+        return found["to_send"] > 9_000_000 and found["said"] >= 3 and found["asked"] > 150
+
+    await until(all_count, PATIENCE_S, "answers on two ports, and requests on two")
 
 
 async def test_with_answers_that_nobody_reads_on_two_ports(whole: Whole, http: aiohttp.ClientSession) -> None:
