@@ -27,7 +27,7 @@ from simulation.io import children
 
 ROOMS = 1_000
 CONVERSATION = 64
-CANDIDATES = 4
+CANDIDATES = 16
 """Of each side of a pair."""
 SDP = "v=0\r\n" + "a=x\r\n" * 400
 """As long as an offer of audio and video: 2 kB."""

@@ -297,14 +297,14 @@ class CoordinatorSettings(ServiceSettings):
         default=guests.DELIVERIES_PER_S,
         gt=0,
         description="Messages a second that may go out on average because of what one address says, by all its sockets and requests: one to "
-        "200 members counts 200, 8 KiB of a message one, 20 µs of a processor one. Over it, what the address says is heard more slowly.",
+        "200 members counts 200, 8 KiB of a message one, 40 µs of a processor one. Over it, what the address says is heard more slowly.",
         json_schema_extra=_P2P,
     )
     p2p_deliveries_burst: int = Field(
         default=int(guests.DELIVERIES_BURST),
         ge=1_000,
         description="How many of these may go out at once: the members of a NextRTC conversation that negotiate all with all at one time "
-        "cause 13 for each pair, 26,000 for 64 members that share an address.",
+        "cause 5 for each pair and 4 for each candidate: 171,000 for 64 members that share an address, with 20 candidates on each side.",
         json_schema_extra=_P2P,
     )
     p2p_sockets_per_address: int = Field(

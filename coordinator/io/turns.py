@@ -6,7 +6,7 @@ together, of each that waits one message and then the next: then whoever is to w
 outbox full because it was not yet written to.
 
 What a message costs is told by its length, and by whom it goes to; but some are made to take long to be read. So it is also measured, and the
-address owes whichever is more. Processor time, not time: that the machine has other things to do is nobody's fault here.
+address owes whichever is more. Processor time, not time: what else the machine has to do is nobody's fault here.
 
 Requests by HTTP are heard in turn, too. Most of what one costs is not in what is called here, but around it, where it is read and answered.
 
@@ -31,11 +31,11 @@ PASS_DELIVERIES = 128
 PASS_S = 0.005
 """What of it takes longer ends its pass."""
 
-DELIVERY_S = 20e-6
-"""Of a processor: what a delivery takes."""
+DELIVERY_S = 40e-6
+"""Of a processor: twice what a delivery takes, for on a busy machine everything does, and that is nobody's fault."""
 
-TURN_S = 100e-6
-"""Of a processor: what a turn takes that is not counted beside its price, as most messages of any protocol take it."""
+TURN_S = 200e-6
+"""Of a processor: what a turn takes that is not counted beside its price. Most messages of any protocol take half of it."""
 
 REQUEST_DELIVERIES = 16
 """What a request takes of a pass by being read and answered, some 300 µs. It is not owed: requests have a bound of their own."""

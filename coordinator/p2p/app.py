@@ -148,7 +148,9 @@ class PeerToPeer:
     def _add_nextrtc(self) -> None:
         """By convention beside the room server, but it may be on without that."""
         limits = replace(self._limits, max_room_bytes=CONVERSATION_BYTES)
-        sockets = self._serve("nextrtc", NextRtc(limits, self._rng), max_bytes=JSON_BYTES)
+        core = NextRtc(limits, self._rng)
+        sockets = self._serve("nextrtc", core, max_bytes=JSON_BYTES)
+        core.is_unheard = sockets.is_unheard
         routes = [web.get("/signaling", sockets.handle, allow_head=False)]
         self.routes += routes
         self._root("apprtc", routes)

@@ -83,7 +83,10 @@ class NextRtc:
         self._conversations: dict[str, Conversation] = {}
         self._post = Post()
         self._pings = Pings(config.first_ping_s, config.ping_period_s)
-        self._negotiations = Negotiations(self._post, self.counts, config.max_connection_setup_time_s)
+        self.is_unheard: Callable[[int], bool] = lambda key: False
+        """Of a socket, whether more of it is here than was heard; to be set by whoever may hold back what sockets say."""
+        setup_time_s = config.max_connection_setup_time_s
+        self._negotiations = Negotiations(self._post, self.counts, setup_time_s, lambda key: self.is_unheard(key))
         self._handlers: dict[str, Callable[[Member, Message, float], None]] = {
             "create": self._create,
             "join": self._join,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from coordinator.core.store import Kept, Store, keep
@@ -45,11 +46,12 @@ class PairContext:
 class Negotiations:
     """All pairs of all conversations. Each step costs the same, however many there are."""
 
-    def __init__(self, post: Post, counts: Counts, setup_time_s: float) -> None:
-        """`setup_time_s`: how long a pair may take for each step."""
+    def __init__(self, post: Post, counts: Counts, setup_time_s: float, is_unheard: Callable[[int], bool]) -> None:
+        """`setup_time_s`: how long a pair may take for each step. `is_unheard`: of a member's key, whether more of it is here than was heard."""
         self._post = post
         self._counts = counts
         self._setup_time_s = setup_time_s
+        self._is_unheard = is_unheard
         # Every step gives the same time, so the order of steps is the order of deadlines.
         self._unfinished: OrderedDict[PairContext, None] = OrderedDict()
 
@@ -115,6 +117,11 @@ class Negotiations:
             context = next(iter(self._unfinished))
             if context.deadline > now:
                 return
+            if self._is_unheard(context.master.key) or self._is_unheard(context.slave.key):
+                # What the pair waits for may be here, and it is we who are late.
+                context.deadline = now + self._setup_time_s
+                self._unfinished.move_to_end(context)
+                continue
             del self._unfinished[context]
             del context.master.contexts[context.slave.id], context.slave.contexts[context.master.id]
             self._counts.errors["negotiation_expired"] += 1

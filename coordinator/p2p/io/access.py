@@ -37,6 +37,7 @@ _TOO_MANY_REQUESTS = Refusal(429, Code.RATE_LIMITED, "too many requests from thi
 _TOO_MANY_SOCKETS = Refusal(429, Code.RATE_LIMITED, "too many sockets from this address")
 _TOO_MANY_BODIES = Refusal(429, Code.RATE_LIMITED, "too many requests of this address are not whole yet")
 _TOO_LATE = Refusal(429, Code.RATE_LIMITED, f"what this address has caused would take longer than {TURN_S:g} s to be made up for")
+_OVERLOADED = Refusal(503, Code.SERVER_FULL, f"more is asked here than can be answered within {TURN_S:g} s")
 _TOO_MUCH_OF_ADDRESS = Refusal(429, Code.RATE_LIMITED, "too much of what this address has sent is still kept")
 _TOO_MUCH = Refusal(503, Code.SERVER_FULL, "too much is kept here")
 _CLAIMS = web.RequestKey("p2p-claims", Claims)
@@ -84,7 +85,7 @@ class Access:
     async def wait(self, request: web.Request) -> Refusal | None:
         """For all else that is answered here: None when its turn has come, whatever its address owes, or why it will not in time."""
         came = await self._turn_has_come(request, _let_in, despite_debt=True, beside=REQUEST_DELIVERIES)
-        return None if came else _TOO_LATE
+        return None if came else _OVERLOADED
 
     @web.middleware
     async def in_vain(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -114,7 +115,8 @@ class Access:
             made.append(response)
             return cost + price(len(response.body) if isinstance(response.body, bytes) else 0)
 
-        if not await self._turn_has_come(request, hear, line="answer"):
+        await self._turn_has_come(request, hear, line="answer")
+        if not made:  # it may have come just when it was given up
             raise self._refused(request, _TOO_LATE)
         return made[0]
 

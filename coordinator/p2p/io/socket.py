@@ -83,6 +83,11 @@ class P2PSocket:
         """Whether we have closed it."""
         return self._end is not None
 
+    @property
+    def is_unheard(self) -> bool:
+        """Whether something that it said is here and waits for its turn."""
+        return self._ws.incoming.is_held_back
+
     def send(self, data: str | bytes) -> bool:
         """Queue a frame; False when the peer is too slow to be sent any more."""
         if self._is_deaf:
@@ -206,6 +211,11 @@ class SocketEndpoint:
             self._access.leave(request)
         else:
             asyncio.get_running_loop().call_later(CUT_S, gone)
+
+    def is_unheard(self, key: int) -> bool:
+        """Whether something that this socket said is here and waits for its turn."""
+        socket = self._sockets.get(key)
+        return socket is not None and socket.is_unheard
 
     def settle(self) -> int:
         """Carry out what the core wants, and set its timer. To be called after anything that was asked of the core from elsewhere.

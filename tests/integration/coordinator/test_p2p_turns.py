@@ -16,10 +16,12 @@ from aiohttp import web
 
 from coordinator.core.guests import Guest, Guests, parse_networks
 from coordinator.io.turns import DELIVERY_S, PASS_DELIVERIES, PASS_S, TURN_S, Turns
+from coordinator.p2p.app import PeerToPeer
 from coordinator.p2p.core.limits import Limits
 from coordinator.p2p.core.nextrtc import NextRtc
 from coordinator.p2p.core.prices import UNIT_BYTES, price
 from coordinator.p2p.io.socket import SocketEndpoint, SocketLimits
+from coordinator.settings import CoordinatorSettings
 from service.http import start_site
 from tests.integration.coordinator.conftest import CLOCK, PATIENCE_S
 from tests.support.p2p_access import access_of
@@ -87,6 +89,34 @@ async def test_what_is_over_is_heard_later_by_all_and_nothing_is_lost(hall: Hall
     assert asyncio.get_running_loop().time() - began > 0.8
     assert all(sorted(said) == sorted(str(number) for number in range(5) for _ in range(19)) for said in heard)
     assert not [member for member in members if member.closed]
+
+
+async def test_a_pair_is_not_given_up_while_what_it_said_is_unheard(hall: Hall) -> None:
+    """The protocol is told of each socket, as the coordinator's own does it."""
+    hall.core.is_unheard = hall.endpoint.is_unheard
+    one, two = await hall.enter(ONE, "hall", 2)
+    offer = json.loads(await one.receive_str(timeout=PATIENCE_S))
+    while offer["signal"] != "offerRequest":
+        offer = json.loads(await one.receive_str(timeout=PATIENCE_S))
+    hall.guests.guest(ONE, CLOCK.now()).deliveries.charge(CLOCK.now(), 1_500)
+    await one.send_json({"signal": "offerResponse", "to": offer["from"], "content": "sdp"})
+    await until(lambda: any(map(hall.endpoint.is_unheard, hall.endpoint._sockets)), PATIENCE_S, "it waits")
+    hall.core.tick(CLOCK.now() + 31)
+    assert hall.core.counts.errors == {}
+    heard = json.loads(await two.receive_str(timeout=PATIENCE_S))
+    while heard["signal"] != "answerRequest":
+        heard = json.loads(await two.receive_str(timeout=PATIENCE_S))
+    assert not any(map(hall.endpoint.is_unheard, hall.endpoint._sockets))
+    assert not hall.endpoint.is_unheard(10**9), "one that is gone has nothing to say"
+
+
+def test_the_coordinators_nextrtc_is_told() -> None:
+    p2p = PeerToPeer(
+        CoordinatorSettings(auth="none", p2p=["nextrtc"]), access_of(Guests(1, 1, 1), CLOCK), CLOCK, random.Random(1)
+    )
+    (nextrtc,) = p2p._protocols
+    assert isinstance(nextrtc.core, NextRtc)
+    assert nextrtc.core.is_unheard == nextrtc.sockets.is_unheard
 
 
 async def test_other_addresses_are_not_concerned(hall: Hall) -> None:

@@ -243,6 +243,25 @@ def test_every_step_has_the_whole_time() -> None:
     assert newcomer.heard() == []
 
 
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_pair_of_which_something_is_unheard_has_more_time(which: int) -> None:
+    """It is the coordinator that is late, and not they."""
+    world = NextRtcWorld()
+    master, slave = pair(world)
+    others = world.members(2, content="elsewhere")
+    late = (master, slave)[which].key
+    world.core.is_unheard = lambda key: key == late
+    world.advance(30.0)
+    assert world.core.counts.errors == {"negotiation_expired": 1}, "of the others"
+    world.core.is_unheard = lambda key: False
+    for other in others:
+        other.heard()
+    master.says("offerResponse", to=slave.id, content="offer")
+    assert slave.heard() == [message("answerRequest", slave.id, "offer", {}, master.id)]
+    world.advance(30.0)
+    assert world.core.counts.errors == {"negotiation_expired": 2}, "but not for ever"
+
+
 def test_the_order_of_expiry_is_that_of_the_last_steps() -> None:
     world = NextRtcWorld()
     one, two, three = world.members(3, content="room")
