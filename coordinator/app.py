@@ -26,6 +26,7 @@ from coordinator.io.door import Door
 from coordinator.io.driver import Driver
 from coordinator.io.http import routes
 from coordinator.io.pages import STATIC, Pages, harden, seal
+from coordinator.io.turnstile import Turnstile
 from coordinator.io.websocket import PeerEndpoint
 from coordinator.p2p.app import PeerToPeer
 from coordinator.p2p.io.access import Access
@@ -62,12 +63,13 @@ def build_app(
     driver = Driver(core, backplane or backplane_of(settings, config.resume_key), clock)
     door = Door(driver, OriginPolicy(settings.allowed_origins))
     guests = _guests(settings)
-    access = _access(settings, door, authenticator, guests, clock)
-    endpoint = PeerEndpoint(driver, authenticator, door, bounded.accounts(), access.address)
+    turnstile = Turnstile(door, guests, clock, parse_networks(settings.trusted_proxies))
+    access = Access(turnstile, door, authenticator, is_open=settings.p2p_open)
+    endpoint = PeerEndpoint(driver, authenticator, door, bounded.accounts(), turnstile.address)
     p2p = PeerToPeer(settings, access, clock, random.SystemRandom())
-    dashboard = Dashboard(driver, authenticator, door, p2p.stats, access.address)
+    dashboard = Dashboard(driver, authenticator, door, p2p.stats, turnstile.address)
 
-    api = Api(driver, _gate(settings, door, authenticator, driver, access), dashboard.frames)
+    api = Api(driver, _gate(settings, door, authenticator, driver, turnstile), dashboard.frames)
     authenticator.obey(lambda claims: core.revocations.refuses(claims, clock.now()))
     driver.dismissers += [dashboard.dismiss, p2p.dismiss]
 
@@ -83,15 +85,15 @@ def build_app(
         p2p.stop()
         await driver.close()
 
-    app = web.Application(middlewares=[access.in_vain])
+    app = web.Application(middlewares=[turnstile.in_vain])
     app[DRIVER] = driver
     app[P2P] = p2p
-    app[ANSWERS] = answers = Answers(door, guests, access.address, clock.now)
+    app[ANSWERS] = answers = Answers(door, guests, turnstile.address, clock.now)
     app.cleanup_ctx.append(lifespan)
     app.on_shutdown.append(say_goodbye)
     app.on_response_prepare.append(harden)
     others = routes(driver, endpoint, dashboard, Pages(static), p2p.stats, api.requests, answers.held)
-    app.add_routes([*access.in_turn(others), *p2p.routes])
+    app.add_routes([*turnstile.in_turn(others), *p2p.routes])
     app.add_subapp("/api", api.application())
     return app
 
@@ -109,16 +111,10 @@ def _guests(settings: CoordinatorSettings) -> Guests:
     )
 
 
-def _access(settings: CoordinatorSettings, door: Door, authenticator: Authenticator, guests: Guests, clock: Clock) -> Access:
-    """Who may speak a peer-to-peer protocol."""
-    trusted = parse_networks(settings.trusted_proxies)
-    return Access(door, authenticator, guests, clock, is_open=settings.p2p_open, trusted=trusted)
-
-
-def _gate(settings: CoordinatorSettings, door: Door, authenticator: Authenticator, driver: Driver, access: Access) -> Gate:
+def _gate(settings: CoordinatorSettings, door: Door, authenticator: Authenticator, driver: Driver, turnstile: Turnstile) -> Gate:
     """Who may use the API."""
     guests = Guests(1, settings.api_requests_per_s, settings.api_requests_burst)
-    return Gate(authenticator, door, guests, driver.now, access.address, access.wait, is_open=settings.api_open)
+    return Gate(authenticator, door, guests, driver.now, turnstile.address, turnstile.wait, is_open=settings.api_open)
 
 
 def main(settings: CoordinatorSettings) -> int:

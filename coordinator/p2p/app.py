@@ -79,7 +79,7 @@ class PeerToPeer:
             outbox_bytes=OUTBOX_MESSAGES * max(settings.p2p_max_message, 512 * KIB),
         )
         self._access = access
-        self.in_vain = access.in_vain
+        self.in_vain = access.turnstile.in_vain
         """A middleware for whoever serves what is `rooted`."""
         self._clock = clock
         self._rng = rng
@@ -140,7 +140,7 @@ class PeerToPeer:
             max_message_bytes=settings.p2p_max_message,
         )
         collider = ColliderServer(service, sockets, self._access, max_message_bytes=settings.p2p_max_message)
-        in_turn = self._access.in_turn
+        in_turn = self._access.turnstile.in_turn
         self.routes += [*rooms.routes("/apprtc"), *in_turn(pages.routes("/apprtc")), *collider.routes("/collider")]
         self._root("apprtc", [*rooms.routes(""), *in_turn(pages.routes("")), *collider.routes("/collider")])
         self._root("collider", collider.routes(""))
@@ -164,7 +164,10 @@ class PeerToPeer:
         ]
         self._root(
             "gstreamer",
-            [*self._access.in_turn([web.get("/health", _health)]), web.get("/{path:.*}", sockets.handle, allow_head=False)],
+            [
+                *self._access.turnstile.in_turn([web.get("/health", _health)]),
+                web.get("/{path:.*}", sockets.handle, allow_head=False),
+            ],
         )
 
 

@@ -12,6 +12,7 @@ from coordinator.core.origins import OriginPolicy
 from coordinator.io.backplane import MemoryBackplane
 from coordinator.io.door import Door
 from coordinator.io.driver import Driver
+from coordinator.io.turnstile import Turnstile
 from coordinator.p2p.io.access import Access
 from coordinator.settings import CoordinatorSettings
 from service.auth import Authenticator
@@ -25,7 +26,8 @@ def access_of(
     """`auth`: the cluster wants tokens; `is_open`: but not here. `trusted`: our proxies."""
     settings = CoordinatorSettings(auth_secret=SecretStr(SECRET.decode())) if auth else CoordinatorSettings(auth="none")
     authenticator = Authenticator.from_settings(settings, clock)
-    return Access(door_of(clock, settings), authenticator, guests, clock, is_open=is_open, trusted=trusted)
+    door = door_of(clock, settings)
+    return Access(Turnstile(door, guests, clock, trusted), door, authenticator, is_open=is_open)
 
 
 def door_of(clock: Clock, settings: CoordinatorSettings | None = None) -> Door:

@@ -6,30 +6,23 @@ any origin may come, as at the servers their clients were made for: no cookie sp
 
 from __future__ import annotations
 
-import asyncio
 import math
-from collections.abc import Callable, Iterable
-from functools import partial
+from collections.abc import Callable
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
 from coordinator.core.accounts import Account
 from coordinator.core.admission import NO_TOKEN, Refusal, bearer_token, refused_token
-from coordinator.core.guests import Guest, Guests, Network, client_address
+from coordinator.core.guests import Guest
 from coordinator.io.answers import take_room
 from coordinator.io.door import Door
-from coordinator.io.turns import REQUEST_DELIVERIES, Turns
+from coordinator.io.turnstile import TURN_S, Turnstile
 from coordinator.p2p.core.prices import price
 from protocol.codes import Code
 from protocol.errors import TokenError
 from protocol.tokens import Claims, TokenRole
 from service.auth import Authenticator
-from service.clock import Clock
 from service.connections import cost
-
-TURN_S = 10.0
-"""For a request to be heard, as long as for its body to come: about then clients give up."""
 
 _ROLES = (TokenRole.CLIENT, TokenRole.ADMIN)
 
@@ -37,7 +30,6 @@ _TOO_MANY_REQUESTS = Refusal(429, Code.RATE_LIMITED, "too many requests from thi
 _TOO_MANY_SOCKETS = Refusal(429, Code.RATE_LIMITED, "too many sockets from this address")
 _TOO_MANY_BODIES = Refusal(429, Code.RATE_LIMITED, "too many requests of this address are not whole yet")
 _TOO_LATE = Refusal(429, Code.RATE_LIMITED, f"what this address has caused would take longer than {TURN_S:g} s to be made up for")
-_OVERLOADED = Refusal(503, Code.SERVER_FULL, f"more is asked here than can be answered within {TURN_S:g} s")
 _TOO_MUCH_OF_ADDRESS = Refusal(429, Code.RATE_LIMITED, "too much of what this address has sent is still kept")
 _TOO_MUCH = Refusal(503, Code.SERVER_FULL, "too much is kept here")
 _CLAIMS = web.RequestKey("p2p-claims", Claims)
@@ -46,24 +38,14 @@ _CLAIMS = web.RequestKey("p2p-claims", Claims)
 class Access:
     """Judges requests of all three protocols."""
 
-    def __init__(
-        self,
-        door: Door,
-        authenticator: Authenticator,
-        guests: Guests,
-        clock: Clock,
-        *,
-        is_open: bool,
-        trusted: tuple[Network, ...] = (),
-    ) -> None:
-        """`is_open`: no token is needed, whatever the cluster wants of others. `trusted`: our proxies."""
+    def __init__(self, turnstile: Turnstile, door: Door, authenticator: Authenticator, *, is_open: bool) -> None:
+        """`is_open`: no token is needed, whatever the cluster wants of others."""
+        self.turnstile = turnstile
+        self.turns = turnstile.turns
+        """Of all sockets that are let in here, and all requests."""
+        self._guests = turnstile.guests
         self._door = door
         self._authenticator = authenticator
-        self._guests = guests
-        self._clock = clock
-        self.turns = Turns(clock.now)
-        """Of all requests, and all sockets that are let in here."""
-        self._trusted = trusted
         self._wants_token = authenticator.enabled and not is_open
 
     async def refuse(
@@ -73,35 +55,14 @@ class Access:
 
         `token_needed` is asked then; False: something else vouches for it. `despite_debt`: whatever the address owes.
         """
-        if not self._guests.request(self.address(request), self._clock.now()):
-            return await self._turn_away(request, _TOO_MANY_REQUESTS)
-        if not await self._turn_has_come(request, _let_in, despite_debt=despite_debt, beside=REQUEST_DELIVERIES):
-            return await self._turn_away(request, _TOO_LATE)
+        if not self._guests.request(self.address(request), self.turnstile.now()):
+            return await self.turnstile.turn_away(request, _TOO_MANY_REQUESTS)
+        if not await self.turnstile.pass_through(request, despite_debt=despite_debt):
+            return await self.turnstile.turn_away(request, _TOO_LATE)
         if not self._wants_token or not token_needed():
             return None
         refusal = await self._judge(request)
         return None if refusal is None else self._door.refuse(request, refusal)
-
-    async def wait(self, request: web.Request) -> Refusal | None:
-        """For all else that is answered here: None when its turn has come, whatever its address owes, or why it will not in time."""
-        came = await self._turn_has_come(request, _let_in, despite_debt=True, beside=REQUEST_DELIVERIES)
-        return None if came else _OVERLOADED
-
-    @web.middleware
-    async def in_vain(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """What is asked where nothing is, or with another method, is answered then, too."""
-        if request.match_info.http_exception is not None and (refusal := await self.wait(request)) is not None:
-            return self._door.refuse(request, refusal)
-        return await handler(request)
-
-    def in_turn(self, routes: Iterable[web.RouteDef]) -> list[web.RouteDef]:
-        """The same routes, each answered then."""
-
-        async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
-            refusal = await self.wait(request)
-            return await handler(request) if refusal is None else self._door.refuse(request, refusal)
-
-        return [web.RouteDef(each.method, each.path, partial(answer, handler=each.handler), each.kwargs) for each in routes]
 
     async def answered(self, request: web.Request, answer: Callable[[], tuple[web.Response, int]]) -> web.Response:
         """What `answer` returns, with what it cost beside its own length: for what may take long, in a turn of its own.
@@ -115,33 +76,14 @@ class Access:
             made.append(response)
             return cost + price(len(response.body) if isinstance(response.body, bytes) else 0)
 
-        await self._turn_has_come(request, hear, line="answer")
+        await self.turnstile.hear(request, hear, line="answer")
         if not made:  # it may have come just when it was given up
             raise self._refused(request, _TOO_LATE)
         return made[0]
 
-    async def _turn_has_come(
-        self, request: web.Request, hear: Callable[[], int], *, despite_debt: bool = False, beside: int = 0, line: str = "request"
-    ) -> bool:
-        guest = self._guest(request)
-        if self.turns.take_now(guest, hear, beside=beside):
-            return True
-        try:
-            async with asyncio.timeout(TURN_S):
-                await self.turns.take(guest, hear, despite_debt=despite_debt, beside=beside, line=line)
-        except TimeoutError:
-            return False
-        return True
-
-    async def _turn_away(self, request: web.Request, refusal: Refusal) -> web.Response:
-        """To refuse takes its time, too, and many may have to be refused."""
-        guest = self._guest(request)
-        await self.turns.take(guest, _let_in, despite_debt=True, beside=REQUEST_DELIVERIES, line="refusal")
-        return self._door.refuse(request, refusal)
-
     def enter(self, request: web.Request) -> Guest | web.Response:
         """Count a socket of the guest that this returns, and `leave` has to follow; or an answer."""
-        guest = self._guests.enter(self.address(request), self._clock.now())
+        guest = self._guests.enter(self.address(request), self.turnstile.now())
         return self._door.refuse(request, _TOO_MANY_SOCKETS) if guest is None else guest
 
     def leave(self, request: web.Request) -> None:
@@ -150,14 +92,14 @@ class Access:
 
     def account(self, request: web.Request) -> Account:
         """Of the address it comes from."""
-        return self._guest(request).account
+        return self.turnstile.guest(request).account
 
     def begin_body(self, request: web.Request) -> Guest:
         """Count a body that is to be read of the guest that this returns, and `end_body` has to follow.
 
         Raises :class:`web.HTTPException` (429) where too many are coming from that address.
         """
-        guest = self._guests.begin_body(self.address(request), self._clock.now())
+        guest = self._guests.begin_body(self.address(request), self.turnstile.now())
         if guest is None:
             raise self._refused(request, _TOO_MANY_BODIES)
         return guest
@@ -175,14 +117,11 @@ class Access:
 
         Raises :class:`web.HTTPException` (429, 503) where it would be refused: too much has not left yet.
         """
-        outbox = self._guest(request).outbox
+        outbox = self.turnstile.guest(request).outbox
         taken = take_room(outbox, cost(size))
         if isinstance(taken, Refusal):
             raise self._refused(request, taken)
         outbox.give_back(taken)
-
-    def _guest(self, request: web.Request) -> Guest:
-        return self._guests.guest(self.address(request), self._clock.now())
 
     def _refused(self, request: web.Request, refusal: Refusal) -> web.HTTPException:
         """The same answer as others get, to be raised."""
@@ -192,7 +131,7 @@ class Access:
 
     def address(self, request: web.BaseRequest) -> str:
         """Where the request comes from."""
-        return client_address(request.remote or "", request.headers.getall("X-Forwarded-For", []), self._trusted)
+        return self.turnstile.address(request)
 
     @staticmethod
     def token(request: web.Request) -> str:
@@ -227,8 +166,3 @@ class Access:
             return Refusal(403, Code.WRONG_ROLE, f"the token's role is {claims.role}, {TokenRole.CLIENT} is needed here")
         request[_CLAIMS] = claims
         return None
-
-
-def _let_in() -> int:
-    """What is owed for a request was charged when it was counted."""
-    return 0

@@ -10,8 +10,8 @@ import aiohttp
 import pytest
 
 from coordinator.app import build_app
+from coordinator.io import turnstile
 from coordinator.io.turns import PASS_DELIVERIES, REQUEST_DELIVERIES, Turns
-from coordinator.p2p.io import access
 from coordinator.settings import CoordinatorSettings
 from protocol.codes import Code
 from tests.integration.coordinator.conftest import PATIENCE_S, Running, Start
@@ -46,7 +46,7 @@ def no_turn(monkeypatch: pytest.MonkeyPatch) -> None:
         if line != "refusal":  # those are heard whatever happens
             await asyncio.Event().wait()
 
-    monkeypatch.setattr(access, "TURN_S", 0.05)
+    monkeypatch.setattr(turnstile, "TURN_S", 0.05)
     monkeypatch.setattr(Turns, "take_now", lambda *args, **options: False)
     monkeypatch.setattr(Turns, "take", take)
 
@@ -100,7 +100,7 @@ async def test_at_ports_of_their_own_too(tmp_path: Path, no_turn: None) -> None:
     "path", ["/metrics", "/healthz", "/", "/sdk/rtcbroker.js", "/nowhere", f"{API}/openapi.json", "/connect"]
 )
 async def test_few_are_answered_in_one_go(coordinator: Running, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
-    passes = Passes(monkeypatch, access, "_let_in")
+    passes = Passes(monkeypatch, turnstile, "_nothing")
 
     async def ask() -> int:
         async with coordinator.http.get(path) as response:

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from coordinator.core.guests import Guest, Guests
+from coordinator.io import turnstile
 from coordinator.io.turns import PASS_DELIVERIES, REQUEST_DELIVERIES
 from coordinator.p2p.app import PeerToPeer
 from coordinator.p2p.core import prices
-from coordinator.p2p.io import access
 from coordinator.settings import CoordinatorSettings
 from protocol.codes import Code
 from protocol.limits import KIB
@@ -80,7 +80,7 @@ async def test_who_owes_is_answered_later_and_others_meanwhile(site: Site) -> No
     ],
 )
 async def test_not_for_ever(site: Site, monkeypatch: pytest.MonkeyPatch, method: str, path: str) -> None:
-    monkeypatch.setattr(access, "TURN_S", 0.2)
+    monkeypatch.setattr(turnstile, "TURN_S", 0.2)
     owe(site, 600)
     url = path.replace("COLLIDER", f"{site.url}/collider")
     answer = await asyncio.wait_for(site.ask(method, url, **{"X-Forwarded-For": ONE}), PATIENCE_S)
@@ -91,7 +91,7 @@ async def test_not_for_ever(site: Site, monkeypatch: pytest.MonkeyPatch, method:
 
 async def test_nor_when_all_of_it_is_here(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """The debt comes between the request and the last byte of its body."""
-    monkeypatch.setattr(access, "TURN_S", 0.2)
+    monkeypatch.setattr(turnstile, "TURN_S", 0.2)
     client = (await site.join("room"))["client_id"]
 
     async def slowly() -> AsyncIterator[bytes]:
