@@ -150,6 +150,7 @@ class Connection(web.RequestHandler):
             self._watch_head()
 
     def _is_upgraded(self) -> bool:
+        """Whether it is a WebSocket, as it may become within :meth:`data_received`."""
         return self._upgraded
 
     def _is_rest(self) -> bool:

@@ -14,10 +14,9 @@ from typing import cast
 from aiohttp import web
 
 from coordinator.core.admission import Refusal
-from coordinator.core.api_problems import ApiError
 from coordinator.core.guests import Guests
 from coordinator.core.store import Store
-from coordinator.io.api_gate import told
+from coordinator.io.api_gate import problem_of, told
 from coordinator.io.door import Door, request_id_of
 from protocol.codes import Code
 from protocol.limits import KIB
@@ -74,9 +73,7 @@ class Answers:
 
     def _refused(self, request: web.Request, answer: web.Response, refusal: Refusal) -> web.Response:
         if request.path.startswith(_API):
-            kind = refusal.code.name.lower().replace("_", "-")
-            problem = ApiError(refusal.status, kind, refusal.detail, code=int(refusal.code), headers={"Retry-After": "1"})
-            return told(problem, request_id_of(request))
+            return told(problem_of(refusal), request_id_of(request))
         refused = self._door.refuse(request, refusal)
         refused.headers.update({name: value for name, value in answer.headers.items() if name.lower().startswith(_KEPT_HEADERS)})
         return refused

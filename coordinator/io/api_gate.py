@@ -71,9 +71,11 @@ class Gate:
         try:
             claims = await self._authenticator.verify_patiently(token)
         except TokenError as error:
-            raise _refused(refused_token(error)) from error
+            raise problem_of(refused_token(error)) from error
         if claims.role is not TokenRole.ADMIN:
-            raise _refused(Refusal(403, Code.WRONG_ROLE, f"the token's role is {claims.role}, {TokenRole.ADMIN} is needed here"))
+            raise problem_of(
+                Refusal(403, Code.WRONG_ROLE, f"the token's role is {claims.role}, {TokenRole.ADMIN} is needed here")
+            )
         return claims
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -111,15 +113,16 @@ class Gate:
     async def _let_in(self, request: web.Request) -> None:
         late = await self._wait(request)
         if late is not None:
-            raise _refused(late)
+            raise problem_of(late)
         if not self._guests.request(self._address(request), self._now()):
             raise ApiError(429, "too-many-requests", "too many requests from this address", headers={"Retry-After": "1"})
         refusal = self._door.foreign(request)
         if refusal is not None:
-            raise _refused(refusal)
+            raise problem_of(refusal)
 
 
-def _refused(refusal: Refusal) -> ApiError:
+def problem_of(refusal: Refusal) -> ApiError:
+    """What is told of it here."""
     headers = {}
     if refusal.status == 401:
         headers["WWW-Authenticate"] = (
